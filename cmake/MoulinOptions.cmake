@@ -1,0 +1,34 @@
+# Build options and the flags that every target shares.
+option(MOULIN_BUILD_TESTS "Build the tests" ON)
+option(MOULIN_BUILD_BENCHMARKS "Build the benchmarks" ON)
+set(MOULIN_SANITIZE "" CACHE STRING "Sanitizers to build with, as for -fsanitize=")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(MOULIN_CCACHE ccache)
+if(MOULIN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${MOULIN_CCACHE})
+endif()
+
+# Compiler flags of our own code; generated protobuf code is built without the warnings.
+add_library(moulin_flags INTERFACE)
+target_compile_options(moulin_flags INTERFACE -Wall -Wextra -Werror -Wno-sign-compare -Wno-missing-field-initializers)
+# -fno-math-errno and -fno-trapping-math let loops over sqrt, floor and select vectorise; neither changes a value.
+target_compile_options(moulin_flags INTERFACE -fno-math-errno -fno-trapping-math)
+target_include_directories(moulin_flags INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
+
+if(MOULIN_SANITIZE)
+  add_compile_options(-fsanitize=${MOULIN_SANITIZE} -fno-omit-frame-pointer -O1)
+  add_link_options(-fsanitize=${MOULIN_SANITIZE})
+  if(MOULIN_SANITIZE MATCHES "undefined")
+    add_compile_options(-fno-sanitize-recover=all)
+  endif()
+endif()

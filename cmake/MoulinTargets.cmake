@@ -1,0 +1,22 @@
+# One static library a folder of src/, one test executable a folder of tests/.
+
+# moulin_library(NAME [dependency...]): every .cc file of the current folder, and of the given subfolders.
+function(moulin_library name)
+  cmake_parse_arguments(ARG "" "" "SUBFOLDERS;LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  foreach(folder ${ARG_SUBFOLDERS})
+    file(GLOB more CONFIGURE_DEPENDS ${folder}/*.cc)
+    list(APPEND sources ${more})
+  endforeach()
+  add_library(moulin_${name} STATIC ${sources})
+  target_link_libraries(moulin_${name} PUBLIC moulin_flags ${ARG_LINK})
+endfunction()
+
+# moulin_test(NAME LINK dependency...): every *_test.cc of the current folder as one executable, one ctest entry.
+function(moulin_test name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *_test.cc)
+  add_executable(moulin_${name}_test ${sources})
+  target_link_libraries(moulin_${name}_test PRIVATE moulin_test_support ${ARG_LINK} GTest::gmock_main)
+  add_test(NAME ${name} COMMAND moulin_${name}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endfunction()

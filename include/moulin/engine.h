@@ -1,0 +1,78 @@
+// The engine: a device and the models loaded on it.
+//
+//   auto engine = moulin::Engine::Create({.device = "auto"}).value();
+//   auto model = engine->Load("resnet50.pb").value();
+//   moulin::Future a = model->Submit({.inputs = {{"x", image}}}).value();   // returns at once
+//   moulin::StatusOr<moulin::NamedTensors> result = a.Get();                // blocks
+//
+// Models of one engine run concurrently, each on streams of its own.
+#ifndef MOULIN_ENGINE_H_
+#define MOULIN_ENGINE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "moulin/bundle.h"
+#include "moulin/model.h"
+#include "moulin/request.h"
+#include "moulin/status.h"
+
+namespace moulin {
+
+struct EngineOptions {
+  // "cpu", "reference" (slow, simple, exact: for comparison), "cuda", or "auto": cuda where there is one, else cpu.
+  std::string device = "auto";
+  // Threads that the CPU's kernels share. 0: as many as the machine has cores. "reference" uses one.
+  int threads = 0;
+  // Requests of one model that may wait; further ones are refused with E_QUEUE_FULL. At least 1.
+  int queue_capacity = 1024;
+  // Plans (one for each combination of input shapes) that a model keeps; the least recently used goes first. At least 1.
+  int plan_cache_entries = 32;
+};
+
+namespace internal {
+class EngineImpl;
+}  // namespace internal
+
+// Thread-safe.
+class Engine {
+ public:
+  // Opens the device. UNAVAILABLE (E_DEVICE), with the reason, where it cannot be had; INVALID_ARGUMENT (E_OPTION) for
+  // an unknown device or a number out of range. Blocks while a GPU starts up.
+  static StatusOr<std::unique_ptr<Engine>> Create(const EngineOptions& options = {});
+
+  explicit Engine(std::shared_ptr<internal::EngineImpl> impl);
+  // Shuts down.
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Reads, imports and optimises a model: a GraphDef (.pb or .pbtxt, told apart by content) or "BUNDLE.moulin:NAME".
+  // Blocks. Errors name the file and the node: DATA_LOSS or INVALID_ARGUMENT for a malformed file, UNIMPLEMENTED
+  // listing all nodes that are not supported, NOT_FOUND (E_FILE), FAILED_PRECONDITION (E_STOPPED).
+  StatusOr<std::shared_ptr<Model>> Load(const std::string& path, const ModelOptions& options = {});
+
+  // Loads every model of a bundle; `options` applies to each (name, inputs, outputs and signature are the bundle's own
+  // and must be empty in it: E_OPTION). Nothing is loaded where one fails.
+  StatusOr<Bundle> LoadBundle(const std::string& path, const ModelOptions& options = {});
+
+  const std::string& device() const;              // "cpu", "reference", "cuda"
+  const std::string& device_description() const;  // "2 threads, oneDNN 3.2.0 (AVX-512)"
+  // Why this machine offers no GPU; "" where it does. Looks once, then remembers.
+  static std::string NoGpuReason();
+
+  // Accepts no more requests, completes those that wait with E_STOPPED, and blocks until those that run are done. Must
+  // not be called from a request's callback. Calling it again does nothing.
+  void Shutdown();
+
+  // For the engine's own tools and tests; not part of the stable interface.
+  internal::EngineImpl& impl() const { return *impl_; }
+
+ private:
+  std::shared_ptr<internal::EngineImpl> impl_;
+};
+
+}  // namespace moulin
+
+#endif  // MOULIN_ENGINE_H_

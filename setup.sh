@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Installs what Moulin is built with: Debian packages, and oneDNN from PyPI's wheels into .deps/.
+#
+#   ./setup.sh            what building and testing need
+#   ./setup.sh --python   also .venv/ with TensorFlow and scikit-learn, to train samples and make golden cases again
+#
+# Does nothing, and says so, where everything is there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+debian_packages=(g++ cmake ninja-build ccache git python3 python3-venv zlib1g-dev
+  protobuf-compiler libprotobuf-dev libabsl-dev libgtest-dev libgmock-dev libbenchmark-dev
+  nlohmann-json3-dev libcli11-dev libtbb-dev libeigen3-dev)
+# Debian 12 has oneDNN 2.6; 3.2 is the newest whose wheels need no SYCL runtime. Built on TBB, so that the streams of
+# several models share one pool of threads instead of a team each.
+onednn_version=2023.2.0
+onednn_dir=.deps/onednn
+
+say() { echo "setup: $*"; }
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install_debian_packages() {
+  local missing=()
+  for package in "${debian_packages[@]}"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+  done
+  if [ ${#missing[@]} -eq 0 ]; then
+    say "Debian packages: all there"
+    return
+  fi
+  say "installing Debian packages: ${missing[*]}"
+  as_root apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# The wheels are plain archives of headers and one shared library; no Python environment is needed to use them.
+install_onednn() {
+  if [ -f "$onednn_dir/version" ] && [ "$(cat "$onednn_dir/version")" = "$onednn_version" ]; then
+    say "oneDNN $onednn_version: there"
+    return
+  fi
+  say "installing oneDNN $onednn_version (PyPI wheels) into $onednn_dir"
+  local work
+  work=$(mktemp -d)
+  python3 -m venv "$work/venv"
+  "$work/venv/bin/pip" download -q --disable-pip-version-check --no-deps -d "$work" \
+    "onednn-cpu-tbb==$onednn_version" "onednn-devel-cpu-tbb==$onednn_version" \
+    "intel-cmplr-lib-rt==$onednn_version"
+  rm -rf "$onednn_dir"
+  mkdir -p "$onednn_dir"
+  for wheel in "$work"/*.whl; do python3 -m zipfile -e "$wheel" "$work/unpacked"; done
+  cp -r "$work"/unpacked/onednn*.data/data/* "$onednn_dir/"
+  # Of the compiler's runtime, the two libraries that the TBB build of oneDNN loads.
+  cp "$work"/unpacked/intel_cmplr*.data/data/lib/{libimf.so,libintlc.so.5} "$onednn_dir/lib/"
+  # Wheels hold copies where libraries have links.
+  (cd "$onednn_dir/lib" && real=$(ls libdnnl.so.3.* | head -n 1) && ln -sf "$real" libdnnl.so.3 && ln -sf libdnnl.so.3 libdnnl.so)
+  echo "$onednn_version" > "$onednn_dir/version"
+  rm -rf "$work"
+}
+
+install_python() {
+  if [ -x .venv/bin/python ] && .venv/bin/python -c 'import tensorflow, sklearn' 2>/dev/null; then
+    say "Python environment: there"
+    return
+  fi
+  say "installing TensorFlow and scikit-learn into .venv"
+  python3 -m venv .venv
+  .venv/bin/pip install -q --disable-pip-version-check tensorflow-cpu==2.21.0 scikit-learn
+}
+
+install_debian_packages
+install_onednn
+if [ "${1:-}" = "--python" ]; then install_python; fi
+say "done"

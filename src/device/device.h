@@ -1,0 +1,95 @@
+// The interface to whatever runs plans: a GPU through its plugin, or the host.
+//
+// A Device hands out streams (ordered queues of asynchronous work), events (markers in them) and executables made from
+// plans. It knows nothing of TensorFlow, requests or batching; nothing above it knows CUDA.
+#ifndef MOULIN_DEVICE_DEVICE_H_
+#define MOULIN_DEVICE_DEVICE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "moulin/status.h"
+#include "moulin/tensor.h"
+#include "plan/plan.h"
+
+namespace moulin {
+
+// A one-shot marker: recorded in one stream, waited for in others. May be recorded again once all have passed it.
+class Event {
+ public:
+  virtual ~Event() = default;
+};
+
+// An ordered queue of work. Methods return at once and may be called from any thread; work runs in the order of the
+// calls. Destroying a stream first finishes what has been enqueued.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  virtual void Record(Event& event) = 0;
+  virtual void Wait(Event& event) = 0;
+  // Calls `callback` on a thread of the device when all earlier work of the stream is done.
+  virtual void Then(std::function<void()> callback) = 0;
+  // Blocks until all earlier work is done.
+  virtual void Synchronize() = 0;
+};
+
+using Outputs = std::vector<Tensor>;
+// Called exactly once, on a thread of the device. It may launch further work but must not block on this stream.
+using LaunchCallback = std::function<void(StatusOr<Outputs>)>;
+
+// Everything mutable of one run in flight: arena, events, staging buffers. Used by one run at a time.
+class Execution {
+ public:
+  virtual ~Execution() = default;
+  // Enqueues one run on `lanes` (as many streams as the plan has lanes). `inputs` are host tensors of the planned
+  // types, kept alive until the callback. Outputs are host tensors of their own memory.
+  virtual void Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> inputs, LaunchCallback done) = 0;
+  // Arena and staging bytes held.
+  virtual int64_t bytes() const = 0;
+};
+
+// A plan made ready on a device. Immutable and thread-safe; shares constants with other executables of the device.
+class Executable {
+ public:
+  virtual ~Executable() = default;
+  virtual const Plan& plan() const = 0;
+  // RESOURCE_EXHAUSTED, with the bytes needed, where memory is short.
+  virtual StatusOr<std::unique_ptr<Execution>> NewExecution() = 0;
+};
+
+struct DeviceInfo {
+  std::string name;         // "cpu", "reference", "cuda"
+  std::string description;  // "2 threads, oneDNN 3.2.0 (AVX-512)"
+  int max_lanes = 1;        // streams of one plan that can make progress at once
+};
+
+// Thread-safe.
+class Device : public KernelSource {
+ public:
+  virtual const DeviceInfo& info() const = 0;
+  virtual StatusOr<std::unique_ptr<Stream>> NewStream(int priority) = 0;
+  virtual StatusOr<std::unique_ptr<Event>> NewEvent() = 0;
+  // Takes a plan whose kernels this device prepared.
+  virtual StatusOr<std::shared_ptr<Executable>> Load(std::shared_ptr<const Plan> plan) = 0;
+  // Bytes of constants (weights as given, and packed) that the device holds.
+  virtual int64_t constant_bytes() const = 0;
+};
+
+struct DeviceOptions {
+  int threads = 0;  // of the host's pool; 0: as many as the machine has cores
+};
+
+// "cpu", "reference", "cuda", or "auto" (cuda where there is one, else cpu). UNAVAILABLE, with the reason, where the
+// device cannot be had; `auto` never fails so.
+StatusOr<std::shared_ptr<Device>> OpenDevice(const std::string& name, const DeviceOptions& options);
+
+// Why there is no CUDA device ("" where there is one): plugin absent, libraries absent, no driver...
+std::string CudaUnavailableReason();
+
+}  // namespace moulin
+
+#endif  // MOULIN_DEVICE_DEVICE_H_

@@ -1,0 +1,8 @@
+// Image resizing, cropping and colours.
+#include "import/lowering.h"
+
+namespace moulin {
+
+absl::Span<const OpLowering> ImageLowerings() { return {}; }
+
+}  // namespace moulin

@@ -1,0 +1,8 @@
+// Pooling.
+#include "import/lowering.h"
+
+namespace moulin {
+
+absl::Span<const OpLowering> PoolingLowerings() { return {}; }
+
+}  // namespace moulin

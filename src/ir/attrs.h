@@ -1,0 +1,226 @@
+// The static attributes of the primitives, one struct each, and the variant a node holds.
+#ifndef MOULIN_IR_ATTRS_H_
+#define MOULIN_IR_ATTRS_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "ir/expr.h"
+#include "moulin/dtype.h"
+
+namespace moulin {
+
+using SpatialDims = absl::InlinedVector<int64_t, 3>;
+
+struct NoAttrs {};
+
+struct MapAttrs {
+  Expr expr;
+};
+
+enum class ReduceOp { kSum, kMean, kProd, kMax, kMin, kAny, kAll };
+struct ReduceAttrs {
+  ReduceOp op = ReduceOp::kSum;
+  bool keep_dims = false;
+};
+
+struct ArgReduceAttrs {
+  bool is_max = true;  // else the minimum; the first of equals wins
+  DType index_type = DType::kInt64;
+};
+
+enum class ScanOp { kSum, kProd, kLogSumExp };
+struct ScanAttrs {
+  ScanOp op = ScanOp::kSum;
+  bool exclusive = false;
+  bool reverse = false;
+};
+
+struct TopKAttrs {
+  bool sorted = true;
+  DType index_type = DType::kInt32;
+};
+
+enum class SegmentOp { kSum, kMean, kProd, kMax, kMin };
+struct SegmentReduceAttrs {
+  SegmentOp op = SegmentOp::kSum;
+  bool sorted = true;  // ids ascend and the number of segments is last id + 1; else it is an operand
+};
+
+// y = a x b over the two innermost axes; the others broadcast. The epilogue, if it has any instruction, is an
+// expression whose input 0 is the product and whose input i > 0 is the node's i-th further input, broadcast to it.
+struct ContractAttrs {
+  bool transpose_a = false;
+  bool transpose_b = false;
+  bool conjugate_a = false;
+  bool conjugate_b = false;
+  Expr epilogue;
+};
+
+struct MatrixDiagAttrs {
+  bool superdiagonals_left = false;  // alignment of short diagonals, as in TensorFlow's `align`
+  bool subdiagonals_left = true;
+};
+
+struct LinearAlgebraAttrs {
+  std::string op;  // "Cholesky", "Inverse", "Solve", "TriangularSolve", "Determinant", "LogDeterminant", ...
+  bool adjoint = false;
+  bool lower = true;
+  bool full = false;
+};
+
+enum class Padding { kValid, kSame, kExplicit };
+
+// Windows over the spatial axes. x is [n, spatial..., c] (channels_last) or [n, c, spatial...]; the filter is
+// [spatial..., c / groups, filters], for ConvTranspose [spatial..., filters, c] as TensorFlow has it.
+struct ConvAttrs {
+  SpatialDims strides;
+  SpatialDims dilations;
+  Padding padding = Padding::kValid;
+  SpatialDims pad_before;  // for kExplicit
+  SpatialDims pad_after;
+  int64_t groups = 1;
+  bool channels_last = true;
+  Expr epilogue;  // as ContractAttrs::epilogue; input 0 is the convolution
+};
+
+enum class PoolOp { kMax, kAverage };  // an average counts no padding
+struct PoolAttrs {
+  PoolOp op = PoolOp::kMax;
+  SpatialDims window;
+  SpatialDims strides;
+  Padding padding = Padding::kValid;
+  SpatialDims pad_before;
+  SpatialDims pad_after;
+  bool channels_last = true;
+  DType index_type = DType::kInt64;     // MaxPoolWithArgmax
+  bool include_batch_in_index = false;  // MaxPoolWithArgmax
+};
+
+struct PatchesAttrs {
+  SpatialDims window;
+  SpatialDims strides;
+  SpatialDims dilations;
+  Padding padding = Padding::kValid;
+};
+
+struct BatchNormAttrs {
+  double epsilon = 1e-3;
+  bool channels_last = true;
+};
+
+struct LayerNormAttrs {
+  double epsilon = 1e-3;
+};
+
+struct SoftmaxAttrs {
+  bool log = false;
+};
+
+struct LocalResponseNormAttrs {
+  int64_t radius = 5;
+  double bias = 1;
+  double alpha = 1;
+  double beta = 0.5;
+};
+
+// softmax(scale * q k^T + mask) v for q [..., m, d], k [..., n, d], v [..., n, e].
+struct AttentionAttrs {
+  double scale = 1;
+  bool transpose_k = true;  // k is [..., n, d]; else it is already [..., d, n]
+};
+
+enum class ResizeMethod { kNearest, kBilinear, kBicubic, kArea };
+struct ResizeAttrs {
+  ResizeMethod method = ResizeMethod::kBilinear;
+  bool align_corners = false;
+  bool half_pixel_centers = false;
+  DType output_type = DType::kFloat32;
+};
+
+struct CropAndResizeAttrs {
+  bool nearest = false;
+  double extrapolation_value = 0;
+};
+
+struct NonMaxSuppressionAttrs {
+  // Outputs by TensorFlow's version: V1..V3 indices; V4 indices, valid count; V5 indices, scores, valid count.
+  int version = 3;
+  bool pad_to_max_output_size = false;
+};
+
+struct SqueezeAttrs {
+  std::vector<int64_t> axes;  // empty: every axis of size 1
+};
+
+struct BitcastAttrs {
+  DType type = DType::kInvalid;
+};
+
+struct StridedSliceAttrs {
+  uint64_t begin_mask = 0;
+  uint64_t end_mask = 0;
+  uint64_t ellipsis_mask = 0;
+  uint64_t new_axis_mask = 0;
+  uint64_t shrink_axis_mask = 0;
+};
+
+enum class PadMode { kConstant, kReflect, kSymmetric };
+struct PadAttrs {
+  PadMode mode = PadMode::kConstant;
+};
+
+struct ReverseSequenceAttrs {
+  int64_t sequence_axis = 0;
+  int64_t batch_axis = 0;
+};
+
+struct BlockAttrs {
+  int64_t block = 2;
+  bool channels_last = true;
+};
+
+struct GatherAttrs {
+  int64_t batch_dims = 0;
+};
+
+enum class ScatterOp { kAdd, kSub, kUpdate, kMin, kMax };
+struct ScatterAttrs {
+  ScatterOp op = ScatterOp::kAdd;
+};
+
+struct OneHotAttrs {
+  int64_t axis = -1;
+};
+
+struct ShapeOfAttrs {
+  DType type = DType::kInt32;
+};
+
+struct UniqueAttrs {
+  DType index_type = DType::kInt32;
+};
+
+// A TensorFlow op kept as itself, with the attributes its host kernel reads.
+struct HostOpAttrs {
+  std::string op;
+  std::vector<DType> output_types;
+  std::vector<std::pair<std::string, int64_t>> ints;
+  std::vector<std::pair<std::string, double>> floats;
+  std::vector<std::pair<std::string, std::string>> strings;
+};
+
+using Attrs = std::variant<NoAttrs, MapAttrs, ReduceAttrs, ArgReduceAttrs, ScanAttrs, TopKAttrs, SegmentReduceAttrs,
+                           ContractAttrs, MatrixDiagAttrs, LinearAlgebraAttrs, ConvAttrs, PoolAttrs, PatchesAttrs,
+                           BatchNormAttrs, LayerNormAttrs, SoftmaxAttrs, LocalResponseNormAttrs, AttentionAttrs,
+                           ResizeAttrs, CropAndResizeAttrs, NonMaxSuppressionAttrs, SqueezeAttrs, BitcastAttrs,
+                           StridedSliceAttrs, PadAttrs, ReverseSequenceAttrs, BlockAttrs, GatherAttrs, ScatterAttrs,
+                           OneHotAttrs, ShapeOfAttrs, UniqueAttrs, HostOpAttrs>;
+
+}  // namespace moulin
+
+#endif  // MOULIN_IR_ATTRS_H_
