@@ -57,11 +57,11 @@ class Tensor {
   // The elements as T, whose size must be that of the type (Half and BFloat16 are read as uint16_t too).
   template <typename T>
   absl::Span<const T> values() const {
-    return {static_cast<const T*>(data_), static_cast<size_t>(num_elements())};
+    return absl::Span<const T>(static_cast<const T*>(data_), static_cast<size_t>(num_elements()));
   }
   template <typename T>
   absl::Span<T> mutable_values() {
-    return {static_cast<T*>(mutable_data()), static_cast<size_t>(num_elements())};
+    return absl::Span<T>(static_cast<T*>(mutable_data()), static_cast<size_t>(num_elements()));
   }
   // The elements of a kString tensor.
   absl::Span<const std::string> strings() const { return values<std::string>(); }

@@ -45,7 +45,7 @@ using LaunchCallback = std::function<void(StatusOr<Outputs>)>;
 class Execution {
  public:
   virtual ~Execution() = default;
-  // Enqueues one run on `lanes` (as many streams as the plan has lanes). `inputs` are host tensors of the planned
+  // Enqueues one run on `lanes` (at least as many streams as the plan has lanes). `inputs` are host tensors of the planned
   // types, kept alive until the callback. Outputs are host tensors of their own memory.
   virtual void Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> inputs, LaunchCallback done) = 0;
   // Arena and staging bytes held.
@@ -73,6 +73,9 @@ class Device : public KernelSource {
   virtual const DeviceInfo& info() const = 0;
   virtual StatusOr<std::unique_ptr<Stream>> NewStream(int priority) = 0;
   virtual StatusOr<std::unique_ptr<Event>> NewEvent() = 0;
+  // A stream that has no thread: each call does its work at once, on the calling thread. To be used as lane 0 of a
+  // launch by one thread at a time; spares a blocking caller two changes of thread. Null where the device has none.
+  virtual std::unique_ptr<Stream> NewCallerStream() { return nullptr; }
   // Takes a plan whose kernels this device prepared.
   virtual StatusOr<std::shared_ptr<Executable>> Load(std::shared_ptr<const Plan> plan) = 0;
   // Bytes of constants (weights as given, and packed) that the device holds.

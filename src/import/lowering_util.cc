@@ -183,7 +183,7 @@ ValueId ApplyActivation(GraphBuilder& b, absl::string_view name, ValueId x, doub
   if (name == "Elu") return t.Apply(ExprOp::kElu);
   if (name == "Tanh") return t.Apply(ExprOp::kTanh);
   if (name == "Sigmoid") return t.Apply(ExprOp::kSigmoid);
-  if (name == "LeakyRelu") return (t > 0).Select(t, t * leaky_alpha);
+  if (name == "LeakyRelu") return (t > 0.0).Select(t, t * leaky_alpha);
   if (name == "GeluExact") return 0.5 * t * ((t * 0.70710678118654752440).Apply(ExprOp::kErf) + 1.0);
   if (name == "GeluApproximate") {
     const Term cubic = t + 0.044715 * (t * t * t);

@@ -16,21 +16,26 @@ namespace moulin {
 
 using SpatialDims = absl::InlinedVector<int64_t, 3>;
 
-struct NoAttrs {};
+struct NoAttrs {
+  bool operator==(const NoAttrs&) const = default;
+};
 
 struct MapAttrs {
   Expr expr;
+  bool operator==(const MapAttrs&) const = default;
 };
 
 enum class ReduceOp { kSum, kMean, kProd, kMax, kMin, kAny, kAll };
 struct ReduceAttrs {
   ReduceOp op = ReduceOp::kSum;
   bool keep_dims = false;
+  bool operator==(const ReduceAttrs&) const = default;
 };
 
 struct ArgReduceAttrs {
   bool is_max = true;  // else the minimum; the first of equals wins
   DType index_type = DType::kInt64;
+  bool operator==(const ArgReduceAttrs&) const = default;
 };
 
 enum class ScanOp { kSum, kProd, kLogSumExp };
@@ -38,17 +43,20 @@ struct ScanAttrs {
   ScanOp op = ScanOp::kSum;
   bool exclusive = false;
   bool reverse = false;
+  bool operator==(const ScanAttrs&) const = default;
 };
 
 struct TopKAttrs {
   bool sorted = true;
   DType index_type = DType::kInt32;
+  bool operator==(const TopKAttrs&) const = default;
 };
 
 enum class SegmentOp { kSum, kMean, kProd, kMax, kMin };
 struct SegmentReduceAttrs {
   SegmentOp op = SegmentOp::kSum;
   bool sorted = true;  // ids ascend and the number of segments is last id + 1; else it is an operand
+  bool operator==(const SegmentReduceAttrs&) const = default;
 };
 
 // y = a x b over the two innermost axes; the others broadcast. The epilogue, if it has any instruction, is an
@@ -59,18 +67,23 @@ struct ContractAttrs {
   bool conjugate_a = false;
   bool conjugate_b = false;
   Expr epilogue;
+  bool operator==(const ContractAttrs&) const = default;
 };
 
 struct MatrixDiagAttrs {
   bool superdiagonals_left = false;  // alignment of short diagonals, as in TensorFlow's `align`
   bool subdiagonals_left = true;
+  bool operator==(const MatrixDiagAttrs&) const = default;
 };
 
 struct LinearAlgebraAttrs {
-  std::string op;  // "Cholesky", "Inverse", "Solve", "TriangularSolve", "Determinant", "LogDeterminant", ...
+  std::string op;  // TensorFlow's op: "Cholesky", "MatrixInverse", "Svd"... (ops/linear_algebra.cc lists them)
   bool adjoint = false;
   bool lower = true;
   bool full = false;
+  bool vectors = true;                // Svd, SelfAdjointEigV2: without them these outputs are empty
+  DType index_type = DType::kInt32;  // Lu: of the permutation
+  bool operator==(const LinearAlgebraAttrs&) const = default;
 };
 
 enum class Padding { kValid, kSame, kExplicit };
@@ -86,6 +99,7 @@ struct ConvAttrs {
   int64_t groups = 1;
   bool channels_last = true;
   Expr epilogue;  // as ContractAttrs::epilogue; input 0 is the convolution
+  bool operator==(const ConvAttrs&) const = default;
 };
 
 enum class PoolOp { kMax, kAverage };  // an average counts no padding
@@ -99,6 +113,7 @@ struct PoolAttrs {
   bool channels_last = true;
   DType index_type = DType::kInt64;     // MaxPoolWithArgmax
   bool include_batch_in_index = false;  // MaxPoolWithArgmax
+  bool operator==(const PoolAttrs&) const = default;
 };
 
 struct PatchesAttrs {
@@ -106,19 +121,23 @@ struct PatchesAttrs {
   SpatialDims strides;
   SpatialDims dilations;
   Padding padding = Padding::kValid;
+  bool operator==(const PatchesAttrs&) const = default;
 };
 
 struct BatchNormAttrs {
   double epsilon = 1e-3;
   bool channels_last = true;
+  bool operator==(const BatchNormAttrs&) const = default;
 };
 
 struct LayerNormAttrs {
   double epsilon = 1e-3;
+  bool operator==(const LayerNormAttrs&) const = default;
 };
 
 struct SoftmaxAttrs {
   bool log = false;
+  bool operator==(const SoftmaxAttrs&) const = default;
 };
 
 struct LocalResponseNormAttrs {
@@ -126,12 +145,14 @@ struct LocalResponseNormAttrs {
   double bias = 1;
   double alpha = 1;
   double beta = 0.5;
+  bool operator==(const LocalResponseNormAttrs&) const = default;
 };
 
 // softmax(scale * q k^T + mask) v for q [..., m, d], k [..., n, d], v [..., n, e].
 struct AttentionAttrs {
   double scale = 1;
   bool transpose_k = true;  // k is [..., n, d]; else it is already [..., d, n]
+  bool operator==(const AttentionAttrs&) const = default;
 };
 
 enum class ResizeMethod { kNearest, kBilinear, kBicubic, kArea };
@@ -140,25 +161,30 @@ struct ResizeAttrs {
   bool align_corners = false;
   bool half_pixel_centers = false;
   DType output_type = DType::kFloat32;
+  bool operator==(const ResizeAttrs&) const = default;
 };
 
 struct CropAndResizeAttrs {
   bool nearest = false;
   double extrapolation_value = 0;
+  bool operator==(const CropAndResizeAttrs&) const = default;
 };
 
 struct NonMaxSuppressionAttrs {
   // Outputs by TensorFlow's version: V1..V3 indices; V4 indices, valid count; V5 indices, scores, valid count.
   int version = 3;
   bool pad_to_max_output_size = false;
+  bool operator==(const NonMaxSuppressionAttrs&) const = default;
 };
 
 struct SqueezeAttrs {
   std::vector<int64_t> axes;  // empty: every axis of size 1
+  bool operator==(const SqueezeAttrs&) const = default;
 };
 
 struct BitcastAttrs {
   DType type = DType::kInvalid;
+  bool operator==(const BitcastAttrs&) const = default;
 };
 
 struct StridedSliceAttrs {
@@ -167,42 +193,51 @@ struct StridedSliceAttrs {
   uint64_t ellipsis_mask = 0;
   uint64_t new_axis_mask = 0;
   uint64_t shrink_axis_mask = 0;
+  bool operator==(const StridedSliceAttrs&) const = default;
 };
 
 enum class PadMode { kConstant, kReflect, kSymmetric };
 struct PadAttrs {
   PadMode mode = PadMode::kConstant;
+  bool operator==(const PadAttrs&) const = default;
 };
 
 struct ReverseSequenceAttrs {
   int64_t sequence_axis = 0;
   int64_t batch_axis = 0;
+  bool operator==(const ReverseSequenceAttrs&) const = default;
 };
 
 struct BlockAttrs {
   int64_t block = 2;
   bool channels_last = true;
+  bool operator==(const BlockAttrs&) const = default;
 };
 
 struct GatherAttrs {
   int64_t batch_dims = 0;
+  bool operator==(const GatherAttrs&) const = default;
 };
 
 enum class ScatterOp { kAdd, kSub, kUpdate, kMin, kMax };
 struct ScatterAttrs {
   ScatterOp op = ScatterOp::kAdd;
+  bool operator==(const ScatterAttrs&) const = default;
 };
 
 struct OneHotAttrs {
   int64_t axis = -1;
+  bool operator==(const OneHotAttrs&) const = default;
 };
 
 struct ShapeOfAttrs {
   DType type = DType::kInt32;
+  bool operator==(const ShapeOfAttrs&) const = default;
 };
 
 struct UniqueAttrs {
   DType index_type = DType::kInt32;
+  bool operator==(const UniqueAttrs&) const = default;
 };
 
 // A TensorFlow op kept as itself, with the attributes its host kernel reads.
@@ -212,6 +247,7 @@ struct HostOpAttrs {
   std::vector<std::pair<std::string, int64_t>> ints;
   std::vector<std::pair<std::string, double>> floats;
   std::vector<std::pair<std::string, std::string>> strings;
+  bool operator==(const HostOpAttrs&) const = default;
 };
 
 using Attrs = std::variant<NoAttrs, MapAttrs, ReduceAttrs, ArgReduceAttrs, ScanAttrs, TopKAttrs, SegmentReduceAttrs,

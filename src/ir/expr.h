@@ -6,6 +6,7 @@
 #ifndef MOULIN_IR_EXPR_H_
 #define MOULIN_IR_EXPR_H_
 
+#include <bit>
 #include <complex>
 #include <cstdint>
 #include <string>
@@ -63,7 +64,11 @@ struct ExprConstant {
   double real = 0;
   double imag = 0;
   int64_t integer = 0;
-  bool operator==(const ExprConstant&) const = default;
+  // By bits, so that 0 and -0 differ and a NaN equals itself.
+  bool operator==(const ExprConstant& other) const {
+    return std::bit_cast<uint64_t>(real) == std::bit_cast<uint64_t>(other.real) &&
+           std::bit_cast<uint64_t>(imag) == std::bit_cast<uint64_t>(other.imag) && integer == other.integer;
+  }
 };
 
 struct Instr {

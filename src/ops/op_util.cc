@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "ops/graph_builder.h"
-
 namespace moulin {
 
 StatusOr<std::optional<Ints>> KnownInts(const InferContext& c, int i) {
@@ -142,6 +140,23 @@ Shape::Dims RowMajorStrides(const Shape& shape) {
   Shape::Dims strides(shape.rank(), 1);
   for (int i = shape.rank() - 2; i >= 0; --i) strides[i] = strides[i + 1] * shape.dim(i + 1);
   return strides;
+}
+
+StatusOr<StridedMap> BroadcastMap(const Shape& from, const Shape& to) {
+  if (to.rank() > kMaxMapRank) {
+    return MakeError(ErrorCode::kUnsupported, "rank ", to.rank(), ", at most ", kMaxMapRank, " is supported");
+  }
+  const int missing = to.rank() - from.rank();
+  bool fits = missing >= 0;
+  const Shape::Dims strides = RowMajorStrides(from);
+  StridedMap map;
+  for (int i = 0; fits && i < to.rank(); ++i) {
+    const int64_t size = i < missing ? 1 : from.dim(i - missing);
+    fits = size == 1 || size == to.dim(i);
+    map.Push(to.dim(i), size == 1 ? 0 : strides[i - missing]);
+  }
+  if (fits) return map;
+  return MakeError(ErrorCode::kShape, "cannot broadcast ", from.ToString(), " to ", to.ToString());
 }
 
 Status AllocateInferred(const KernelContext& c, InferFn infer) {

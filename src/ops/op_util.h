@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "kernels/index_map.h"
+#include "ops/graph_builder.h"
 #include "ops/op_def.h"
 
 namespace moulin {
@@ -50,6 +52,10 @@ std::optional<int64_t> AddDims(int64_t a, int64_t b);
 // The product of dims[begin, end); unknown where one of them is (unless another is 0).
 int64_t DimProduct(absl::Span<const int64_t> dims, int begin, int end);
 Shape::Dims RowMajorStrides(const Shape& shape);
+
+// The map of a broadcast of shape `from` to `to`: E_SHAPE where it does not broadcast so, E_UNSUPPORTED above
+// kMaxMapRank axes.
+StatusOr<StridedMap> BroadcastMap(const Shape& from, const Shape& to);
 
 // Runs `infer` on the actual inputs (all of them known) and allocates every output. Kernels call it first, so that
 // what a shape function checks need not be checked again.

@@ -4,10 +4,6 @@ absl::Span<const OpDef> ConvOps() { return {}; }
 absl::Span<const OpDef> PoolOps() { return {}; }
 absl::Span<const OpDef> ImageOps() { return {}; }
 absl::Span<const OpDef> DetectionOps() { return {}; }
-absl::Span<const OpDef> SliceOps() { return {}; }
-absl::Span<const OpDef> LayoutOps() { return {}; }
 absl::Span<const OpDef> BlockOps() { return {}; }
-absl::Span<const OpDef> GatherOps() { return {}; }
-absl::Span<const OpDef> ShapeOps() { return {}; }
 absl::Span<const OpDef> HostOps() { return {}; }
 }

@@ -1,0 +1,273 @@
+// moulin bench: throughput and latency, of one model or of several at once.
+//
+// With several models a round is one request to each. Synchronously, a round's requests run one after another and the
+// next round follows; asynchronously, `concurrency` rounds are kept in flight. Latency is from submission to result.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+
+#include "base/errors.h"
+#include "base/status_macros.h"
+#include "cli/command.h"
+#include "cli/input_file.h"
+#include "cli/progress.h"
+#include "cli/random_inputs.h"
+#include "moulin/engine.h"
+#include "nlohmann/json.hpp"
+
+namespace moulin::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct BenchFlags {
+  std::vector<std::string> models;
+  std::string inputs;
+  std::vector<std::string> shapes;
+  int64_t batch = 1;
+  int concurrency = 1;
+  int instances = 0;
+  std::string mode = "sync";
+  double seconds = 2;
+  bool json = false;
+  DeviceFlags device;
+};
+
+struct BenchModel {
+  std::string path;
+  std::shared_ptr<Model> model;
+  NamedTensors inputs;
+  double load_ms = 0;
+  double first_ms = 0;
+  std::vector<double> latencies_ms;  // of the measured requests
+};
+
+double Milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+
+StatusOr<BenchModel> LoadModel(Engine& engine, const BenchFlags& flags, const std::string& path) {
+  BenchModel m;
+  m.path = path;
+  ModelOptions options;
+  options.instances = flags.instances > 0 ? flags.instances : 1;
+  options.queue_capacity = std::max(flags.concurrency, 1) + 1;
+  const Clock::time_point start = Clock::now();
+  MOULIN_ASSIGN_OR_RETURN(m.model, engine.Load(path, options));
+  m.load_ms = Milliseconds(Clock::now() - start);
+  if (flags.inputs.empty()) {
+    MOULIN_ASSIGN_OR_RETURN(m.inputs, RandomInputs(m.model->inputs(), {flags.batch, flags.shapes}));
+  } else {
+    MOULIN_ASSIGN_OR_RETURN(m.inputs, ReadInputFile(flags.inputs, m.model->inputs()));
+  }
+  const Clock::time_point first = Clock::now();
+  MOULIN_RETURN_IF_ERROR(m.model->Run(m.inputs).status());
+  m.first_ms = Milliseconds(Clock::now() - first);
+  return m;
+}
+
+// Rounds one after another, each request awaited before the next.
+Status RunSync(std::vector<BenchModel>& models, Clock::time_point end) {
+  do {
+    for (BenchModel& m : models) {
+      const Clock::time_point start = Clock::now();
+      MOULIN_RETURN_IF_ERROR(m.model->Run(m.inputs).status());
+      m.latencies_ms.push_back(Milliseconds(Clock::now() - start));
+    }
+  } while (Clock::now() < end);
+  return absl::OkStatus();
+}
+
+// Counts the requests in flight of each round and hands out rounds as they end.
+class AsyncRounds {
+ public:
+  AsyncRounds(std::vector<BenchModel>& models, int concurrency) : models_(models), idle_(concurrency) {}
+
+  Status Run(Clock::time_point end) {
+    do {
+      WaitForIdle(1);
+      MOULIN_RETURN_IF_ERROR(SubmitRound());
+    } while (Clock::now() < end && ok());
+    return Finish();
+  }
+
+  // Waits for every round, also after an error.
+  Status Finish() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [&] { return in_flight_ == 0; });
+    return status_;
+  }
+
+ private:
+  bool ok() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return status_.ok();
+  }
+
+  void WaitForIdle(int rounds) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [&] { return idle_ >= rounds; });
+    idle_ -= rounds;
+  }
+
+  Status SubmitRound() {
+    auto left = std::make_shared<int>(static_cast<int>(models_.size()));  // guarded by mutex_
+    for (BenchModel& m : models_) {
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+        ++in_flight_;
+      }
+      Request request;
+      request.inputs = m.inputs;
+      const Clock::time_point start = Clock::now();
+      request.callback = [this, &m, left, start](const StatusOr<NamedTensors>& result) {
+        Done(m, left.get(), Milliseconds(Clock::now() - start), result.status());
+      };
+      if (Status status = m.model->Submit(std::move(request)).status(); !status.ok()) {
+        Done(m, left.get(), 0, status);
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  void Done(BenchModel& m, int* left, double latency_ms, const Status& status) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (status.ok()) m.latencies_ms.push_back(latency_ms);
+    if (status_.ok()) status_ = status;
+    --in_flight_;
+    if (--*left == 0) ++idle_;
+    changed_.notify_all();
+  }
+
+  std::vector<BenchModel>& models_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int idle_;           // rounds that may start
+  int in_flight_ = 0;  // requests
+  Status status_;      // the first error
+};
+
+double Percentile(std::vector<double> sorted, double p) {
+  if (sorted.empty()) return 0;
+  const size_t i = static_cast<size_t>(p / 100 * static_cast<double>(sorted.size() - 1) + 0.5);
+  return sorted[std::min(i, sorted.size() - 1)];
+}
+
+int64_t PeakBytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<int64_t>(usage.ru_maxrss) * 1024;
+}
+
+int64_t Rows(const BenchModel& m, int64_t batch) {
+  // Inputs from a file bring their own batch: the first axis that the model leaves open.
+  for (const TensorInfo& info : m.model->inputs()) {
+    if (!info.shape.has_rank() || info.shape.rank() == 0 || info.shape.dim(0) != kUnknownDim) continue;
+    if (const Tensor* t = FindTensor(m.inputs, info.name)) return t->shape().dim(0);
+  }
+  return batch;
+}
+
+nlohmann::json Record(const BenchModel& m, const BenchFlags& flags, double seconds) {
+  std::vector<double> sorted = m.latencies_ms;
+  std::sort(sorted.begin(), sorted.end());
+  const int64_t rows = Rows(m, flags.batch);
+  const double requests = static_cast<double>(sorted.size());
+  return {{"model", m.path},
+          {"device", m.model->device()},
+          {"mode", flags.mode},
+          {"batch", rows},
+          {"concurrency", flags.mode == "sync" ? 1 : flags.concurrency},
+          {"threads", flags.device.threads},
+          {"requests", sorted.size()},
+          {"seconds", seconds},
+          {"throughput_per_s", requests * static_cast<double>(rows) / seconds},
+          {"latency_ms",
+           {{"p50", Percentile(sorted, 50)}, {"p90", Percentile(sorted, 90)}, {"p99", Percentile(sorted, 99)}}},
+          {"load_ms", m.load_ms},
+          {"first_ms", m.first_ms},
+          // Of the whole process, as no single model's share of code, pools and allocator can be told apart.
+          {"peak_bytes", PeakBytes()}};
+}
+
+void PrintTable(const nlohmann::json& records) {
+  std::printf("%-36s %10s %12s %9s %9s %9s %9s %9s\n", "model", "requests", "rows/s", "p50 ms", "p90 ms", "p99 ms",
+              "load ms", "first ms");
+  for (const nlohmann::json& r : records) {
+    const nlohmann::json& latency = r["latency_ms"];
+    std::printf("%-36s %10lld %12.1f %9.3f %9.3f %9.3f %9.1f %9.1f\n", r["model"].get<std::string>().c_str(),
+                static_cast<long long>(r["requests"].get<int64_t>()), r["throughput_per_s"].get<double>(),
+                latency["p50"].get<double>(), latency["p90"].get<double>(), latency["p99"].get<double>(),
+                r["load_ms"].get<double>(), r["first_ms"].get<double>());
+  }
+  const nlohmann::json& first = records[0];
+  std::printf("%s, %s, batch %lld, concurrency %d, %.2f s; peak memory %.1f MiB\n",
+              first["device"].get<std::string>().c_str(), first["mode"].get<std::string>().c_str(),
+              static_cast<long long>(first["batch"].get<int64_t>()), first["concurrency"].get<int>(),
+              first["seconds"].get<double>(), static_cast<double>(first["peak_bytes"].get<int64_t>()) / (1 << 20));
+}
+
+StatusOr<int> Bench(const BenchFlags& flags) {
+  MOULIN_ASSIGN_OR_RETURN(const auto engine,
+                          Engine::Create({.device = flags.device.device, .threads = flags.device.threads}));
+  std::vector<BenchModel> models;
+  Progress progress(0);
+  for (const std::string& path : flags.models) {
+    progress.Show(0, "loading " + path);
+    MOULIN_ASSIGN_OR_RETURN(BenchModel m, LoadModel(*engine, flags, path));
+    models.push_back(std::move(m));
+  }
+  const auto run_for = [&](double seconds) {
+    const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    return flags.mode == "sync" ? RunSync(models, end) : AsyncRounds(models, flags.concurrency).Run(end);
+  };
+  progress.Show(0, "warming up");
+  MOULIN_RETURN_IF_ERROR(run_for(flags.seconds / 5));
+  for (BenchModel& m : models) m.latencies_ms.clear();
+  progress.Clear();
+  progress.Show(0, "measuring");
+  const Clock::time_point start = Clock::now();
+  MOULIN_RETURN_IF_ERROR(run_for(flags.seconds));
+  const double seconds = Milliseconds(Clock::now() - start) / 1e3;
+  progress.Clear();
+  nlohmann::json records = nlohmann::json::array();
+  for (const BenchModel& m : models) records.push_back(Record(m, flags, seconds));
+  if (flags.json) {
+    std::printf("%s\n", records.dump(1).c_str());
+  } else {
+    PrintTable(records);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void AddBench(CLI::App& app, Action* action) {
+  auto flags = std::make_shared<BenchFlags>();
+  CLI::App* command = app.add_subcommand("bench", "Measure throughput and latency of one model, or several at once");
+  command->add_option("models", flags->models, "the models; with several, a round is one request to each")
+      ->required()
+      ->type_name("MODEL");
+  command->add_option("--batch", flags->batch, "rows a request")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  command->add_option("--mode", flags->mode, "sync: one request after another; async: rounds kept in flight")
+      ->check(CLI::IsMember({"sync", "async"}))
+      ->capture_default_str();
+  command->add_option("--concurrency", flags->concurrency, "rounds in flight (async)")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  command->add_option("--instances", flags->instances, "requests of one model that run at once; 0: one")
+      ->check(CLI::Range(0, 256));
+  command->add_option("--seconds", flags->seconds, "how long to measure, after a fifth of it to warm up")
+      ->check(CLI::Range(0.01, 3600.0))
+      ->capture_default_str();
+  command->add_option("--inputs", flags->inputs, "inputs for every model instead of random ones")->type_name("IN.npz");
+  command->add_option("--shape", flags->shapes, "shape of an input that the model leaves open")
+      ->type_name("NAME=SIZE,SIZE...");
+  command->add_flag("--json", flags->json, "print a list with a record for each model");
+  AddDeviceFlags(command, &flags->device);
+  command->callback([=] { *action = [flags] { return Bench(*flags); }; });
+}
+
+}  // namespace moulin::cli

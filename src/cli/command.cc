@@ -1,0 +1,54 @@
+#include "cli/command.h"
+
+#include <cstdio>
+
+namespace moulin::cli {
+namespace {
+
+constexpr const char* kDescription =
+    "moulin runs frozen TensorFlow graphs, asynchronously and several at once, without TensorFlow.\n\n"
+    "MODEL is a GraphDef (.pb binary or .pbtxt text) or a model of a bundle (BUNDLE.moulin:NAME).";
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  moulin show model.pb                                       what it takes and gives\n"
+    "  moulin run model.pb --inputs in.npz --outputs out.npz      one inference\n"
+    "  moulin bundle a=a.pb b=b.pb -o both.moulin                 several models in one file\n"
+    "  moulin bench both.moulin:a both.moulin:b --mode async      both at once\n"
+    "  moulin compare model.pb --device cpu --layers              where results differ from the reference\n"
+    "Exit status: 0 done, 1 the answer is \"no\" (a mismatch), 2 the command or its input is bad.";
+
+int Report(const StatusOr<int>& result) {
+  if (result.ok()) return *result;
+  std::fflush(stdout);
+  std::fprintf(stderr, "moulin: %s\n", std::string(result.status().message()).c_str());
+  return kBad;
+}
+
+}  // namespace
+
+void AddDeviceFlags(CLI::App* command, DeviceFlags* flags, const std::string& default_device) {
+  flags->device = default_device;
+  command->add_option("--device", flags->device, "auto (cuda where there is one, else cpu), cpu, cuda or reference")
+      ->capture_default_str();
+  command->add_option("--threads", flags->threads, "threads of the cpu device; 0: one a core")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+}
+
+int Main(int argc, const char* const* argv) {
+  CLI::App app(kDescription, "moulin");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", MOULIN_VERSION);
+  Action action;
+  for (auto add : {AddShow, AddRun, AddCheck, AddCompare, AddBench, AddBundle, AddGraph}) add(app, &action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {  // CLI11 reports so; nothing else here throws
+    return app.exit(error) == 0 ? kDone : kBad;
+  }
+  return Report(action());
+}
+
+}  // namespace moulin::cli

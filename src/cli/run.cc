@@ -1,0 +1,52 @@
+// moulin run: one inference, from .npz to .npz.
+#include <cstdio>
+
+#include "base/status_macros.h"
+#include "cli/command.h"
+#include "cli/input_file.h"
+#include "formats/npz.h"
+#include "moulin/engine.h"
+
+namespace moulin::cli {
+namespace {
+
+struct RunFlags {
+  std::string model;
+  std::string signature;
+  std::string inputs;
+  std::string outputs;
+  std::vector<std::string> fetch;
+  DeviceFlags device;
+};
+
+StatusOr<int> Run(const RunFlags& flags) {
+  MOULIN_ASSIGN_OR_RETURN(const auto engine,
+                          Engine::Create({.device = flags.device.device, .threads = flags.device.threads}));
+  ModelOptions options;
+  options.signature = flags.signature;
+  for (const std::string& tensor : flags.fetch) options.outputs.push_back({"", tensor});
+  MOULIN_ASSIGN_OR_RETURN(const auto model, engine->Load(flags.model, options));
+  MOULIN_ASSIGN_OR_RETURN(NamedTensors inputs, ReadInputFile(flags.inputs, model->inputs()));
+  MOULIN_ASSIGN_OR_RETURN(const NamedTensors outputs, model->Run(std::move(inputs)));
+  MOULIN_RETURN_IF_ERROR(WriteNpz(flags.outputs, outputs));
+  for (const auto& [name, tensor] : outputs) std::printf("%s = %s\n", name.c_str(), tensor.ToString().c_str());
+  return kDone;
+}
+
+}  // namespace
+
+void AddRun(CLI::App& app, Action* action) {
+  auto flags = std::make_shared<RunFlags>();
+  CLI::App* command = app.add_subcommand("run", "Run a model once on arrays from an .npz file");
+  command->add_option("model", flags->model, "the model")->required()->type_name("MODEL");
+  command->add_option("--signature", flags->signature, "signature of a SavedModel; serving_default, or the only one");
+  command->add_option("--inputs", flags->inputs, "arrays, named as `moulin show` names the inputs")
+      ->required()
+      ->type_name("IN.npz");
+  command->add_option("--outputs", flags->outputs, "where to write the results")->required()->type_name("OUT.npz");
+  command->add_option("--fetch", flags->fetch, "fetch these tensors instead, also inner ones")->type_name("TENSOR");
+  AddDeviceFlags(command, &flags->device);
+  command->callback([=] { *action = [flags] { return Run(*flags); }; });
+}
+
+}  // namespace moulin::cli

@@ -1,0 +1,122 @@
+#include "formats/graphdef.h"
+
+#include "absl/strings/match.h"
+#include "absl/types/optional.h"
+#include "base/errors.h"
+#include "base/status_macros.h"
+#include "formats/file.h"
+#include "formats/wire.h"
+
+namespace moulin {
+namespace {
+
+struct OtherKind {
+  const char* is;
+  const char* hint;
+};
+
+constexpr OtherKind kSavedModel = {"a SavedModel", "give the directory that holds saved_model.pb"};
+constexpr OtherKind kMetaGraph = {"a MetaGraphDef (.meta)", "freeze it with its checkpoint: moulin freeze MODEL.meta"};
+
+struct Magic {
+  size_t offset;
+  absl::string_view bytes;
+  OtherKind kind;
+};
+
+constexpr Magic kMagics[] = {
+    {0, "PK\x03\x04", {"a zip archive", "Keras files and .npz archives are not graphs; export a SavedModel"}},
+    {0, "\x89HDF\r\n", {"an HDF5 file", "Keras .h5 files hold no graph; export a SavedModel"}},
+    {0, "\x1F\x8B", {"a gzip file", "unpack it first"}},
+    {0, "MOULINB\n", {"a Moulin bundle", "name the model: FILE.moulin:NAME"}},
+    {4, "TFL3", {"a TensorFlow Lite model", "give the graph that it was converted from"}},
+};
+
+// Whether all fields are those of a SavedModel: its schema version, a varint, and MetaGraphDefs.
+bool IsBinarySavedModel(absl::string_view bytes) {
+  WireReader reader(bytes);
+  WireField field;
+  int graphs = 0;
+  int versions = 0;
+  while (reader.Next(&field)) {
+    if (field.number == 1 && field.type != WireType::kVarint) return false;
+    versions += field.number == 1;
+    graphs += field.number == 2 && field.type == WireType::kBytes;
+  }
+  return reader.fault() == nullptr && versions == 1 && graphs > 0;
+}
+
+// Whether `bytes` start with a NodeDef that has an op. In a FunctionDefLibrary, which a GraphDef has in the place where a
+// MetaGraphDef has its graph, field 1 is a FunctionDef, and that has no field 2.
+bool StartsWithNode(absl::string_view bytes) {
+  WireReader graph(bytes);
+  WireField node;
+  if (!graph.Next(&node) || node.number != 1 || node.type != WireType::kBytes) return false;
+  WireReader reader(node.payload);
+  WireField field;
+  while (reader.Next(&field)) {
+    if (field.number == 2 && field.type == WireType::kBytes) return true;
+  }
+  return false;
+}
+
+// A GraphDef has at most one field 2, its library.
+bool IsBinaryMetaGraph(absl::string_view bytes) {
+  WireReader reader(bytes);
+  WireField field;
+  while (reader.Next(&field)) {
+    if (field.number == 2) return field.type == WireType::kBytes && StartsWithNode(field.payload);
+  }
+  return false;
+}
+
+absl::optional<OtherKind> KindOfText(absl::string_view text) {
+  const absl::string_view head = text.substr(0, 4096);
+  const auto has_line = [head](absl::string_view start) {
+    return absl::StartsWith(head, start) || absl::StrContains(head, absl::StrCat("\n", start));
+  };
+  if (has_line("saved_model_schema_version") || has_line("meta_graphs")) return kSavedModel;
+  if (has_line("meta_info_def") || has_line("graph_def")) return kMetaGraph;
+  return absl::nullopt;
+}
+
+absl::optional<OtherKind> FindOtherKind(absl::string_view bytes, ProtoForm form) {
+  for (const Magic& magic : kMagics) {
+    if (bytes.size() >= magic.offset && absl::StartsWith(bytes.substr(magic.offset), magic.bytes)) return magic.kind;
+  }
+  if (form == ProtoForm::kText) return KindOfText(bytes);
+  if (IsBinarySavedModel(bytes)) return kSavedModel;
+  if (IsBinaryMetaGraph(bytes)) return kMetaGraph;
+  return absl::nullopt;
+}
+
+}  // namespace
+
+StatusOr<tf::GraphDef> ParseGraphDef(absl::string_view bytes, const Limits& limits) {
+  if (bytes.empty()) return MakeError(ErrorCode::kEmpty, "nothing in it, a GraphDef is expected");
+  if (static_cast<int64_t>(bytes.size()) > limits.graph_bytes) {
+    return MakeError(ErrorCode::kLimit, "a graph of ", bytes.size(), " bytes, the limit is ", limits.graph_bytes);
+  }
+  const ProtoForm form = DetectProtoForm(bytes);
+  if (const auto other = FindOtherKind(bytes, form)) {
+    return MakeError(ErrorCode::kWrongType, "is ", other->is, ", a GraphDef is expected; hint: ", other->hint);
+  }
+  tf::GraphDef graph;
+  MOULIN_RETURN_IF_ERROR(ParseProto(bytes, form, limits, UnknownTextFields::kRefuse, &graph));
+  if (graph.node_size() == 0) return MakeError(ErrorCode::kEmpty, "a GraphDef without nodes");
+  return graph;
+}
+
+StatusOr<tf::GraphDef> ReadGraphDef(const std::string& path, const Limits& limits) {
+  MOULIN_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, limits.graph_bytes));
+  StatusOr<tf::GraphDef> graph = ParseGraphDef(bytes, limits);
+  if (!graph.ok()) return AtFile(graph.status(), path);
+  return graph;
+}
+
+Status WriteGraphDef(const tf::GraphDef& graph, const std::string& path, ProtoForm form) {
+  MOULIN_ASSIGN_OR_RETURN(const std::string bytes, SerializeProto(graph, form));
+  return WriteFile(path, bytes);
+}
+
+}  // namespace moulin

@@ -1,0 +1,46 @@
+// The list of op families, and the lookup of one op among them.
+#include <algorithm>
+
+#include "import/lowering.h"
+
+namespace moulin {
+namespace {
+
+using Family = absl::Span<const OpLowering> (*)();
+
+constexpr Family kFamilies[] = {
+    ArrayLowerings,         BlockLowerings,         ConvolutionLowerings,  DetectionLowerings,     ElementwiseLowerings,
+    ImageLowerings,         IndexingLowerings,      LinearAlgebraLowerings, MatmulLowerings,       MatrixLowerings,
+    MiscLowerings,          NormalizationLowerings, PoolingLowerings,      QuantizationLowerings,  RecurrentLowerings,
+    ReductionLowerings,     ShapeLowerings,         SliceLowerings,        StringLowerings,
+};
+
+bool NameLess(const OpLowering* a, const OpLowering* b) { return absl::string_view(a->op) < absl::string_view(b->op); }
+
+std::vector<const OpLowering*> CollectRows() {
+  std::vector<const OpLowering*> rows;
+  for (const Family family : kFamilies) {
+    for (const OpLowering& row : family()) rows.push_back(&row);
+  }
+  std::sort(rows.begin(), rows.end(), NameLess);
+  return rows;
+}
+
+const std::vector<const OpLowering*>& Rows() {
+  static const auto* rows = new std::vector<const OpLowering*>(CollectRows());
+  return *rows;
+}
+
+}  // namespace
+
+const OpLowering* FindLowering(absl::string_view op) {
+  const auto& rows = Rows();
+  const auto it = std::lower_bound(rows.begin(), rows.end(), op, [](const OpLowering* row, absl::string_view name) {
+    return absl::string_view(row->op) < name;
+  });
+  return it != rows.end() && op == (*it)->op ? *it : nullptr;
+}
+
+std::vector<const OpLowering*> AllLowerings() { return Rows(); }
+
+}  // namespace moulin

@@ -1,0 +1,245 @@
+// Drops data movement that moves nothing, and merges what follows each other: reshapes of reshapes, transposes of
+// transposes, paddings in front of convolutions, transposes in front of matrix products.
+//
+// Rules are rows of a table by primitive. Each gets a node and returns the value to read in the place of its output (an
+// operand, or one made by the builder), or kNoId. None undoes another, and each leaves fewer or simpler nodes.
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "passes/constants.h"
+#include "passes/pass.h"
+#include "passes/rewriter.h"
+#include "passes/shape_facts.h"
+
+namespace moulin {
+namespace {
+
+using Ints = std::vector<int64_t>;
+
+class Simplifier {
+ public:
+  Simplifier(Graph* graph, const PassOptions& options)
+      : graph_(*graph), rewriter_(graph, options), b_(rewriter_.builder()), uses_(UseCounts(*graph)) {}
+
+  StatusOr<bool> Run() {
+    for (NodeId id = 0; id < rewriter_.num_nodes(); ++id) {
+      rewriter_.Visit(id);
+      const ValueId output = graph_.node(id).outputs[0];
+      rewriter_.Replace(output, Simplified(graph_.node(id)));
+      MOULIN_RETURN_IF_ERROR(b_.status());
+    }
+    return rewriter_.Finish();
+  }
+
+ private:
+  // The rules read `node` before they make the builder add one, which moves the nodes.
+  ValueId Simplified(const Node& node) {
+    switch (node.kind) {
+      case OpKind::kMap: return SimplifyMap(node);
+      case OpKind::kReshape:
+      case OpKind::kSqueeze:
+      case OpKind::kExpandDims: return SimplifyView(node);
+      case OpKind::kBitcast: return type(node.inputs[0]) == type(node.outputs[0]) ? node.inputs[0] : kNoId;
+      case OpKind::kTranspose: return SimplifyTranspose(node);
+      case OpKind::kSlice: return SimplifySlice(node);
+      case OpKind::kStridedSlice: return SimplifyStridedSlice(node);
+      case OpKind::kSplit: return node.outputs.size() == 1 ? node.inputs[0] : kNoId;
+      case OpKind::kConcat: return node.inputs.size() == 2 ? node.inputs[1] : kNoId;
+      case OpKind::kPad: return AllAre(node.inputs[1], 0) ? node.inputs[0] : kNoId;
+      case OpKind::kBroadcast: return SurelyEqual(shape(node.inputs[0]), shape(node.outputs[0])) ? node.inputs[0] : kNoId;
+      case OpKind::kTile: return AllAre(node.inputs[1], 1) ? node.inputs[0] : kNoId;
+      case OpKind::kReverse: return NumElements(shape(node.inputs[1])) == 0 ? node.inputs[0] : kNoId;
+      case OpKind::kReduce: return SimplifyReduce(node);
+      case OpKind::kConv: return SimplifyConv(node);
+      case OpKind::kContract: return SimplifyContract(node);
+      default: return kNoId;
+    }
+  }
+
+  DType type(ValueId v) const { return graph_.value(v).type.dtype; }
+  const PartialShape& shape(ValueId v) const { return graph_.value(v).type.shape; }
+
+  // The node that computes `v` where it is of this kind, else null. Valid until the builder adds a node.
+  const Node* Producer(ValueId v, OpKind kind) const {
+    const NodeId producer = graph_.value(v).producer;
+    return producer != kNoId && graph_.node(producer).kind == kind ? &graph_.node(producer) : nullptr;
+  }
+
+  bool AllAre(ValueId operand, int64_t wanted) const {
+    Ints values;
+    return b_.ConstantInts(operand, &values) &&
+           std::all_of(values.begin(), values.end(), [&](int64_t v) { return v == wanted; });
+  }
+
+  // A Map that passes an input through: a cast to the same type, and what is left of Identity ops.
+  ValueId SimplifyMap(const Node& node) {
+    const Expr& expr = node.attr<MapAttrs>().expr;
+    if (expr.size() != 1 || expr[0].op != ExprOp::kInput) return kNoId;
+    const ValueId x = node.inputs[expr[0].input];
+    return node.inputs.size() == 1 || SurelyEqual(shape(x), shape(node.outputs[0])) ? x : kNoId;
+  }
+
+  ValueId SimplifyView(const Node& node) {
+    const ValueId x = node.inputs[0];
+    const PartialShape to = shape(node.outputs[0]);
+    if (SurelySameView(shape(x), to)) return x;
+    const ValueId source = ViewSource(x);
+    if (source != x && SurelySameView(shape(source), to)) return source;
+    if (node.kind == OpKind::kReshape) return source == x ? kNoId : b_.Reshape(source, node.inputs[1]);
+    Ints operand;
+    return ReshapeOperand(to, &operand) ? b_.Reshape(source, b_.Ints(operand)) : kNoId;
+  }
+
+  // What `v` is a view of, through any number of views (those in front have been merged already).
+  ValueId ViewSource(ValueId v) const {
+    for (const OpKind kind : {OpKind::kReshape, OpKind::kSqueeze, OpKind::kExpandDims}) {
+      if (const Node* view = Producer(v, kind)) return view->inputs[0];
+    }
+    return v;
+  }
+
+  // The permutation of a Transpose, normalised; false where it is not constant.
+  bool Permutation(const Node& node, Ints* permutation) const {
+    if (!b_.ConstantInts(node.inputs[1], permutation)) return false;
+    const int64_t rank = permutation->size();
+    for (int64_t& axis : *permutation) {
+      if (axis < 0) axis += rank;
+      if (axis < 0 || axis >= rank) return false;
+    }
+    return true;
+  }
+
+  ValueId SimplifyTranspose(const Node& node) {
+    Ints permutation;
+    if (!Permutation(node, &permutation)) return kNoId;
+    ValueId x = node.inputs[0];
+    bool is_merged = false;
+    Ints inner;
+    if (const Node* first = Producer(x, OpKind::kTranspose);
+        first != nullptr && Permutation(*first, &inner) && inner.size() == permutation.size()) {
+      for (int64_t& axis : permutation) axis = inner[axis];
+      x = first->inputs[0];
+      is_merged = true;
+    }
+    if (std::is_sorted(permutation.begin(), permutation.end())) return x;
+    Ints operand;
+    if (KeepsOrder(shape(x), permutation) && ReshapeOperand(shape(node.outputs[0]), &operand)) {
+      return b_.Reshape(ViewSource(x), b_.Ints(operand));
+    }
+    return is_merged ? b_.Transpose(x, permutation) : kNoId;
+  }
+
+  // Whether only axes of size 1 change their place, so that the elements stay where they are.
+  static bool KeepsOrder(const PartialShape& x, const Ints& permutation) {
+    if (x.rank() != static_cast<int>(permutation.size())) return false;
+    int64_t last = -1;
+    for (const int64_t axis : permutation) {
+      if (x.dim(axis) == 1) continue;
+      if (axis < last) return false;
+      last = axis;
+    }
+    return true;
+  }
+
+  ValueId SimplifySlice(const Node& node) {
+    const ValueId x = node.inputs[0];
+    if (SurelyEqual(shape(x), shape(node.outputs[0]))) return x;
+    return AllAre(node.inputs[1], 0) && AllAre(node.inputs[2], -1) ? x : kNoId;
+  }
+
+  ValueId SimplifyStridedSlice(const Node& node) {
+    const StridedSliceAttrs& attrs = node.attr<StridedSliceAttrs>();
+    if (attrs.new_axis_mask != 0 || attrs.shrink_axis_mask != 0 || !AllAre(node.inputs[3], 1)) return kNoId;
+    return SurelyEqual(shape(node.inputs[0]), shape(node.outputs[0])) ? node.inputs[0] : kNoId;
+  }
+
+  // A reduction over no axis, or over axes of size 1 alone.
+  ValueId SimplifyReduce(const Node& node) {
+    Ints axes;
+    const ValueId x = node.inputs[0];
+    if (!b_.ConstantInts(node.inputs[1], &axes)) return kNoId;
+    if (axes.empty()) return x;
+    const PartialShape& from = shape(x);
+    if (!from.has_rank()) return kNoId;
+    for (int64_t axis : axes) {
+      if (axis < 0) axis += from.rank();
+      if (axis < 0 || axis >= from.rank() || from.dim(axis) != 1) return kNoId;
+    }
+    Ints operand;
+    return ReshapeOperand(shape(node.outputs[0]), &operand) ? b_.Reshape(ViewSource(x), b_.Ints(operand)) : kNoId;
+  }
+
+  // Zeros padded in front of a convolution become padding of its own.
+  ValueId SimplifyConv(const Node& node) {
+    const Node* pad = Producer(node.inputs[0], OpKind::kPad);
+    ConvAttrs attrs = node.attr<ConvAttrs>();
+    if (pad == nullptr || attrs.padding == Padding::kSame || uses_[pad->outputs[0]] != 1) return kNoId;
+    Ints paddings;
+    if (!PadsZeros(*pad) || !b_.ConstantInts(pad->inputs[1], &paddings)) return kNoId;
+    const int spatial = static_cast<int>(attrs.strides.size());
+    if (static_cast<int>(paddings.size()) != 2 * (spatial + 2)) return kNoId;
+    const int first = attrs.channels_last ? 1 : 2;
+    const int channels = attrs.channels_last ? spatial + 1 : 1;
+    if (std::any_of(paddings.begin(), paddings.end(), [](int64_t p) { return p < 0; })) return kNoId;
+    for (const int axis : {0, channels}) {
+      if (paddings[2 * axis] != 0 || paddings[2 * axis + 1] != 0) return kNoId;
+    }
+    if (attrs.padding == Padding::kValid) {
+      attrs.pad_before.assign(spatial, 0);
+      attrs.pad_after.assign(spatial, 0);
+    }
+    attrs.padding = Padding::kExplicit;
+    for (int i = 0; i < spatial; ++i) {
+      attrs.pad_before[i] += paddings[2 * (first + i)];
+      attrs.pad_after[i] += paddings[2 * (first + i) + 1];
+    }
+    std::vector<ValueId> inputs(node.inputs.begin(), node.inputs.end());
+    inputs[0] = pad->inputs[0];
+    return b_.Add(OpKind::kConv, std::move(attrs), inputs);
+  }
+
+  bool PadsZeros(const Node& pad) const {
+    if (pad.attr<PadAttrs>().mode != PadMode::kConstant) return false;
+    if (pad.inputs.size() < 3) return true;
+    const Tensor* value = b_.constant(pad.inputs[2]);
+    if (value == nullptr) return false;
+    return ScalarConstant(*value) == ExprConstant{};
+  }
+
+  // A transpose of the two innermost axes in front of a matrix product becomes the product's flag.
+  ValueId SimplifyContract(const Node& node) {
+    ContractAttrs attrs = node.attr<ContractAttrs>();
+    std::vector<ValueId> inputs(node.inputs.begin(), node.inputs.end());
+    bool changed = false;
+    for (const int i : {0, 1}) {
+      const Node* transpose = Producer(inputs[i], OpKind::kTranspose);
+      Ints permutation;
+      if (transpose == nullptr || !Permutation(*transpose, &permutation) || !SwapsInnermost(permutation)) continue;
+      inputs[i] = transpose->inputs[0];
+      bool& flag = i == 0 ? attrs.transpose_a : attrs.transpose_b;
+      flag = !flag;
+      changed = true;
+    }
+    return changed ? b_.Add(OpKind::kContract, std::move(attrs), inputs) : kNoId;
+  }
+
+  static bool SwapsInnermost(Ints permutation) {
+    const size_t rank = permutation.size();
+    if (rank < 2) return false;
+    std::swap(permutation[rank - 1], permutation[rank - 2]);
+    return std::is_sorted(permutation.begin(), permutation.end());
+  }
+
+  Graph& graph_;
+  Rewriter rewriter_;
+  GraphBuilder& b_;
+  const std::vector<int> uses_;
+};
+
+}  // namespace
+
+StatusOr<bool> SimplifyViews(Graph* graph, const PassOptions& options) { return Simplifier(graph, options).Run(); }
+
+}  // namespace moulin
