@@ -27,6 +27,8 @@ class Tensor {
   // Allocates zeroed elements. RESOURCE_EXHAUSTED where the bytes cannot be had, INVALID_ARGUMENT where their count
   // overflows or the type has no elements of its own (resource, variant).
   static StatusOr<Tensor> Allocate(DType type, const Shape& shape);
+  // As Allocate, but the elements (of types other than string) hold anything; for results that are written in full.
+  static StatusOr<Tensor> AllocateUninitialized(DType type, const Shape& shape);
 
   // Adopts elements owned by `owner` at `data`, of which SizeOf(type) * shape.num_elements() bytes must be readable
   // as long as `owner` lives. For types of fixed size. The elements are not to be written.

@@ -53,6 +53,12 @@ std::string ElementText(const Tensor& t, int64_t i) {
 }  // namespace
 
 StatusOr<Tensor> Tensor::Allocate(DType type, const Shape& shape) {
+  MOULIN_ASSIGN_OR_RETURN(Tensor t, AllocateUninitialized(type, shape));
+  if (type != DType::kString) std::memset(t.mutable_data(), 0, t.byte_size());
+  return t;
+}
+
+StatusOr<Tensor> Tensor::AllocateUninitialized(DType type, const Shape& shape) {
   MOULIN_ASSIGN_OR_RETURN(const Shape checked, Shape::Make(shape.dims()));
   if (type == DType::kString) return AllocateStrings(checked);
   if (SizeOf(type) == 0) {
@@ -68,7 +74,6 @@ StatusOr<Tensor> Tensor::Allocate(DType type, const Shape& shape) {
   if (block == nullptr) {
     return MakeError(ErrorCode::kMemory, "cannot allocate ", bytes, " bytes for ", ShortName(type), checked.ToString());
   }
-  std::memset(block, 0, rounded);
   return Borrow(type, checked, std::shared_ptr<void>(block, std::free), block);
 }
 

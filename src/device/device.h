@@ -45,7 +45,8 @@ using LaunchCallback = std::function<void(StatusOr<Outputs>)>;
 class Execution {
  public:
   virtual ~Execution() = default;
-  // Enqueues one run on `lanes` (at least as many streams as the plan has lanes). `inputs` are host tensors of the planned
+  // Enqueues one run on `lanes` (at least as many streams as the plan has lanes; launches that share streams must come
+  // one after another). `inputs` are host tensors of the planned
   // types, kept alive until the callback. Outputs are host tensors of their own memory.
   virtual void Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> inputs, LaunchCallback done) = 0;
   // Arena and staging bytes held.

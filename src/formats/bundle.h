@@ -8,12 +8,14 @@
 //   24   8  manifest: bytes
 //   32  32  manifest: SHA-256
 //   64      manifest, JSON:
-//             {"file_bytes": N,
+//             {"data_bytes": N,
 //              "blobs":  [{"offset": N, "bytes": N, "sha256": "hex"}, ...],     in the order of the file
 //              "models": [{"name": S, "graph": blob, "constants": [blob, ...], "metadata": {...}}, ...]}
-//   ...     blobs, each at a multiple of 64 bytes, zeros between them
+//   ...     data: from the next multiple of 64 bytes to the end of the file. Offsets of blobs count from here and are
+//           multiples of 64; zeros lie between blobs.
 // A model's graph is a binary GraphDef, in which each large constant has lost its elements and gained an attribute
-// "_moulin_blob" with the SHA-256 of the blob that has them (raw row-major bytes, as in tensor_content).
+// "_moulin_blob" with the SHA-256 of the blob that has them (raw row-major bytes, as in tensor_content). Strings and
+// bools stay in the graph.
 //
 // Blobs are read into memory of our own and not mapped: a mapped file that another process truncates kills the reader
 // with SIGBUS at its next access, long after every check passed. What is read is hashed and from then on cannot change.
@@ -39,9 +41,10 @@ class BundleWriter {
   BundleWriter();
   ~BundleWriter();
 
-  // Adds a model. `metadata` is an object that the layer above chooses (signatures, inputs, outputs) and gets back as it
-  // was. Constants are moved out of `graph`. E_NAME for an empty name or one with '/', ':' or control characters, E_DUP
-  // for one that is taken, E_LIMIT for a graph that reaches 2 GiB without its constants.
+  // Adds a model. `metadata` is a JSON object that the layer above chooses (signatures, inputs, outputs) and gets back as
+  // it was; its strings are UTF-8. Constants are moved out of `graph`. E_NAME for a name that is empty, not UTF-8 or has
+  // '/', ':' or control characters; E_DUP for one that is taken; E_OPTION for metadata that is no object; E_TENSOR for a
+  // constant whose elements lie in another bundle; E_LIMIT for a graph that reaches 2 GiB without its constants.
   Status AddModel(const std::string& name, tf::GraphDef graph, const nlohmann::json& metadata);
 
   // Writes the file, replacing `path` once all is written. Same models in the same order, same bytes.

@@ -205,11 +205,8 @@ StatusOr<Shape> ConcreteShape(const tf::TensorShapeProto& proto, DType type) {
 }
 
 StatusOr<Tensor> Decode(const tf::TensorProto& proto, std::string* movable, const Limits& limits) {
-  MOULIN_ASSIGN_OR_RETURN(const DType type, DTypeFromProto(proto.dtype()));
-  if (type == DType::kResource || type == DType::kVariant) {
-    return MakeError(ErrorCode::kDType, "a tensor of type ", Name(type), " has no elements to read");
-  }
-  MOULIN_ASSIGN_OR_RETURN(const Shape shape, ConcreteShape(proto.tensor_shape(), type));
+  MOULIN_ASSIGN_OR_RETURN(const TensorType tensor, TensorTypeFromProto(proto));
+  const auto& [type, shape] = tensor;
   if (!proto.tensor_content().empty()) return FromContent(proto.tensor_content(), movable, type, shape);
   return FromLists(proto, type, shape, limits);
 }
@@ -222,6 +219,15 @@ StatusOr<Tensor> TensorFromProto(tf::TensorProto&& proto, const Limits& limits) 
 
 StatusOr<Tensor> TensorFromProto(const tf::TensorProto& proto, const Limits& limits) {
   return Decode(proto, nullptr, limits);
+}
+
+StatusOr<TensorType> TensorTypeFromProto(const tf::TensorProto& proto) {
+  MOULIN_ASSIGN_OR_RETURN(const DType type, DTypeFromProto(proto.dtype()));
+  if (type == DType::kResource || type == DType::kVariant) {
+    return MakeError(ErrorCode::kDType, "a tensor of type ", Name(type), " has no elements to read");
+  }
+  MOULIN_ASSIGN_OR_RETURN(const Shape shape, ConcreteShape(proto.tensor_shape(), type));
+  return TensorType{type, shape};
 }
 
 void TensorToProto(const Tensor& tensor, tf::TensorProto* proto) {

@@ -66,12 +66,12 @@ std::vector<absl::string_view> FlatGraph::NodeNames() const {
   return names;
 }
 
-StatusOr<FlatRef> FlatGraph::FindTensor(absl::string_view text) const {
+StatusOr<FlatRef> FlatGraph::FindTensor(absl::string_view text, ErrorCode code) const {
   MOULIN_ASSIGN_OR_RETURN(const TensorName name, ParseTensorName(text));
   const int node = FindNode(name.node);
   if (node >= 0) return FlatRef{node, name.port};
   const std::string advice = DidYouMean(name.node, NodeNames());
-  return MakeError(ErrorCode::kName, "no node is named \"", Printable(name.node), "\"", advice.empty() ? "" : "; ",
+  return MakeError(code, "no node is named \"", Printable(name.node), "\"", advice.empty() ? "" : "; ",
                    advice);
 }
 

@@ -14,6 +14,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
+#include "base/errors.h"
 #include "base/limits.h"
 #include "import/functions.h"
 #include "moulin/status.h"
@@ -52,8 +53,9 @@ class FlatGraph {
 
   int FindNode(absl::string_view name) const;  // of the graph itself; -1 where there is none
   std::vector<absl::string_view> NodeNames() const;
-  // The tensor of the graph with this name, not yet resolved. E_NAME with the closest names.
-  StatusOr<FlatRef> FindTensor(absl::string_view name) const;
+  // The tensor of the graph with this name, not yet resolved. An error of `code` with the closest names where there is
+  // no such node.
+  StatusOr<FlatRef> FindTensor(absl::string_view name, ErrorCode code) const;
 
   // The value of `ref` is given from outside: Resolve stops there.
   void Feed(FlatRef ref) { fed_.insert(ref); }

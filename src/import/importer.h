@@ -60,10 +60,10 @@ class Importer {
   Status LowerSource(int node);
   // The values of the inputs; false where one is blocked.
   StatusOr<bool> InputValues(int node, absl::Span<const FlatRef> inputs, std::vector<ValueId>* values);
-  Status CheckArity(int node, absl::Span<const ValueId> inputs) const;
-  Status SetOutputs(int node, absl::Span<const ValueId> outputs);
+  Status CheckTypes(int node, absl::Span<const ValueId> inputs) const;
+  void SetOutputs(int node, absl::Span<const ValueId> outputs);
   void Report(int node, absl::string_view reason);
-  Status UnsupportedError(absl::Span<const NamedFlatRef> outputs, absl::Span<const FlatRef> resolved) const;
+  Status UnsupportedError() const;
   bool IsBlocked(FlatRef ref) const { return !flat_.IsFed(ref) && lowered_[ref.node].is_blocked; }
   StatusOr<ValueId> ValueOf(FlatRef ref) const;
 
@@ -74,7 +74,6 @@ class Importer {
   std::vector<ValueId> values_;
   absl::flat_hash_map<FlatRef, ValueId> fed_values_;
   std::vector<UnsupportedNode> unsupported_;
-  std::vector<FlatRef> missing_inputs_;
 };
 
 }  // namespace moulin

@@ -85,8 +85,12 @@ const OpLowering* FindLowering(absl::string_view op);
 std::vector<const OpLowering*> AllLowerings();
 
 // The families; each in a file of its own.
-absl::Span<const OpLowering> ElementwiseLowerings();    // elementwise.cc: unary, binary, ternary, casts, activations
-absl::Span<const OpLowering> ArrayLowerings();          // array.cc: reshape, concat, slices, pads, tiles...
+absl::Span<const OpLowering> ElementwiseLowerings();    // elementwise.cc: unary, binary, ternary, casts
+absl::Span<const OpLowering> ActivationLowerings();     // activation.cc: activations, biases
+absl::Span<const OpLowering> ArrayLowerings();          // array.cc: reshape, transpose, concat, pads, tiles...
+absl::Span<const OpLowering> BlockLowerings();          // block.cc: space to batch and depth, and back
+absl::Span<const OpLowering> ShapeLowerings();          // shape.cc: Shape, Size, Fill, Range...
+absl::Span<const OpLowering> SliceLowerings();          // slice.cc: slices, splits
 absl::Span<const OpLowering> IndexingLowerings();       // indexing.cc: gather, scatter, one-hot, where, unique
 absl::Span<const OpLowering> ReductionLowerings();      // reduction.cc: reductions, arg, scans, segments, top-k
 absl::Span<const OpLowering> MatmulLowerings();         // matmul.cc: MatMul, BatchMatMul*, Einsum

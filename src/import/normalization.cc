@@ -109,7 +109,7 @@ void LowerFusedBatchNormEx(LoweringContext& c) {
 void LowerGlobalBatchNorm(LoweringContext& c) {
   GraphBuilder& b = c.b;
   const Term x(b, c.input(0)), mean(b, c.input(1)), variance(b, c.input(2)), beta(b, c.input(3)), gamma(b, c.input(4));
-  Term factor = (variance + c.Float("variance_epsilon", 0.001f)).Apply(ExprOp::kRsqrt);
+  Term factor = (variance + static_cast<double>(c.Float("variance_epsilon", 0.001f))).Apply(ExprOp::kRsqrt);
   if (c.Bool("scale_after_normalization", true)) factor = factor * gamma;
   c.Output((x - mean) * factor + beta);
 }

@@ -9,7 +9,7 @@ namespace {
 using Family = absl::Span<const OpLowering> (*)();
 
 constexpr Family kFamilies[] = {
-    ArrayLowerings,         BlockLowerings,         ConvolutionLowerings,  DetectionLowerings,     ElementwiseLowerings,
+    ActivationLowerings, ArrayLowerings,         BlockLowerings,         ConvolutionLowerings,  DetectionLowerings,     ElementwiseLowerings,
     ImageLowerings,         IndexingLowerings,      LinearAlgebraLowerings, MatmulLowerings,       MatrixLowerings,
     MiscLowerings,          NormalizationLowerings, PoolingLowerings,      QuantizationLowerings,  RecurrentLowerings,
     ReductionLowerings,     ShapeLowerings,         SliceLowerings,        StringLowerings,

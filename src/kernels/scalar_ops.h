@@ -1,13 +1,14 @@
 // The scalar meaning of each operation of expressions as a function object:
 //   ScalarOp<ExprOp::kAdd>()(x, y)
-// for element types that the operation takes, of which the lists below say the sets. Cast and SaturatingCast are in
-// kernels/scalar_cast.h; complex numbers work where kernels/scalar_complex.h is included before use.
+// for the element types that the operation takes, as the lists below say. Complex numbers are for the host alone. Cast
+// and SaturatingCast are in kernels/scalar_cast.h.
 #ifndef MOULIN_KERNELS_SCALAR_OPS_H_
 #define MOULIN_KERNELS_SCALAR_OPS_H_
 
 #include "ir/expr.h"
 #include "kernels/hd.h"
 #include "kernels/scalar_arithmetic.h"
+#include "kernels/scalar_complex.h"
 #include "kernels/scalar_special.h"
 
 namespace moulin {

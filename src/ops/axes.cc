@@ -51,6 +51,27 @@ Shape::Dims BroadcastStrides(const Shape& shape, const Shape& to) {
   return strides;
 }
 
+Status StoreInts(absl::Span<const int64_t> values, Tensor* t) {
+  const auto store = [&](auto zero) {
+    std::copy(values.begin(), values.end(), static_cast<decltype(zero)*>(t->mutable_data()));
+    return absl::OkStatus();
+  };
+  if (static_cast<int64_t>(values.size()) != t->num_elements()) {
+    return MakeError(ErrorCode::kInternal, "storing ", values.size(), " integers in ", t->shape().ToString());
+  }
+  switch (t->dtype()) {
+    case DType::kInt8: return store(int8_t{});
+    case DType::kInt16: return store(int16_t{});
+    case DType::kInt32: return store(int32_t{});
+    case DType::kInt64: return store(int64_t{});
+    case DType::kUInt8: return store(uint8_t{});
+    case DType::kUInt16: return store(uint16_t{});
+    case DType::kUInt32: return store(uint32_t{});
+    case DType::kUInt64: return store(uint64_t{});
+    default: return CheckIndexType(t->dtype(), "a result of indices");
+  }
+}
+
 AxisView::AxisView(const Shape& shape, int axis) : size(shape.dim(axis)) {
   for (int i = 0; i < axis; ++i) outer *= shape.dim(i);
   for (int i = axis + 1; i < shape.rank(); ++i) inner *= shape.dim(i);

@@ -29,6 +29,9 @@ Shape ConcatShapes(const Shape& a, const Shape& b);
 // The strides, in elements, with which `shape` is read as if broadcast to `to`: 0 where an axis repeats.
 Shape::Dims BroadcastStrides(const Shape& shape, const Shape& to);
 
+// Writes as many integers as `t`, of an integer type, has elements.
+Status StoreInts(absl::Span<const int64_t> values, Tensor* t);
+
 // A shape seen from one of its axes: element (o, i, k) lies at (o * size + i) * inner + k.
 struct AxisView {
   int64_t outer = 1;

@@ -1,5 +1,10 @@
 // Batched matrix product. Tests: tests/ops/contract_test.cc.
+#include <algorithm>
+#include <vector>
+
+#include "kernels/scalar_arithmetic.h"
 #include "ops/axes.h"
+#include "ops/element.h"
 #include "ops/epilogue.h"
 #include "ops/op_util.h"
 
@@ -43,9 +48,88 @@ Status InferContract(InferContext& c) {
   return AddOutput(c, type, out);
 }
 
-//KERNELS
+// An operand as wide numbers, the matrices row-major as they are multiplied.
+template <typename T>
+std::vector<Wide<T>> WidenMatrices(const Tensor& x, bool transpose, bool conjugate) {
+  const Shape& shape = x.shape();
+  const int64_t rows = shape.dim(shape.rank() - 2), cols = shape.dim(shape.rank() - 1);
+  const auto* from = static_cast<const T*>(x.data());
+  std::vector<Wide<T>> wide(x.num_elements());
+  for (int64_t i = 0; i < x.num_elements(); ++i) {
+    const int64_t col = i % cols, row = i / cols % rows, matrix = i / cols / rows * rows * cols;
+    Wide<T> value = Widen(from[i]);
+    if constexpr (kIsComplexElement<T>) {
+      if (conjugate) value = std::conj(value);
+    }
+    wide[matrix + (transpose ? col * rows + row : row * cols + col)] = value;
+  }
+  return wide;
+}
 
-constexpr OpDef kOps[] = {{OpKind::kContract, 2, kAnyNumber, InferContract, nullptr}};
+// y[i, j] += a[i, k] b[k, j]; integers wrap.
+template <typename W>
+void MultiplyMatrices(const W* a, const W* b, int64_t m, int64_t k, int64_t n, W* y) {
+  std::fill_n(y, m * n, W(0));
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t l = 0; l < k; ++l) {
+      const W left = a[i * k + l];
+      for (int64_t j = 0; j < n; ++j) {
+        if constexpr (std::is_integral_v<W>) {
+          y[i * n + j] = scalar::Add(y[i * n + j], scalar::Mul(left, b[l * n + j]));
+        } else {
+          y[i * n + j] += left * b[l * n + j];
+        }
+      }
+    }
+  }
+}
+
+// Which matrix of an operand each matrix of the product is made from.
+std::vector<int64_t> MatrixOfBatch(const Shape& operand, const Shape& batch) {
+  const Shape::Dims strides = BroadcastStrides(SubShape(operand, 0, operand.rank() - 2), batch);
+  std::vector<int64_t> matrices(batch.num_elements(), 0);
+  for (int64_t i = 0; i < static_cast<int64_t>(matrices.size()); ++i) {
+    int64_t rest = i;
+    for (int axis = batch.rank() - 1; axis >= 0; --axis) {
+      matrices[i] += rest % batch.dim(axis) * strides[axis];
+      rest /= batch.dim(axis);
+    }
+  }
+  return matrices;
+}
+
+template <typename T>
+void Multiply(const Tensor& a, const Tensor& b, const ContractAttrs& attrs, Tensor* y) {
+  const Shape& shape = y->shape();
+  const int64_t m = shape.dim(shape.rank() - 2), n = shape.dim(shape.rank() - 1);
+  const int64_t k = a.shape().dim(a.shape().rank() - (attrs.transpose_a ? 2 : 1));
+  const Shape batch = SubShape(shape, 0, shape.rank() - 2);
+  const auto left = WidenMatrices<T>(a, attrs.transpose_a, attrs.conjugate_a);
+  const auto right = WidenMatrices<T>(b, attrs.transpose_b, attrs.conjugate_b);
+  const std::vector<int64_t> a_matrix = MatrixOfBatch(a.shape(), batch), b_matrix = MatrixOfBatch(b.shape(), batch);
+  std::vector<Wide<T>> product(m * n);
+  auto* out = static_cast<T*>(y->mutable_data());
+  for (int64_t i = 0; i < static_cast<int64_t>(a_matrix.size()); ++i) {
+    MultiplyMatrices(left.data() + a_matrix[i] * m * k, right.data() + b_matrix[i] * k * n, m, k, n, product.data());
+    std::transform(product.begin(), product.end(), out + i * m * n, Narrow<T>);
+  }
+}
+
+Status RunContract(const KernelContext& c) {
+  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferContract));
+  const auto& attrs = c.attr<ContractAttrs>();
+  Tensor product = c.output(0);
+  if (!attrs.epilogue.empty()) {
+    MOULIN_ASSIGN_OR_RETURN(product, Tensor::Allocate(c.input(0).dtype(), c.output(0).shape()));
+  }
+  MOULIN_RETURN_IF_ERROR(DispatchNumber(c.input(0).dtype(), "a matrix product", [&](auto tag) {
+    Multiply<decltype(tag)>(c.input(0), c.input(1), attrs, &product);
+    return absl::OkStatus();
+  }));
+  return attrs.epilogue.empty() ? absl::OkStatus() : RunEpilogue(c, attrs.epilogue, 2, product);
+}
+
+constexpr OpDef kOps[] = {{OpKind::kContract, 2, kAnyNumber, InferContract, RunContract}};
 
 }  // namespace
 

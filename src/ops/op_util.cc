@@ -159,15 +159,20 @@ StatusOr<StridedMap> BroadcastMap(const Shape& from, const Shape& to) {
   return MakeError(ErrorCode::kShape, "cannot broadcast ", from.ToString(), " to ", to.ToString());
 }
 
-Status AllocateInferred(const KernelContext& c, InferFn infer) {
-  std::vector<TensorType> types, outputs;
+Status InferFromInputs(const KernelContext& c, InferFn infer, std::vector<TensorType>* outputs) {
+  std::vector<TensorType> types;
   std::vector<const Tensor*> constants;
   for (const Tensor& t : c.inputs) {
     types.push_back({t.dtype(), t.shape()});
     constants.push_back(&t);
   }
-  InferContext context{c.attrs, types, constants, c.limits, &outputs};
-  MOULIN_RETURN_IF_ERROR(infer(context));
+  InferContext context{c.attrs, types, constants, c.limits, outputs};
+  return infer(context);
+}
+
+Status AllocateInferred(const KernelContext& c, InferFn infer) {
+  std::vector<TensorType> outputs;
+  MOULIN_RETURN_IF_ERROR(InferFromInputs(c, infer, &outputs));
   if (outputs.size() != c.outputs.size()) {
     return MakeError(ErrorCode::kInternal, "expected ", c.outputs.size(), " outputs, inferred ", outputs.size());
   }

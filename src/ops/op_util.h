@@ -57,7 +57,9 @@ Shape::Dims RowMajorStrides(const Shape& shape);
 // kMaxMapRank axes.
 StatusOr<StridedMap> BroadcastMap(const Shape& from, const Shape& to);
 
-// Runs `infer` on the actual inputs (all of them known) and allocates every output. Kernels call it first, so that
+// Runs `infer` on the actual inputs, all of them known.
+Status InferFromInputs(const KernelContext& c, InferFn infer, std::vector<TensorType>* outputs);
+// The same, and allocates every output. Kernels call it first, so that
 // what a shape function checks need not be checked again.
 Status AllocateInferred(const KernelContext& c, InferFn infer);
 

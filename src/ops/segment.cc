@@ -1,7 +1,10 @@
 // Reductions over segments of the outermost axes. Tests: tests/ops/segment_test.cc.
 #include <algorithm>
+#include <vector>
 
+#include "kernels/scalar_arithmetic.h"
 #include "ops/axes.h"
+#include "ops/element.h"
 #include "ops/graph_builder.h"
 #include "ops/op_util.h"
 
@@ -68,11 +71,86 @@ Status InferSegmentReduce(InferContext& c) {
   return attrs.sorted ? InferSortedSegments(c) : InferUnsortedSegments(c);
 }
 
-//KERNELS
+Status CheckSortedIds(absl::Span<const int64_t> ids) {
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] < 0) return MakeError(ErrorCode::kValue, "segment id ", ids[i], " at ", i, " is negative");
+    if (i > 0 && ids[i] < ids[i - 1]) {
+      return MakeError(ErrorCode::kValue, "segment ids must ascend, got ", ids[i], " after ", ids[i - 1], " at ", i);
+    }
+  }
+  return absl::OkStatus();
+}
+
+Status CheckUnsortedIds(absl::Span<const int64_t> ids, int64_t segments) {
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] >= segments) {
+      return MakeError(ErrorCode::kValue, "segment id ", ids[i], " at ", i, ": expected one below ", segments);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// What a segment with no rows holds: the neutral element, but 0 for the maximum or minimum over sorted ids.
+template <typename T>
+T EmptySegment(SegmentOp op, bool sorted) {
+  if (op == SegmentOp::kProd) return Narrow<T>(Wide<T>(1));
+  if constexpr (!kIsComplexElement<T>) {
+    if (!sorted && op == SegmentOp::kMax) return Lowest<T>();
+    if (!sorted && op == SegmentOp::kMin) return Highest<T>();
+  }
+  return Narrow<T>(Wide<T>(0));
+}
+
+template <typename W>
+W Combine(SegmentOp op, W x, W y) {
+  if constexpr (!std::is_same_v<W, std::complex<double>>) {
+    if (op == SegmentOp::kMax) return scalar::Max(x, y);
+    if (op == SegmentOp::kMin) return scalar::Min(x, y);
+  }
+  if constexpr (std::is_integral_v<W>) return op == SegmentOp::kProd ? scalar::Mul(x, y) : scalar::Add(x, y);
+  else return op == SegmentOp::kProd ? x * y : x + y;
+}
+
+template <typename T>
+Status ReduceSegments(const KernelContext& c, absl::Span<const int64_t> ids) {
+  using W = Wide<T>;
+  const auto& attrs = c.attr<SegmentReduceAttrs>();
+  Tensor& out = c.output(0);
+  const int64_t segments = out.shape().dim(0);
+  const int64_t row = segments == 0 ? 0 : out.num_elements() / segments;
+  const auto* x = static_cast<const T*>(c.input(0).data());
+  std::vector<W> results(out.num_elements());
+  std::vector<int64_t> counts(segments, 0);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] < 0) continue;
+    const bool first = counts[ids[i]]++ == 0;
+    for (int64_t j = 0; j < row; ++j) {
+      W& result = results[ids[i] * row + j];
+      const W value = Widen(x[i * row + j]);
+      result = first ? value : Combine(attrs.op, result, value);
+    }
+  }
+  auto* y = static_cast<T*>(out.mutable_data());
+  for (int64_t i = 0; i < out.num_elements(); ++i) {
+    const int64_t count = counts[i / row];
+    if (attrs.op == SegmentOp::kMean && count > 0) results[i] /= static_cast<W>(count);
+    y[i] = count > 0 ? Narrow<T>(results[i]) : EmptySegment<T>(attrs.op, attrs.sorted);
+  }
+  return absl::OkStatus();
+}
+
+Status RunSegmentReduce(const KernelContext& c) {
+  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferSegmentReduce));
+  MOULIN_ASSIGN_OR_RETURN(const Ints ids, IntValues(c.input(1)));
+  MOULIN_RETURN_IF_ERROR(c.attr<SegmentReduceAttrs>().sorted ? CheckSortedIds(ids)
+                                                             : CheckUnsortedIds(ids, c.output(0).shape().dim(0)));
+  return DispatchNumber(c.input(0).dtype(), "a segment reduction",
+                        [&](auto tag) { return ReduceSegments<decltype(tag)>(c, ids); });
+}
 
 // With sorted ids the shape depends on them.
 constexpr OpDef kOps[] = {
-    {OpKind::kSegmentReduce, 2, 3, InferSegmentReduce, nullptr, Input(2), /*dynamic_output=*/true},
+    {OpKind::kSegmentReduce, 2, 3, InferSegmentReduce, RunSegmentReduce, Input(2), /*dynamic_output=*/true},
 };
 
 }  // namespace

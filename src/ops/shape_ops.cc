@@ -147,17 +147,14 @@ Status Range(const KernelContext& c) {
   return DispatchReal(c.input(0).dtype(), [&](auto tag) {
     using T = decltype(tag);
     using U = ArithmeticOf<T>;
-    T value = ScalarAt<T>(c.input(0));
-    const U delta = static_cast<U>(ScalarAt<T>(c.input(2)));
+    const U start = static_cast<U>(ScalarAt<T>(c.input(0))), delta = static_cast<U>(ScalarAt<T>(c.input(2)));
     auto* out = static_cast<T*>(c.output(0).mutable_data());
     const int64_t n = c.output(0).num_elements();
     for (int64_t i = 0; i < n; ++i) {
-      out[i] = value;
-      if constexpr (std::is_integral_v<T>) {  // the step beyond the last may overflow
-        using Unsigned = std::make_unsigned_t<T>;
-        value = static_cast<T>(static_cast<Unsigned>(static_cast<Unsigned>(value) + static_cast<Unsigned>(delta)));
+      if constexpr (std::is_integral_v<T>) {  // modulo 2^64: a product may pass the end of T on the way
+        out[i] = static_cast<T>(static_cast<uint64_t>(start) + static_cast<uint64_t>(i) * static_cast<uint64_t>(delta));
       } else {
-        value = static_cast<T>(static_cast<U>(value) + delta);  // rounded each time, as TensorFlow does
+        out[i] = static_cast<T>(start + static_cast<U>(static_cast<T>(static_cast<U>(i) * delta)));
       }
     }
     return absl::OkStatus();

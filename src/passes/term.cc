@@ -27,7 +27,9 @@ const Expr* Terms::Expression(ValueId value) const {
     case OpKind::kConvTranspose: expr = &node.attr<ConvAttrs>().epilogue; break;
     default: break;
   }
-  return expr == nullptr || expr->empty() ? nullptr : expr;
+  if (expr == nullptr || expr->empty()) return nullptr;
+  // A Map that passes one of several operands through broadcasts it: not the same as that operand.
+  return expr->size() == 1 && node.inputs.size() > 1 ? nullptr : expr;
 }
 
 Term Terms::Resolve(Term term) const {

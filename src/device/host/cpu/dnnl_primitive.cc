@@ -54,7 +54,7 @@ std::unique_ptr<DnnlPrimitive::Call> DnnlPrimitive::TakeCall() const {
   auto call = std::make_unique<Call>();
   call->stream = dnnl::stream(DnnlEngine());
   for (const Argument& argument : arguments_) {
-    call->memories.emplace_back(argument.desc, DnnlEngine(), DNNL_MEMORY_NONE);
+    call->memories.emplace_back(argument.desc, DnnlEngine(), nullptr);  // nullptr: no memory of its own
     call->args.push_back({argument.name, call->memories.back().get()});
   }
   return call;
@@ -70,7 +70,7 @@ Status DnnlPrimitive::Run(absl::Span<void* const> addresses) const {
     free_calls_.push_back(std::move(call));
   }
   if (status == dnnl_success) return absl::OkStatus();
-  return MakeError(ErrorCode::kDevice, "oneDNN failed to run a primitive: ", dnnl_status2str(status));
+  return MakeError(ErrorCode::kDevice, "oneDNN failed to run a primitive: status ", static_cast<int>(status));
 }
 
 }  // namespace moulin::cpu

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <cstdlib>
 #include <map>
+#include <memory>
 
 #include "base/half.h"
 
@@ -386,7 +388,7 @@ void MapProgram::Gather(const Load& load, const char* input, int64_t row, int64_
   }
 }
 
-void MapProgram::LoadTile(State& state, int64_t row, int64_t rows, int64_t column, int64_t count, bool new_row,
+void MapProgram::LoadTile(State& state, int64_t row, int64_t rows, int64_t column, bool new_row,
                           absl::Span<const void* const> inputs) const {
   for (const Load& load : loads_) {
     const char* input = static_cast<const char*>(inputs[load.input]);
@@ -399,7 +401,7 @@ void MapProgram::LoadTile(State& state, int64_t row, int64_t rows, int64_t colum
       case Access::kSpread:
         if (new_row) {
           Fill(state.tile(load.slot), input + OffsetOf(load, row) * load.element_bytes, load.element_bytes,
-               std::max(count, std::min(columns_ - column, kTileElements)));
+               std::min(columns_ - column, kTileElements));
         }
         break;
       case Access::kGathered:
@@ -430,7 +432,7 @@ void MapProgram::RunUnits(int64_t begin, int64_t end, absl::Span<const void* con
       column = unit % tiles_per_row * kTileElements;
       count = std::min(kTileElements, columns_ - column);
     }
-    LoadTile(state, row, rows, column, count, unit == begin || column == 0, inputs);
+    LoadTile(state, row, rows, column, unit == begin || column == 0, inputs);
     state.pointers[output_slot_] = static_cast<char*>(output) + (row * columns_ + column) * output_bytes_;
     for (const Step& step : steps_) {
       const void* args[3] = {pointers[step.args[0]], pointers[step.args[1]], pointers[step.args[2]]};

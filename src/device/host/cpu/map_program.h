@@ -60,7 +60,7 @@ class MapProgram {
 
   void RunUnits(int64_t begin, int64_t end, absl::Span<const void* const> inputs, void* output) const;
   void Prepare(State& state, absl::Span<const void* const> inputs) const;
-  void LoadTile(State& state, int64_t row, int64_t rows, int64_t column, int64_t count, bool new_row,
+  void LoadTile(State& state, int64_t row, int64_t rows, int64_t column, bool new_row,
                 absl::Span<const void* const> inputs) const;
   int64_t OffsetOf(const Load& load, int64_t row) const;
   void FillRepeated(const Load& load, const void* input, void* tile) const;

@@ -1,0 +1,208 @@
+// Convolutions of float32 by oneDNN, one to three spatial axes, groups, dilation; weights packed once.
+// Covered by tests/device/cpu_conv_test.cc.
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/errors.h"
+#include "base/status_macros.h"
+#include "device/host/cpu/dnnl_kernel.h"
+
+namespace moulin::cpu {
+namespace {
+
+using dnnl::memory;
+using Tag = memory::format_tag;
+
+constexpr Tag kChannelsLast[] = {Tag::nwc, Tag::nhwc, Tag::ndhwc};
+constexpr Tag kChannelsFirst[] = {Tag::ncw, Tag::nchw, Tag::ncdhw};
+// TensorFlow's filters: [spatial..., c / groups, filters], and for the transposed [spatial..., filters, c].
+constexpr Tag kFilter[] = {Tag::wio, Tag::hwio, Tag::dhwio};
+constexpr Tag kGroupedFilter[] = {Tag::wigo, Tag::hwigo, Tag::dhwigo};
+
+// A (transposed) convolution in oneDNN's terms. `image` is the larger side: the input of a convolution, the output of
+// a transposed one.
+struct Geometry {
+  int spatial;
+  memory::dims src, weights, dst;  // [n, c, spatial...], ([g,] o, i, spatial...), [n, o, spatial...]
+  memory::dims strides, dilations, pad_before, pad_after;
+  bool grouped;
+};
+
+// [n, spatial..., c] or [n, c, spatial...] as [n, c, spatial...].
+memory::dims ChannelsSecond(const Shape& shape, bool channels_last) {
+  memory::dims dims(shape.dims().begin(), shape.dims().end());
+  if (channels_last) std::rotate(dims.begin() + 1, dims.end() - 1, dims.end());
+  return dims;
+}
+
+// The padding of each spatial axis, the one behind being what makes oneDNN's sizes agree.
+void SetWindows(const ConvAttrs& attrs, const Shape& filter, const memory::dims& image, const memory::dims& result,
+                Geometry* g) {
+  for (int i = 0; i < g->spatial; ++i) {
+    const int64_t reach = (filter[i] - 1) * attrs.dilations[i] + 1;
+    const int64_t total = (result[2 + i] - 1) * attrs.strides[i] + reach - image[2 + i];
+    int64_t before = 0;
+    if (attrs.padding == Padding::kSame) before = std::max<int64_t>(total, 0) / 2;
+    if (attrs.padding == Padding::kExplicit) before = attrs.pad_before[i];
+    g->strides.push_back(attrs.strides[i]);
+    g->dilations.push_back(attrs.dilations[i] - 1);
+    g->pad_before.push_back(before);
+    g->pad_after.push_back(std::max<int64_t>(total - before, 0));
+  }
+}
+
+bool HasEmptyAxis(const memory::dims& dims) { return std::find(dims.begin(), dims.end(), 0) != dims.end(); }
+
+bool IsFloatConv(const KernelRequest& request, const Expr& epilogue, int x, int filter) {
+  return request.dtype(x) == DType::kFloat32 && request.dtype(filter) == DType::kFloat32 &&
+         (epilogue.empty() ? request.output_dtype() == DType::kFloat32 : true) && request.shape(x).rank() >= 3 &&
+         request.shape(x).rank() <= 5;
+}
+
+// What differs between the two kinds of convolution.
+struct Problem {
+  Geometry geometry;
+  memory::desc src, weights_plain, dst;
+  bool transposed;
+  int x, filter, first_epilogue_input;  // the node's inputs
+};
+
+FusedEpilogue::Layout EpilogueLayout(const KernelRequest& request, const Problem& problem, bool channels_last) {
+  const Shape product = request.output_shape();
+  std::vector<int> to_dnnl(product.rank());
+  for (int i = 0; i < product.rank(); ++i) to_dnnl[i] = i;
+  if (channels_last) std::rotate(to_dnnl.begin() + 1, to_dnnl.end() - 1, to_dnnl.end());
+  return {product,         channels_last ? product.rank() - 1 : 1, problem.dst, /*dnnl_channel_axis=*/1,
+          std::move(to_dnnl), problem.first_epilogue_input};
+}
+
+// A primitive with its descriptors; the two kinds have different types in oneDNN but the same methods.
+struct Chosen {
+  dnnl::primitive primitive;
+  std::string implementation;
+  memory::desc weights, scratchpad;
+};
+
+template <typename Primitive, dnnl::algorithm kAlgorithm>
+std::optional<Chosen> Choose(const Problem& problem, const memory::desc& bias, const dnnl::primitive_attr& attributes) {
+  const Geometry& g = problem.geometry;
+  const memory::desc any(g.weights, memory::data_type::f32, Tag::any);
+  const typename Primitive::primitive_desc desc(DnnlEngine(), dnnl::prop_kind::forward_inference, kAlgorithm,
+                                                problem.src, any, bias, problem.dst, g.strides, g.dilations,
+                                                g.pad_before, g.pad_after, attributes, /*allow_empty=*/true);
+  if (!desc) return std::nullopt;
+  return Chosen{Primitive(desc), desc.impl_info_str(), desc.weights_desc(), desc.scratchpad_desc()};
+}
+
+std::optional<Chosen> Choose(const Problem& problem, const FusedEpilogue& epilogue) {
+  memory::desc bias;
+  if (epilogue.bias_input() >= 0) bias = RowMajor({problem.geometry.dst[1]});
+  dnnl::primitive_attr attributes = BaseAttributes();
+  epilogue.AddTo(attributes);
+  return problem.transposed
+             ? Choose<dnnl::deconvolution_forward, dnnl::algorithm::deconvolution_direct>(problem, bias, attributes)
+             : Choose<dnnl::convolution_forward, dnnl::algorithm::convolution_direct>(problem, bias, attributes);
+}
+
+StatusOr<KernelPtr> Build(const KernelRequest& request, const Problem& problem, const Chosen& chosen,
+                          const FusedEpilogue& epilogue, const Expr* tape_expr) {
+  DnnlKernelBuilder builder(request.context);
+  ArgumentSource product = ArgumentSource::Output();
+  if (tape_expr != nullptr) {
+    std::optional<EpilogueTape> tape =
+        MakeEpilogueTape(request, *tape_expr, problem.first_epilogue_input, &builder);
+    if (!tape.has_value()) return KernelPtr();
+    product = tape->product;
+    builder.SetTape(*std::move(tape));
+  }
+  MOULIN_ASSIGN_OR_RETURN(ArgumentSource weights,
+                          builder.InLayout(request, problem.filter, problem.weights_plain, chosen.weights));
+  std::vector<DnnlKernelBuilder::Argument> arguments = {
+      {DNNL_ARG_SRC, problem.src, ArgumentSource::Input(problem.x)},
+      {DNNL_ARG_WEIGHTS, chosen.weights, std::move(weights)},
+      {DNNL_ARG_DST, problem.dst, product}};
+  if (epilogue.bias_input() >= 0) {
+    arguments.push_back({DNNL_ARG_BIAS, RowMajor({problem.geometry.dst[1]}),
+                         ArgumentSource::Input(epilogue.bias_input())});
+  }
+  epilogue.AppendArguments(&arguments);
+  builder.AddStep(chosen.primitive, std::move(arguments), chosen.scratchpad);
+  return builder.Finish(chosen.implementation);
+}
+
+// The epilogue goes into the primitive, unless that would leave only a slow implementation; then it runs behind.
+StatusOr<KernelPtr> MakeKernel(const KernelRequest& request, const ConvAttrs& attrs, const Problem& problem) {
+  const auto fused = FusedEpilogue::Translate(request, attrs.epilogue,
+                                              EpilogueLayout(request, problem, attrs.channels_last));
+  if (fused.has_value() && request.output_dtype() == DType::kFloat32) {
+    const std::optional<Chosen> chosen = Choose(problem, *fused);
+    if (chosen.has_value() && (!IsSlowImplementation(chosen->implementation) || attrs.epilogue.empty())) {
+      return Build(request, problem, *chosen, *fused, nullptr);
+    }
+  }
+  if (attrs.epilogue.empty()) return KernelPtr();
+  const std::optional<Chosen> plain = Choose(problem, FusedEpilogue());
+  if (!plain.has_value()) return KernelPtr();
+  return Build(request, problem, *plain, FusedEpilogue(), &attrs.epilogue);
+}
+
+}  // namespace
+
+StatusOr<KernelPtr> MakeConvKernel(const KernelRequest& request) {
+  const ConvAttrs& attrs = request.node.attr<ConvAttrs>();
+  if (!IsFloatConv(request, attrs.epilogue, 0, 1)) return KernelPtr();
+  const Shape filter = request.shape(1);
+  Problem problem{};
+  Geometry& g = problem.geometry;
+  g.spatial = filter.rank() - 2;
+  g.grouped = attrs.groups > 1;
+  g.src = ChannelsSecond(request.shape(0), attrs.channels_last);
+  g.dst = ChannelsSecond(request.output_shape(), attrs.channels_last);
+  const int64_t in_channels = filter[g.spatial], filters = filter[g.spatial + 1];
+  g.weights = g.grouped ? memory::dims{attrs.groups, filters / attrs.groups, in_channels}
+                        : memory::dims{filters, in_channels};
+  g.weights.insert(g.weights.end(), filter.dims().begin(), filter.dims().begin() + g.spatial);
+  if (HasEmptyAxis(g.src) || HasEmptyAxis(g.dst) || HasEmptyAxis(g.weights)) return KernelPtr();
+  SetWindows(attrs, filter, g.src, g.dst, &g);
+  const Tag activations = (attrs.channels_last ? kChannelsLast : kChannelsFirst)[g.spatial - 1];
+  problem.src = memory::desc(g.src, memory::data_type::f32, activations);
+  problem.dst = memory::desc(g.dst, memory::data_type::f32, activations);
+  problem.weights_plain =
+      memory::desc(g.weights, memory::data_type::f32, (g.grouped ? kGroupedFilter : kFilter)[g.spatial - 1]);
+  problem.x = 0;
+  problem.filter = 1;
+  problem.first_epilogue_input = 2;
+  return MakeKernel(request, attrs, problem);
+}
+
+// TensorFlow's is the gradient of a convolution from [n, ..., filters] to [n, ..., c]: inputs (output size, filter, x).
+StatusOr<KernelPtr> MakeConvTransposeKernel(const KernelRequest& request) {
+  const ConvAttrs& attrs = request.node.attr<ConvAttrs>();
+  if (!IsFloatConv(request, attrs.epilogue, 2, 1) || attrs.groups != 1) return KernelPtr();
+  const Shape filter = request.shape(1);
+  Problem problem{};
+  Geometry& g = problem.geometry;
+  g.spatial = filter.rank() - 2;
+  g.src = ChannelsSecond(request.shape(2), attrs.channels_last);
+  g.dst = ChannelsSecond(request.output_shape(), attrs.channels_last);
+  const int64_t filters = filter[g.spatial], in_channels = filter[g.spatial + 1];
+  g.weights = {filters, in_channels};
+  g.weights.insert(g.weights.end(), filter.dims().begin(), filter.dims().begin() + g.spatial);
+  if (HasEmptyAxis(g.src) || HasEmptyAxis(g.dst) || HasEmptyAxis(g.weights)) return KernelPtr();
+  SetWindows(attrs, filter, g.dst, g.src, &g);
+  const Tag activations = (attrs.channels_last ? kChannelsLast : kChannelsFirst)[g.spatial - 1];
+  problem.src = memory::desc(g.src, memory::data_type::f32, activations);
+  problem.dst = memory::desc(g.dst, memory::data_type::f32, activations);
+  memory::dims strides = {in_channels, 1};
+  int64_t stride = filters * in_channels;
+  for (int i = g.spatial - 1; i >= 0; --i, stride *= filter[i + 1]) strides.insert(strides.begin() + 2, stride);
+  problem.weights_plain = Strided(g.weights, strides);
+  problem.transposed = true;
+  problem.x = 2;
+  problem.filter = 1;
+  problem.first_epilogue_input = 3;
+  return MakeKernel(request, attrs, problem);
+}
+
+}  // namespace moulin::cpu

@@ -1,0 +1,55 @@
+#include "device/host/executable.h"
+
+#include <utility>
+
+#include "base/errors.h"
+#include "base/status_macros.h"
+#include "device/host/execution.h"
+#include "device/host/host_kernel.h"
+
+namespace moulin {
+namespace {
+
+class HostExecutable : public Executable, public std::enable_shared_from_this<HostExecutable> {
+ public:
+  HostExecutable(std::shared_ptr<const Plan> plan, std::shared_ptr<ConstantRegistry> constants)
+      : plan_(std::move(plan)), constants_(std::move(constants)) {
+    ForEachConstant([&](const Tensor& t) { constants_->Add(t); });
+  }
+  ~HostExecutable() override {
+    ForEachConstant([&](const Tensor& t) { constants_->Remove(t); });
+  }
+
+  const Plan& plan() const override { return *plan_; }
+
+  StatusOr<std::unique_ptr<Execution>> NewExecution() override {
+    MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<Execution> execution, HostExecution::Make(*plan_, shared_from_this()));
+    return execution;
+  }
+
+ private:
+  template <typename Visit>
+  void ForEachConstant(Visit visit) const {
+    for (const Buffer& b : plan_->buffers) {
+      if (b.kind == BufferKind::kConstant) visit(plan_->graph->value(b.value).constant);
+    }
+  }
+
+  const std::shared_ptr<const Plan> plan_;
+  const std::shared_ptr<ConstantRegistry> constants_;
+};
+
+}  // namespace
+
+StatusOr<std::shared_ptr<Executable>> LoadOnHost(std::shared_ptr<const Plan> plan,
+                                                 std::shared_ptr<ConstantRegistry> constants) {
+  for (const Step& step : plan->steps) {
+    if (step.kind == StepKind::kLaunch && dynamic_cast<const HostKernel*>(step.kernel.get()) == nullptr) {
+      return MakeError(ErrorCode::kInternal, "a plan for the host holds the kernel \"", step.kernel->name(),
+                       "\" of another device");
+    }
+  }
+  return std::shared_ptr<Executable>(std::make_shared<HostExecutable>(std::move(plan), std::move(constants)));
+}
+
+}  // namespace moulin

@@ -1,0 +1,110 @@
+#include "engine/instance.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "engine/deadline_timer.h"
+#include "engine/model_impl.h"
+
+namespace moulin::internal {
+namespace {
+
+bool IsTooLate(const RequestState& request) {
+  const auto& deadline = const_cast<RequestState&>(request).request().deadline;
+  return deadline.has_value() && std::chrono::steady_clock::now() >= *deadline;
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Instance>> Instance::Make(ModelImpl* model, int index, Device* device, int num_lanes) {
+  std::unique_ptr<Instance> instance(new Instance(model, index));
+  for (int lane = 0; lane < num_lanes; ++lane) {
+    MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<Stream> stream, device->NewStream(/*priority=*/0));
+    instance->lanes_.push_back(stream.get());
+    instance->streams_.push_back(std::move(stream));
+  }
+  instance->caller_stream_ = device->NewCallerStream();
+  instance->caller_lanes_ = instance->lanes_;
+  instance->caller_lanes_[0] = instance->caller_stream_.get();
+  return instance;
+}
+
+void Instance::StartPumping(std::shared_ptr<ModelImpl> model) {
+  keep_alive_ = std::move(model);
+  lanes_[0]->Then([this] { Pump(); });
+}
+
+void Instance::Pump() {
+  // Held until this returns: the last use of the model may be the one that ends here.
+  std::shared_ptr<ModelImpl> model = keep_alive_;
+  for (;;) {
+    request_ = model->NextRequest(this);
+    if (request_ == nullptr) return;  // idle; another thread may be using this instance already
+    started_ = std::chrono::steady_clock::now();
+    if (IsTooLate(*request_)) {
+      Complete(*request_, DeadlineError());
+      continue;
+    }
+    run_.emplace(model->program(), std::move(request_->request().inputs));
+    if (LaunchStage()) return;
+  }
+}
+
+bool Instance::LaunchStage() {
+  StatusOr<Execution*> execution = run_->Prepare(index_);
+  if (!execution.ok()) {
+    Complete(*request_, execution.status());
+    return false;
+  }
+  (*execution)->Launch(lanes_, run_->TakeInputs(), [this](StatusOr<Outputs> outputs) { OnStageDone(std::move(outputs)); });
+  return true;
+}
+
+void Instance::OnStageDone(StatusOr<Outputs> outputs) {
+  if (!outputs.ok()) {
+    Complete(*request_, outputs.status());
+  } else if (run_->Advance(*std::move(outputs))) {
+    Complete(*request_, std::move(run_->results()));
+  } else if (LaunchStage()) {
+    return;
+  }
+  Pump();
+}
+
+StatusOr<Outputs> Instance::LaunchAndWait(Execution& execution, std::vector<Tensor> inputs) {
+  // Lane 0 has run when Launch returns, but another lane may be the last.
+  std::mutex mutex;
+  std::condition_variable done;
+  std::optional<StatusOr<Outputs>> result;
+  execution.Launch(caller_lanes_, std::move(inputs), [&](StatusOr<Outputs> outputs) {
+    std::lock_guard<std::mutex> lock(mutex);
+    result.emplace(std::move(outputs));
+    done.notify_one();
+  });
+  std::unique_lock<std::mutex> lock(mutex);
+  done.wait(lock, [&] { return result.has_value(); });
+  return *std::move(result);
+}
+
+void Instance::RunHere(RequestState& request) {
+  started_ = std::chrono::steady_clock::now();
+  if (IsTooLate(request)) return Complete(request, DeadlineError());
+  StageRun run(model_->program(), std::move(request.request().inputs));
+  for (;;) {
+    StatusOr<Execution*> execution = run.Prepare(index_);
+    if (!execution.ok()) return Complete(request, execution.status());
+    StatusOr<Outputs> outputs = LaunchAndWait(**execution, run.TakeInputs());
+    if (!outputs.ok()) return Complete(request, outputs.status());
+    if (run.Advance(*std::move(outputs))) return Complete(request, std::move(run.results()));
+  }
+}
+
+void Instance::Complete(RequestState& request, StatusOr<Outputs> results) {
+  run_.reset();  // lets the request's tensors go before its caller is told
+  if (results.ok()) model_->NoteSuccess(std::chrono::steady_clock::now() - started_);
+  request.Complete(model_->Finish(request.request().outputs, std::move(results)));
+}
+
+}  // namespace moulin::internal

@@ -1,0 +1,60 @@
+// One of the places where requests of a model run, one at a time, with streams of its own.
+#ifndef MOULIN_ENGINE_INSTANCE_H_
+#define MOULIN_ENGINE_INSTANCE_H_
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "device/device.h"
+#include "engine/program.h"
+#include "engine/request_state.h"
+
+namespace moulin::internal {
+
+class ModelImpl;
+
+// Idle or busy, as the model knows. A busy one belongs to whoever made it so: Pump's chain of callbacks on the device's
+// threads, or the thread in RunHere.
+class Instance {
+ public:
+  static StatusOr<std::unique_ptr<Instance>> Make(ModelImpl* model, int index, Device* device, int num_lanes);
+
+  // Takes requests from the model's queue and runs them until there are none. Returns at once; the work is done on the
+  // thread of lane 0, which each request but the first reaches without a change of thread. `model` is kept alive until
+  // the instance is idle again.
+  void StartPumping(std::shared_ptr<ModelImpl> model);
+
+  // Whether RunHere can be called.
+  bool can_run_here() const { return caller_stream_ != nullptr; }
+  // Runs one request, lane 0 of it on the calling thread; returns when it is complete. The instance stays busy.
+  void RunHere(RequestState& request);
+
+ private:
+  Instance(ModelImpl* model, int index) : model_(model), index_(index) {}
+
+  void Pump();
+  // Launches the current stage; false where that failed, and the request is complete.
+  bool LaunchStage();
+  void OnStageDone(StatusOr<Outputs> outputs);
+  StatusOr<Outputs> LaunchAndWait(Execution& execution, std::vector<Tensor> inputs);
+  void Complete(RequestState& request, StatusOr<Outputs> results);
+
+  ModelImpl* const model_;
+  const int index_;
+  std::vector<std::unique_ptr<Stream>> streams_;  // one a lane
+  std::unique_ptr<Stream> caller_stream_;
+  std::vector<Stream*> lanes_;         // streams_
+  std::vector<Stream*> caller_lanes_;  // the same with caller_stream_ for lane 0
+
+  // While pumping.
+  std::shared_ptr<ModelImpl> keep_alive_;
+  std::shared_ptr<RequestState> request_;
+  std::optional<StageRun> run_;
+  std::chrono::steady_clock::time_point started_;  // of the request
+};
+
+}  // namespace moulin::internal
+
+#endif  // MOULIN_ENGINE_INSTANCE_H_

@@ -1,0 +1,200 @@
+// Tested by tests/engine/.
+#include "engine/model_impl.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/errors.h"
+#include "base/status_macros.h"
+
+namespace moulin::internal {
+namespace {
+
+constexpr int kMaxInstances = 256;
+
+Status AtModel(const Status& status, const std::string& name) {
+  return Status(status.code(), absl::StrCat(status.message(), "; model \"", Printable(name), "\""));
+}
+
+}  // namespace
+
+StatusOr<std::shared_ptr<ModelImpl>> ModelImpl::Make(std::string name, std::shared_ptr<const Graph> graph,
+                                                     const ModelOptions& options, const PassOptions& passes,
+                                                     const ModelEnvironment& environment) {
+  if (options.instances < 1 || options.instances > kMaxInstances || options.max_lanes < 0 ||
+      options.queue_capacity < 0) {
+    return MakeError(ErrorCode::kOption, "model options: expected 1 to ", kMaxInstances,
+                     " instances and lanes and queue capacity of 0 or more, found ", options.instances, ", ",
+                     options.max_lanes, " and ", options.queue_capacity);
+  }
+  auto context = std::make_shared<ProgramContext>();
+  const int device_lanes = std::max(environment.device->info().max_lanes, 1);
+  context->device = environment.device;
+  context->passes = passes;
+  context->plan.max_lanes = options.max_lanes > 0 ? options.max_lanes : device_lanes;
+  context->cache_entries = environment.plan_cache_entries;
+  context->instances = options.instances;
+  const int capacity = options.queue_capacity > 0 ? options.queue_capacity : environment.queue_capacity;
+  std::shared_ptr<ModelImpl> model(
+      new ModelImpl(std::move(name), std::move(graph), context, environment, capacity));
+  for (int i = 0; i < options.instances; ++i) {
+    MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<Instance> instance,
+                            Instance::Make(model.get(), i, environment.device.get(), context->plan.max_lanes));
+    model->idle_.push_back(instance.get());
+    model->instances_.push_back(std::move(instance));
+  }
+  return model;
+}
+
+ModelImpl::ModelImpl(std::string name, std::shared_ptr<const Graph> graph, std::shared_ptr<ProgramContext> context,
+                     const ModelEnvironment& environment, int queue_capacity)
+    : graph_(std::move(graph)),
+      environment_(environment),
+      queue_capacity_(queue_capacity),
+      interface_(std::move(name), *graph_),
+      context_(std::move(context)),
+      counters_(std::make_shared<RequestCounters>()),
+      program_(graph_, context_) {}
+
+Status ModelImpl::StoppedError() const {
+  return MakeError(ErrorCode::kStopped, "model \"", Printable(interface_.name()), "\": the engine is shut down");
+}
+
+StatusOr<std::shared_ptr<RequestState>> ModelImpl::Accept(Request request) {
+  StatusOr<BoundRequest> bound = interface_.Bind(std::move(request));
+  if (!bound.ok()) {
+    counters_->refused.fetch_add(1, std::memory_order_relaxed);
+    return bound.status();
+  }
+  return std::make_shared<RequestState>(*std::move(bound), counters_);
+}
+
+StatusOr<Future> ModelImpl::Submit(Request request) {
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<RequestState> state, Accept(std::move(request)));
+  const auto deadline = state->request().deadline;
+  Instance* instance = nullptr;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (stopped_) return StoppedError();
+    const int64_t waiting = counters_->waiting.load(std::memory_order_relaxed);
+    // While an instance is idle nothing waits for long.
+    if (idle_.empty() && waiting >= queue_capacity_) {
+      counters_->refused.fetch_add(1, std::memory_order_relaxed);
+      return MakeError(ErrorCode::kQueueFull, "model \"", Printable(interface_.name()), "\": ", waiting,
+                       " requests wait, as many as may");
+    }
+    counters_->accepted.fetch_add(1, std::memory_order_relaxed);
+    counters_->waiting.fetch_add(1, std::memory_order_relaxed);
+    queue_.Push(state);
+    if (!idle_.empty()) {
+      instance = idle_.back();
+      idle_.pop_back();
+    }
+  }
+  if (instance != nullptr) instance->StartPumping(shared_from_this());
+  if (deadline.has_value()) environment_.timer->Watch(*deadline, state);
+  return Future(std::move(state));
+}
+
+StatusOr<Instance*> ModelImpl::TakeIdleInstance() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (stopped_) return StoppedError();
+  if (idle_.empty() || queue_.size() > 0 || !idle_.back()->can_run_here()) return nullptr;
+  Instance* instance = idle_.back();
+  idle_.pop_back();
+  counters_->accepted.fetch_add(1, std::memory_order_relaxed);
+  counters_->waiting.fetch_add(1, std::memory_order_relaxed);
+  return instance;
+}
+
+StatusOr<NamedTensors> ModelImpl::Run(Request request) {
+  MOULIN_ASSIGN_OR_RETURN(Instance * instance, TakeIdleInstance());
+  if (instance == nullptr) {
+    MOULIN_ASSIGN_OR_RETURN(const Future future, Submit(std::move(request)));
+    return future.Get();
+  }
+  StatusOr<std::shared_ptr<RequestState>> state = Accept(std::move(request));
+  if (state.ok()) {
+    (*state)->Start();
+    instance->RunHere(**state);
+  } else {
+    counters_->accepted.fetch_sub(1, std::memory_order_relaxed);
+    counters_->waiting.fetch_sub(1, std::memory_order_relaxed);
+  }
+  GiveBack(instance);
+  return state.ok() ? (*state)->result() : state.status();
+}
+
+void ModelImpl::GiveBack(Instance* instance) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (queue_.size() == 0) {
+      idle_.push_back(instance);
+      instance_idle_.notify_all();
+      return;
+    }
+  }
+  instance->StartPumping(shared_from_this());
+}
+
+std::shared_ptr<RequestState> ModelImpl::NextRequest(Instance* instance) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::shared_ptr<RequestState> request = queue_.Pop();
+  if (request == nullptr) {
+    idle_.push_back(instance);
+    instance_idle_.notify_all();
+  }
+  return request;
+}
+
+void ModelImpl::NoteSuccess(std::chrono::nanoseconds duration) {
+  if (first_ns_.load(std::memory_order_relaxed) != 0) return;
+  int64_t none = 0;
+  first_ns_.compare_exchange_strong(none, std::max<int64_t>(duration.count(), 1), std::memory_order_relaxed);
+}
+
+StatusOr<NamedTensors> ModelImpl::Finish(const std::vector<int>& wanted, StatusOr<Outputs> results) const {
+  if (!results.ok()) return AtModel(results.status(), interface_.name());
+  return interface_.NameOutputs(wanted, *std::move(results));
+}
+
+Status ModelImpl::Prepare(absl::Span<const InputShape> shapes) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (stopped_) return StoppedError();
+  }
+  MOULIN_ASSIGN_OR_RETURN(const std::vector<Shape> bound, interface_.BindShapes(shapes));
+  const Status status = program_.StageForShapes(bound).status();
+  return status.ok() ? status : AtModel(status, interface_.name());
+}
+
+ModelStats ModelImpl::stats() const {
+  ModelStats stats;
+  stats.load_ms = load_ms_;
+  stats.first_ms = static_cast<double>(first_ns_.load(std::memory_order_relaxed)) / 1e6;
+  stats.constant_bytes = environment_.device->constant_bytes();
+  stats.arena_bytes = context_->arena_bytes.now();
+  stats.peak_bytes = stats.constant_bytes + context_->arena_bytes.peak();
+  stats.accepted = counters_->accepted.load(std::memory_order_relaxed);
+  stats.waiting = counters_->waiting.load(std::memory_order_relaxed);
+  stats.succeeded = counters_->succeeded.load(std::memory_order_relaxed);
+  stats.failed = counters_->failed.load(std::memory_order_relaxed);
+  stats.refused = counters_->refused.load(std::memory_order_relaxed);
+  stats.plans = program_.cached();
+  return stats;
+}
+
+void ModelImpl::Stop() {
+  std::vector<std::shared_ptr<RequestState>> waiting;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stopped_ = true;
+    waiting = queue_.Drain();
+  }
+  for (const auto& request : waiting) request->Complete(StoppedError());
+  std::unique_lock<std::mutex> lock(mutex_);
+  instance_idle_.wait(lock, [&] { return idle_.size() == instances_.size(); });
+}
+
+}  // namespace moulin::internal

@@ -1,0 +1,96 @@
+// A loaded model: its program, its instances and the requests that wait for them.
+#ifndef MOULIN_ENGINE_MODEL_IMPL_H_
+#define MOULIN_ENGINE_MODEL_IMPL_H_
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "device/device.h"
+#include "engine/binding.h"
+#include "engine/deadline_timer.h"
+#include "engine/instance.h"
+#include "engine/program.h"
+#include "engine/request_queue.h"
+#include "ir/graph.h"
+#include "moulin/model.h"
+
+namespace moulin::internal {
+
+// What of an engine a model needs.
+struct ModelEnvironment {
+  std::shared_ptr<Device> device;
+  std::shared_ptr<DeadlineTimer> timer;
+  int queue_capacity = 1024;
+  int plan_cache_entries = 32;
+};
+
+// Requests wait only while every instance is busy: Submit wakes an idle one, and one that is done looks for the next
+// request before it rests. Thread-safe.
+class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
+ public:
+  // A model that runs `graph` as it stands (optimised before, see LoadGraph in engine_impl.h).
+  static StatusOr<std::shared_ptr<ModelImpl>> Make(std::string name, std::shared_ptr<const Graph> graph,
+                                                   const ModelOptions& options, const PassOptions& passes,
+                                                   const ModelEnvironment& environment);
+
+  const ModelInterface& interface() const { return interface_; }
+  const std::string& device_name() const { return environment_.device->info().name; }
+  const std::shared_ptr<const Graph>& graph() const { return graph_; }
+  Program* program() { return &program_; }
+  const PassOptions& pass_options() const { return context_->passes; }
+  // The graph as imported, before any pass; for comparisons. Null where it was not kept.
+  const std::shared_ptr<const Graph>& source_graph() const { return source_graph_; }
+  void set_source_graph(std::shared_ptr<const Graph> graph) { source_graph_ = std::move(graph); }
+  void set_load_time(double ms) { load_ms_ = ms; }
+
+  StatusOr<Future> Submit(Request request);
+  StatusOr<NamedTensors> Run(Request request);
+  Status Prepare(absl::Span<const InputShape> shapes);
+  ModelStats stats() const;
+
+  // Refuses further requests, completes those that wait with E_STOPPED, waits for those that run.
+  void Stop();
+
+  // For Instance.
+  // The next request for a busy instance; null where there is none, and then the instance is idle from now on.
+  std::shared_ptr<RequestState> NextRequest(Instance* instance);
+  void NoteSuccess(std::chrono::nanoseconds duration);
+  StatusOr<NamedTensors> Finish(const std::vector<int>& wanted, StatusOr<Outputs> results) const;
+
+ private:
+  ModelImpl(std::string name, std::shared_ptr<const Graph> graph, std::shared_ptr<ProgramContext> context,
+            const ModelEnvironment& environment, int queue_capacity);
+
+  StatusOr<std::shared_ptr<RequestState>> Accept(Request request);
+  Status StoppedError() const;
+  // Makes an idle instance busy; null where there is none, or others wait already. Counts the request as waiting.
+  StatusOr<Instance*> TakeIdleInstance();
+  void GiveBack(Instance* instance);
+
+  std::shared_ptr<const Graph> source_graph_;
+  const std::shared_ptr<const Graph> graph_;
+  const ModelEnvironment environment_;
+  const int queue_capacity_;
+  const ModelInterface interface_;
+  const std::shared_ptr<ProgramContext> context_;
+  const std::shared_ptr<RequestCounters> counters_;
+  double load_ms_ = 0;
+  std::atomic<int64_t> first_ns_{0};
+  Program program_;
+
+  std::mutex mutex_;
+  std::condition_variable instance_idle_;
+  RequestQueue queue_;            // guarded by mutex_
+  std::vector<Instance*> idle_;   // guarded by mutex_
+  bool stopped_ = false;          // guarded by mutex_
+  std::vector<std::unique_ptr<Instance>> instances_;  // last: their streams end before the rest goes
+};
+
+}  // namespace moulin::internal
+
+#endif  // MOULIN_ENGINE_MODEL_IMPL_H_

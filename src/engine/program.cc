@@ -1,0 +1,179 @@
+// Tested by tests/engine/program_test.cc.
+#include "engine/program.h"
+
+#include <numeric>
+#include <utility>
+
+#include "base/errors.h"
+#include "base/status_macros.h"
+#include "passes/specialize.h"
+#include "plan/verify.h"
+
+namespace moulin::internal {
+
+void ByteMeter::Add(int64_t bytes) {
+  const int64_t now = now_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  int64_t peak = peak_.load(std::memory_order_relaxed);
+  while (peak < now && !peak_.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
+  }
+}
+
+CompiledStage::CompiledStage(std::shared_ptr<ProgramContext> context, std::shared_ptr<Executable> executable,
+                             StageSplit split, std::unique_ptr<Program> rest)
+    : context_(std::move(context)),
+      executable_(std::move(executable)),
+      split_(std::move(split)),
+      rest_(std::move(rest)),
+      executions_(context_->instances) {}
+
+CompiledStage::~CompiledStage() {
+  for (const auto& execution : executions_) {
+    if (execution != nullptr) context_->arena_bytes.Remove(execution->bytes());
+  }
+}
+
+StatusOr<Execution*> CompiledStage::ExecutionFor(int instance) {
+  std::unique_ptr<Execution>& execution = executions_[instance];
+  if (execution == nullptr) {
+    MOULIN_ASSIGN_OR_RETURN(execution, executable_->NewExecution());
+    context_->arena_bytes.Add(execution->bytes());
+  }
+  return execution.get();
+}
+
+Program::Program(std::shared_ptr<const Graph> graph, std::shared_ptr<ProgramContext> context)
+    : graph_(std::move(graph)), context_(std::move(context)), read_as_shapes_(InputsReadAsShapes(*graph_)) {}
+
+namespace {
+
+void AppendInt(int64_t value, std::string* key) { key->append(reinterpret_cast<const char*>(&value), sizeof(value)); }
+
+}  // namespace
+
+std::string Program::KeyOf(absl::Span<const Tensor> inputs) const {
+  std::string key;
+  key.reserve(inputs.size() * 5 * sizeof(int64_t));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    AppendInt(inputs[i].shape().rank(), &key);
+    for (int64_t size : inputs[i].shape().dims()) AppendInt(size, &key);
+    if (read_as_shapes_[i]) key.append(static_cast<const char*>(inputs[i].data()), inputs[i].byte_size());
+  }
+  return key;
+}
+
+std::shared_ptr<Program::Slot> Program::SlotFor(const std::string& key) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  auto it = cache_.find(key);
+  if (it == cache_.end()) {
+    if (static_cast<int>(cache_.size()) >= context_->cache_entries) {
+      auto oldest = cache_.begin();
+      for (auto other = cache_.begin(); other != cache_.end(); ++other) {
+        if (other->second->last_used < oldest->second->last_used) oldest = other;
+      }
+      cache_.erase(oldest);  // lives on while a request runs in it
+    }
+    it = cache_.emplace(key, std::make_shared<Slot>()).first;
+  }
+  it->second->last_used = ++uses_;
+  return it->second;
+}
+
+void Program::Forget(const std::string& key, const std::shared_ptr<Slot>& slot) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto it = cache_.find(key);
+  if (it != cache_.end() && it->second == slot) cache_.erase(it);
+}
+
+StatusOr<std::shared_ptr<CompiledStage>> Program::StageFor(absl::Span<const Tensor> inputs) {
+  const std::string key = KeyOf(inputs);
+  const std::shared_ptr<Slot> slot = SlotFor(key);
+  std::lock_guard<std::mutex> lock(slot->mutex);
+  if (slot->stage == nullptr) {
+    StatusOr<std::shared_ptr<CompiledStage>> stage = Compile(inputs);
+    if (!stage.ok()) {
+      Forget(key, slot);  // so that bad requests do not push good plans out
+      return stage.status();
+    }
+    slot->stage = *std::move(stage);
+  }
+  return slot->stage;
+}
+
+StatusOr<std::shared_ptr<CompiledStage>> Program::StageForShapes(absl::Span<const Shape> shapes) {
+  std::vector<Tensor> inputs;
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    if (read_as_shapes_[i]) return std::shared_ptr<CompiledStage>();
+    // Only type and shape will be looked at.
+    inputs.push_back(Tensor::Borrow(graph_->value(graph_->inputs()[i]).type.dtype, shapes[i], nullptr, nullptr));
+  }
+  return StageFor(inputs);
+}
+
+int64_t Program::cached() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return static_cast<int64_t>(cache_.size());
+}
+
+StatusOr<std::shared_ptr<CompiledStage>> Program::Compile(absl::Span<const Tensor> inputs) const {
+  std::vector<Tensor> values(inputs.size());  // copies, for the caller may write his own when his request is done
+  std::vector<InputFact> facts;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    facts.push_back({inputs[i].shape(), nullptr});
+    if (!read_as_shapes_[i]) continue;
+    MOULIN_ASSIGN_OR_RETURN(values[i], inputs[i].Clone());
+    facts.back().value = &values[i];
+  }
+  MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<Graph> graph, Specialize(*graph_, facts, context_->passes));
+  MOULIN_ASSIGN_OR_RETURN(StageSplit split, SplitStage(*graph));
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan,
+                          MakePlan(std::move(split.now), *context_->device, context_->plan));
+#ifndef NDEBUG
+  MOULIN_RETURN_IF_ERROR(VerifyPlan(*plan));
+#endif
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Executable> executable, context_->device->Load(std::move(plan)));
+  std::unique_ptr<Program> rest;
+  if (split.rest != nullptr) rest = std::make_unique<Program>(std::move(split.rest), context_);
+  return std::make_shared<CompiledStage>(context_, std::move(executable), std::move(split), std::move(rest));
+}
+
+StageRun::StageRun(Program* program, std::vector<Tensor> inputs)
+    : program_(program), inputs_(std::move(inputs)), targets_(program->graph().outputs().size()) {
+  std::iota(targets_.begin(), targets_.end(), 0);
+  results_.resize(targets_.size());
+}
+
+StatusOr<Execution*> StageRun::Prepare(int instance) {
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<CompiledStage> stage, program_->StageFor(inputs_));
+  stages_.push_back(std::move(stage));
+  return stages_.back()->ExecutionFor(instance);
+}
+
+std::vector<Tensor> StageRun::TakeInputs() {
+  if (stages_.back()->rest() == nullptr) return std::move(inputs_);
+  return inputs_;  // the next stage may read them too
+}
+
+bool StageRun::Advance(Outputs outputs) {
+  const CompiledStage& stage = *stages_.back();
+  const StageSplit& split = stage.split();
+  std::vector<int> rest_targets(stage.rest() == nullptr ? 0 : stage.rest()->graph().outputs().size());
+  for (size_t i = 0; i < targets_.size(); ++i) {
+    if (split.outputs[i] >= 0) {
+      results_[targets_[i]] = outputs[split.outputs[i]];
+    } else {
+      rest_targets[~split.outputs[i]] = targets_[i];
+    }
+  }
+  if (stage.rest() == nullptr) return true;
+  std::vector<Tensor> inputs;
+  for (const StageSplit::Source& source : split.rest_inputs) {
+    const bool is_output = source.from == StageSplit::Source::From::kStageOutput;
+    inputs.push_back(is_output ? outputs[source.index] : inputs_[source.index]);
+  }
+  program_ = stage.rest();
+  inputs_ = std::move(inputs);
+  targets_ = std::move(rest_targets);
+  return false;
+}
+
+}  // namespace moulin::internal

@@ -1,0 +1,129 @@
+// A graph made runnable: specialised and planned for the shapes of each request, in stages where shapes become known
+// only on the way, with a bounded cache of what has been made.
+#ifndef MOULIN_ENGINE_PROGRAM_H_
+#define MOULIN_ENGINE_PROGRAM_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/types/span.h"
+#include "device/device.h"
+#include "ir/graph.h"
+#include "passes/pass.h"
+#include "plan/plan.h"
+#include "plan/stage.h"
+
+namespace moulin::internal {
+
+// Bytes held now, and the most that were held.
+class ByteMeter {
+ public:
+  void Add(int64_t bytes);
+  void Remove(int64_t bytes) { now_.fetch_sub(bytes, std::memory_order_relaxed); }
+  int64_t now() const { return now_.load(std::memory_order_relaxed); }
+  int64_t peak() const { return peak_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int64_t> now_{0};
+  std::atomic<int64_t> peak_{0};
+};
+
+// What all programs of a model share.
+struct ProgramContext {
+  std::shared_ptr<Device> device;
+  PassOptions passes;
+  PlanOptions plan;
+  int cache_entries = 32;
+  int instances = 1;
+  ByteMeter arena_bytes;
+};
+
+class Program;
+
+// A stage for certain shapes. Immutable but for the executions, each of which belongs to one instance of the model.
+class CompiledStage {
+ public:
+  CompiledStage(std::shared_ptr<ProgramContext> context, std::shared_ptr<Executable> executable, StageSplit split,
+                std::unique_ptr<Program> rest);
+  ~CompiledStage();
+
+  const Plan& plan() const { return executable_->plan(); }
+  const StageSplit& split() const { return split_; }
+  // What remains to be run, or null.
+  Program* rest() const { return rest_.get(); }
+  // The execution of an instance, made at the first call. To be called by one thread an instance at a time.
+  StatusOr<Execution*> ExecutionFor(int instance);
+
+ private:
+  const std::shared_ptr<ProgramContext> context_;
+  const std::shared_ptr<Executable> executable_;
+  const StageSplit split_;  // without its graphs
+  const std::unique_ptr<Program> rest_;
+  std::vector<std::unique_ptr<Execution>> executions_;  // per instance
+};
+
+// Thread-safe.
+class Program {
+ public:
+  Program(std::shared_ptr<const Graph> graph, std::shared_ptr<ProgramContext> context);
+
+  const Graph& graph() const { return *graph_; }
+  // The stage for these inputs, from the cache or made now (which takes its time; a second caller that wants the same
+  // one waits for it). Errors of specialisation and planning, naming the node.
+  StatusOr<std::shared_ptr<CompiledStage>> StageFor(absl::Span<const Tensor> inputs);
+  // As StageFor, for inputs of which only the shapes are known. The stage goes into the cache unless elements of an
+  // input decide shapes, which are not known: then the result is null.
+  StatusOr<std::shared_ptr<CompiledStage>> StageForShapes(absl::Span<const Shape> shapes);
+  // Plans in the cache.
+  int64_t cached() const;
+
+ private:
+  struct Slot {
+    std::mutex mutex;
+    std::shared_ptr<CompiledStage> stage;  // guarded by mutex
+    uint64_t last_used = 0;                // guarded by Program::mutex_
+  };
+  std::string KeyOf(absl::Span<const Tensor> inputs) const;
+  std::shared_ptr<Slot> SlotFor(const std::string& key);
+  void Forget(const std::string& key, const std::shared_ptr<Slot>& slot);
+  StatusOr<std::shared_ptr<CompiledStage>> Compile(absl::Span<const Tensor> inputs) const;
+
+  const std::shared_ptr<const Graph> graph_;
+  const std::shared_ptr<ProgramContext> context_;
+  const std::vector<bool> read_as_shapes_;  // per input: its elements are part of the key
+  mutable std::mutex mutex_;
+  absl::flat_hash_map<std::string, std::shared_ptr<Slot>> cache_;  // guarded by mutex_
+  uint64_t uses_ = 0;                                              // guarded by mutex_
+};
+
+// The way of one request through the stages of a program. Not thread-safe.
+class StageRun {
+ public:
+  // `program` must outlive it.
+  StageRun(Program* program, std::vector<Tensor> inputs);
+
+  // Prepares the current stage for an instance.
+  StatusOr<Execution*> Prepare(int instance);
+  // The inputs to launch it with.
+  std::vector<Tensor> TakeInputs();
+  // Takes the results of the stage; true where it was the last one.
+  bool Advance(Outputs outputs);
+  // Of a run that is at its end: the outputs of the graph, in order.
+  Outputs& results() { return results_; }
+
+ private:
+  Program* program_;
+  std::vector<Tensor> inputs_;
+  std::vector<int> targets_;  // for each output of `program_`: which result it is
+  Outputs results_;
+  std::vector<std::shared_ptr<CompiledStage>> stages_;  // the last one is the current one
+};
+
+}  // namespace moulin::internal
+
+#endif  // MOULIN_ENGINE_PROGRAM_H_

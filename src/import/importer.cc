@@ -1,0 +1,165 @@
+#include "import/importer.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "base/errors.h"
+#include "base/status_macros.h"
+#include "import/lowering.h"
+#include "import/op_signature.h"
+
+namespace moulin {
+namespace {
+
+constexpr absl::string_view kUnsupportedPrefix = "E_UNSUPPORTED: ";
+constexpr size_t kMostReported = 50;
+
+bool IsUnsupported(const Status& status) { return absl::StartsWith(status.message(), kUnsupportedPrefix); }
+
+// The reason alone: without the code, and without the place, which the report names itself.
+std::string Reason(const Status& status) {
+  absl::string_view reason = absl::StripPrefix(status.message(), kUnsupportedPrefix);
+  return std::string(reason.substr(0, reason.find("; node \"")));
+}
+
+}  // namespace
+
+Status Importer::AddInputs(absl::Span<const NamedFlatRef> inputs) {
+  for (const NamedFlatRef& input : inputs) {
+    MOULIN_ASSIGN_OR_RETURN(const TensorType type, FedType(flat_, input.ref));
+    const ValueId value = graph_.AddInput(input.name, type);
+    graph_.AddName(value, flat_.tensor_name(input.ref));
+    fed_values_[input.ref] = value;
+  }
+  return absl::OkStatus();
+}
+
+Status Importer::Lower(const Reach& reach) {
+  lowered_.resize(flat_.num_nodes());
+  for (const int node : reach.order) {
+    const Status status = LowerNode(node, reach.inputs_of(node));
+    if (status.ok()) continue;
+    if (!IsUnsupported(status)) return flat_.At(status, node);
+    Report(node, Reason(status));
+  }
+  return absl::OkStatus();
+}
+
+Status Importer::LowerNode(int node, absl::Span<const FlatRef> inputs) {
+  const tf::NodeDef& def = flat_.def(node);
+  if (IsPlaceholder(def.op())) {
+    if (flat_.IsFed({node, 0})) return absl::OkStatus();
+    return MakeError(ErrorCode::kMissingInput, "the outputs need this placeholder, which is not among the inputs");
+  }
+  if (IsConstant(def.op()) || IsVariable(def.op())) return LowerSource(node);
+  if (IsForbidden(def.op())) {
+    return MakeError(ErrorCode::kForbidden, "this op reads or writes files or runs outside code");
+  }
+  const OpLowering* row = FindLowering(def.op());
+  if (row == nullptr) return MakeError(ErrorCode::kUnsupported, "this op has no lowering");
+  std::vector<ValueId> values;
+  MOULIN_ASSIGN_OR_RETURN(const bool is_ready, InputValues(node, inputs, &values));
+  if (!is_ready) return absl::OkStatus();
+  if (values.size() < row->min_inputs || values.size() > row->max_inputs) {
+    return MakeError(ErrorCode::kArity, "expected ", row->min_inputs,
+                     row->max_inputs == row->min_inputs ? "" : " or more", " inputs, got ", values.size());
+  }
+  MOULIN_RETURN_IF_ERROR(CheckTypes(node, values));
+  GraphBuilder builder(&graph_, flat_.limits());
+  builder.SetOrigin(flat_.name(node), def.op());
+  LoweringContext context(def, std::move(values), &builder);
+  row->lower(context);
+  MOULIN_RETURN_IF_ERROR(builder.status());
+  SetOutputs(node, context.outputs());
+  return absl::OkStatus();
+}
+
+Status Importer::LowerSource(int node) {
+  MOULIN_ASSIGN_OR_RETURN(Tensor tensor, sources_.Read(flat_, node));
+  SetOutputs(node, {graph_.AddConstant(std::move(tensor))});
+  return absl::OkStatus();
+}
+
+Status Importer::CheckTypes(int node, absl::Span<const ValueId> inputs) const {
+  const OpSignature* signature = FindSignature(flat_.def(node).op());
+  if (signature == nullptr) return absl::OkStatus();
+  std::vector<DType> types;
+  for (const ValueId input : inputs) types.push_back(graph_.value(input).type.dtype);
+  return CheckSignature(*signature, flat_.def(node), types, flat_.limits());
+}
+
+StatusOr<bool> Importer::InputValues(int node, absl::Span<const FlatRef> inputs, std::vector<ValueId>* values) {
+  for (const FlatRef input : inputs) {
+    if (IsBlocked(input)) return false;
+  }
+  for (const FlatRef input : inputs) {
+    MOULIN_ASSIGN_OR_RETURN(const ValueId value, ValueOf(input));
+    if (value == kNoId) {
+      return MakeError(ErrorCode::kUnsupported, "it reads \"", Printable(flat_.tensor_name(input)),
+                       "\", an output of op ", flat_.def(input.node).op(), " that is not supported");
+    }
+    values->push_back(value);
+  }
+  return true;
+}
+
+StatusOr<ValueId> Importer::ValueOf(FlatRef ref) const {
+  if (flat_.IsFed(ref)) return fed_values_.at(ref);
+  const Lowered& lowered = lowered_[ref.node];
+  if (ref.port < lowered.count) return values_[lowered.first + ref.port];
+  return MakeError(ErrorCode::kPort, "output ", ref.port, " of node \"", Printable(flat_.name(ref.node)),
+                   "\" is read, of ", lowered.count);
+}
+
+void Importer::SetOutputs(int node, absl::Span<const ValueId> outputs) {
+  lowered_[node] = {static_cast<int64_t>(values_.size()), static_cast<int>(outputs.size()), false};
+  values_.insert(values_.end(), outputs.begin(), outputs.end());
+  const std::string name = flat_.name(node);
+  for (size_t port = 0; port < outputs.size(); ++port) {
+    // Not Graph::AddName, which looks for the name among those there are: a value may pass a million Identities.
+    if (outputs[port] != kNoId) graph_.value(outputs[port]).names.push_back(absl::StrCat(name, ":", port));
+  }
+}
+
+void Importer::Report(int node, absl::string_view reason) {
+  unsupported_.push_back({flat_.name(node), flat_.def(node).op(), std::string(reason)});
+}
+
+Status Importer::Finish(absl::Span<const NamedFlatRef> outputs, absl::Span<const FlatRef> resolved) {
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (IsBlocked(resolved[i])) continue;
+    const StatusOr<ValueId> value = ValueOf(resolved[i]);
+    if (!value.ok()) return value.status();
+    if (*value == kNoId) {
+      Report(resolved[i].node, absl::StrCat("output ", resolved[i].port, " is not supported"));
+    } else {
+      graph_.AddOutput(outputs[i].name, *value);
+    }
+  }
+  if (!unsupported_.empty()) return UnsupportedError();
+  for (const auto& [output, source] : flat_.CallOutputs()) {
+    if (!flat_.IsFed(source) && lowered_[source.node].is_blocked) continue;  // only followed, not needed
+    const StatusOr<ValueId> value = ValueOf(source);
+    if (value.ok() && *value != kNoId) graph_.value(*value).names.push_back(flat_.tensor_name(output));
+  }
+  return absl::OkStatus();
+}
+
+Status Importer::UnsupportedError() const {
+  std::string message = absl::StrCat(unsupported_.size(), unsupported_.size() == 1 ? " node is" : " nodes are",
+                                     " not supported");
+  for (size_t i = 0; i < unsupported_.size() && i < kMostReported; ++i) {
+    const UnsupportedNode& node = unsupported_[i];
+    absl::StrAppend(&message, "; node \"", Printable(node.name), "\" (op ", Printable(node.op), "): ", node.reason);
+  }
+  if (unsupported_.size() > kMostReported) {
+    absl::StrAppend(&message, "; and ", unsupported_.size() - kMostReported, " more");
+  }
+  std::vector<std::string> working;
+  for (const GraphOutput& output : graph_.outputs()) working.push_back(absl::StrCat("\"", output.name, "\""));
+  absl::StrAppend(&message, "; outputs that work without them: ",
+                  working.empty() ? "none" : absl::StrJoin(working, ", "));
+  return MakeError(ErrorCode::kUnsupported, message);
+}
+
+}  // namespace moulin

@@ -1,0 +1,90 @@
+"""Identities, constants, calls, quantisation, recurrent cells and small compositions."""
+import numpy as np
+import tensorflow as tf
+
+from case import add, draw, f32, i32, raw
+
+for op in ("Identity", "Snapshot", "StopGradient", "PreventGradient", "DeepCopy"):
+    add(op, (lambda o: lambda x: getattr(tf.raw_ops, o)(**{"x" if o == "DeepCopy" else "input": x}))(op), f32(2, 3))
+add("IdentityN", lambda x, y: tf.raw_ops.IdentityN(input=[x, y]), f32(2), i32([1, 2]))
+add("CheckNumerics", raw("CheckNumerics", message="bad"), f32(2, 3))
+add("EnsureShape", raw("EnsureShape", shape=[None, 3]), f32(2, 3), unknown=True)
+add("PlaceholderWithDefault", lambda x: x + tf.raw_ops.PlaceholderWithDefault(input=np.float32([1, 2, 3]), shape=[3]), f32(2, 3))
+
+
+def _after_no_op(x):
+    with tf.control_dependencies([tf.raw_ops.NoOp()]):
+        return x * 2.0
+
+
+def _after_assert(x):
+    with tf.control_dependencies([tf.raw_ops.Assert(condition=tf.reduce_all(x > -99), data=[x])]):
+        return x * 2.0
+
+
+add("NoOp", _after_no_op, f32(2))
+add("Assert", _after_assert, f32(2))
+for t in ("f32", "f64", "f16", "bf16", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "bool", "c64", "c128"):
+    add(f"Const_{t}", lambda x, v=draw(t, (2, 3), 0, 5): [tf.identity(tf.constant(v)), x], f32(1))
+add("Const_string", lambda x: [tf.identity(tf.constant(["a", "", "long \x00 one"])), x], f32(1))
+add("Const_splat", lambda x: x + tf.constant(2.5, shape=[3, 2]), f32(3, 2))
+add("Const_empty", lambda x: tf.concat([x, tf.constant(0.0, shape=[0, 2])], 0), f32(3, 2))
+
+
+@tf.function
+def _square(x):
+    return x * x
+
+
+@tf.function
+def _two(x):
+    return _square(x) + 1.0, _square(x + 1.0)
+
+
+add("PartitionedCall", lambda x: list(_two(x)), f32(2, 3))
+add("StatefulPartitionedCall", lambda x: tf.raw_ops.StatefulPartitionedCall(args=[x], Tout=[tf.float32], f=_square.get_concrete_function(tf.TensorSpec([None, 3]))), f32(2, 3))
+
+for bits, narrow in ((8, False), (8, True), (4, False)):
+    add(f"FakeQuantWithMinMaxArgs_{bits}_{narrow}", raw("FakeQuantWithMinMaxArgs", min=-2.3, max=2.9, num_bits=bits, narrow_range=narrow), f32(4, 5))
+    add(f"FakeQuantWithMinMaxVars_{bits}_{narrow}", raw("FakeQuantWithMinMaxVars", num_bits=bits, narrow_range=narrow), f32(4, 5), np.float32(-1.7), np.float32(2.2))
+add("FakeQuantWithMinMaxVarsPerChannel", raw("FakeQuantWithMinMaxVarsPerChannel"), f32(4, 3), np.float32([-1, -2, -0.5]), np.float32([1, 0.5, 3]))
+for signed in (True, False):
+    add(f"QuantizeAndDequantizeV2_{signed}", lambda x, s=signed: tf.raw_ops.QuantizeAndDequantizeV2(input=x, input_min=-2.0 if s else 0.0, input_max=2.0, signed_input=s, range_given=True), f32(4, 5))
+add("QuantizeAndDequantizeV2_free", lambda x: tf.raw_ops.QuantizeAndDequantizeV2(input=x, input_min=0.0, input_max=0.0), f32(4, 5))
+add("QuantizeAndDequantizeV3", lambda x: tf.raw_ops.QuantizeAndDequantizeV3(input=x, input_min=-2.0, input_max=2.0, num_bits=8), f32(4, 5))
+add("QuantizeAndDequantizeV4", lambda x: tf.raw_ops.QuantizeAndDequantizeV4(input=x, input_min=-2.0, input_max=2.0), f32(4, 5))
+for mode in ("MIN_COMBINED", "MIN_FIRST", "SCALED"):
+    add(f"QuantizeV2_{mode}", lambda x, m=mode: _quantize(x, m), f32(4, 5))
+    add(f"Dequantize_{mode}", lambda x, m=mode: tf.raw_ops.Dequantize(input=tf.bitcast(x, tf.quint8), min_range=-1.0, max_range=3.0, mode=m), draw("u8", (4, 5), 0, 255))
+
+
+def _quantize(x, mode):
+    q = tf.raw_ops.QuantizeV2(input=x, min_range=-2.0, max_range=3.0, T=tf.quint8, mode=mode)
+    return [tf.bitcast(q[0], tf.uint8), q[1], q[2]]
+
+
+add("LSTMBlockCell", lambda x, c, h: list(tf.raw_ops.LSTMBlockCell(x=x, cs_prev=c, h_prev=h, w=f32(7, 16, low=-1, high=1), wci=np.zeros(4, np.float32), wcf=np.zeros(4, np.float32), wco=np.zeros(4, np.float32), b=f32(16, low=-1, high=1))), f32(2, 3), f32(2, 4, key="c"), f32(2, 4, key="h"))
+add("LSTMBlockCell_peephole", lambda x, c, h: list(tf.raw_ops.LSTMBlockCell(x=x, cs_prev=c, h_prev=h, w=f32(7, 16, low=-1, high=1), wci=f32(4, key=1), wcf=f32(4, key=2), wco=f32(4, key=3), b=f32(16, low=-1, high=1), use_peephole=True, cell_clip=1.5)), f32(2, 3), f32(2, 4, key="c"), f32(2, 4, key="h"))
+add("GRUBlockCell", lambda x, h: list(tf.raw_ops.GRUBlockCell(x=x, h_prev=h, w_ru=f32(7, 8, low=-1, high=1), w_c=f32(7, 4, low=-1, high=1), b_ru=f32(8), b_c=f32(4))), f32(2, 3), f32(2, 4, key="h"))
+for op in ("BlockLSTM", "BlockLSTMV2"):
+    add(op, lambda x, n, o=op: list(getattr(tf.raw_ops, o)(seq_len_max=n, x=x, cs_prev=np.zeros((2, 4), np.float32), h_prev=np.zeros((2, 4), np.float32), w=f32(7, 16, low=-1, high=1), wci=np.zeros(4, np.float32), wcf=np.zeros(4, np.float32), wco=np.zeros(4, np.float32), b=f32(16, low=-1, high=1))), f32(5, 2, 3), np.int64(3))
+
+
+def _layer_norm(x):
+    mean = tf.reduce_mean(x, -1, keepdims=True)
+    variance = tf.reduce_mean(tf.math.squared_difference(x, mean), -1, keepdims=True)
+    return (x - mean) * tf.math.rsqrt(variance + 1e-6) * f32(8, key="g") + f32(8, key="b")
+
+
+def _attention(x):
+    q, k, v = (tf.transpose(tf.reshape(tf.matmul(x, np.broadcast_to(f32(8, 8, low=-0.5, high=0.5, key=n), (1, 8, 8))), [-1, 6, 2, 4]), [0, 2, 1, 3]) for n in "qkv")
+    scores = tf.matmul(q, k, transpose_b=True) * 0.5
+    return tf.transpose(tf.matmul(tf.nn.softmax(scores), v), [0, 2, 1, 3])
+
+
+add("Composed_layer_norm", _layer_norm, f32(3, 4, 8), unknown=True)
+add("Composed_attention", _attention, f32(3, 6, 8), unknown=True)
+add("Composed_gelu", lambda x: tf.nn.gelu(x) + tf.nn.gelu(x, approximate=True), f32(3, 8), unknown=True)
+add("Composed_swish", tf.nn.silu, f32(3, 8), unknown=True)
+add("Composed_softmax", lambda x: tf.exp(x - tf.reduce_max(x, -1, keepdims=True)) / tf.reduce_sum(tf.exp(x - tf.reduce_max(x, -1, keepdims=True)), -1, keepdims=True), f32(3, 8), unknown=True)
+add("Composed_residual", lambda x: tf.nn.relu(tf.nn.conv2d(tf.nn.relu(tf.nn.conv2d(x, f32(3, 3, 4, 4, low=-0.3, high=0.3), 1, "SAME") * f32(4) + f32(4, key=1)), f32(3, 3, 4, 4, low=-0.3, high=0.3, key=2), 1, "SAME") + x), f32(2, 6, 6, 4), unknown=True)

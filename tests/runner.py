@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Runs the built tests and adds up their results; tests/run.sh builds and calls it.
+
+    tests/runner.py PART...        parts: release, asan, tsan
+
+release: every GoogleTest program, the sample programs, the checks of the sources, and the golden cases on each device.
+asan and tsan: the GoogleTest programs that those builds hold, and golden cases under AddressSanitizer.
+The last line is "N passed, N failed, N skipped".
+"""
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
+# A test program that hangs is a failure, not a stuck run.
+TIME_LIMIT_S = 1200
+
+
+@dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def add(self, other: "Count") -> None:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def run(command: list[str]) -> tuple[int, str]:
+    """Exit status and output; 124 where the time limit is over."""
+    try:
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIME_LIMIT_S,
+                              stdin=subprocess.DEVNULL)
+        return done.returncode, done.stdout.decode(errors="replace")
+    except subprocess.TimeoutExpired as error:
+        return 124, (error.stdout or b"").decode(errors="replace") + "\ntime limit reached"
+
+
+def report(name: str, count: Count, seconds: float, output: str) -> Count:
+    print(f"{name}: {count} ({seconds:.0f} s)", flush=True)
+    if count.failed:
+        print("\n".join(output.splitlines()[-60:]), flush=True)
+    return count
+
+
+def gtest(program: Path, part: str) -> Count:
+    """One GoogleTest program; a crash counts as one more failure."""
+    start = time.time()
+    with tempfile.TemporaryDirectory() as scratch:
+        result = Path(scratch) / "result.json"
+        status, output = run([str(program), f"--gtest_output=json:{result}", "--gtest_brief=1"])
+        count = Count()
+        if result.exists():
+            data = json.loads(result.read_text())
+            tests = [t for suite in data["testsuites"] for t in suite["testsuite"]]
+            for t in tests:
+                if "failures" in t:
+                    count.failed += 1
+                elif t["result"] == "SKIPPED":
+                    count.skipped += 1
+                elif t["status"] == "RUN":
+                    count.passed += 1
+    if status != 0 and count.failed == 0:
+        count.failed += 1
+    return report(f"{part} {program.name}", count, time.time() - start, output)
+
+
+def plain(name: str, command: list[str]) -> Count:
+    """A command that passes by exit status 0."""
+    start = time.time()
+    status, output = run(command)
+    return report(name, Count(passed=int(status == 0), failed=int(status != 0)), time.time() - start, output)
+
+
+def golden(part: str, cases: Path, device: str, known_failures: Path | None) -> Count:
+    """A directory of golden cases, each counted."""
+    start = time.time()
+    command = [str(ROOT / "build" / part / "bin" / "moulin"), "check", str(cases), "--device", device]
+    if known_failures and known_failures.exists():
+        command += ["--known-failures", str(known_failures)]
+    status, output = run(command)
+    found = SUMMARY.search(output)
+    count = Count(*map(int, found.groups())) if found else Count(failed=1)
+    if status not in (0, 1) and count.failed == 0:
+        count.failed = 1
+    return report(f"{part} golden {cases.name} on {device}", count, time.time() - start, output)
+
+
+def unpack(archive: Path, to: Path) -> Path:
+    """The cases of an archive, unpacked anew where the archive is newer."""
+    stamp = to / ".unpacked"
+    if not stamp.exists() or stamp.stat().st_mtime < archive.stat().st_mtime:
+        to.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(archive) as t:
+            t.extractall(to)
+        stamp.touch()
+    return to
+
+
+def acceptance(part: str) -> Count:
+    """The acceptance cases beside the clone, where there are any."""
+    total = Count()
+    archives = sorted((ROOT.parent / "shared" / "cases").glob("*.tar.xz"))
+    if not archives:
+        print("acceptance cases: none beside this clone, skipped", flush=True)
+        return Count(skipped=1)
+    for archive in archives:
+        name = archive.name.split(".")[0]
+        directory = unpack(archive, ROOT / "build" / "acceptance") / name
+        for device in ("reference", "cpu"):
+            total.add(golden(part, directory, device, ROOT / "tests" / "known_failures" / f"{name}.txt"))
+    return total
+
+
+def release() -> Count:
+    total = Count()
+    total.add(plain("include direction", ["python3", "tests/include_direction_test.py"]))
+    for program in sorted((ROOT / "build/release/bin").glob("moulin_*_test")):
+        total.add(gtest(program, "release"))
+    for program in sorted((ROOT / "build/release/bin").glob("sample_*")):
+        total.add(plain(f"release {program.name}", [str(program)]))
+    total.add(plain("command line", ["bash", "tests/cli/command_line_test.sh"]))
+    cases = unpack(ROOT / "tests/cases/cases.tar.xz", ROOT / "build/cases")
+    for device in ("reference", "cpu"):
+        total.add(golden("release", cases, device, ROOT / "tests/known_failures/cases.txt"))
+    total.add(acceptance("release"))
+    return total
+
+
+def sanitized(part: str) -> Count:
+    total = Count()
+    for program in sorted((ROOT / "build" / part / "bin").glob("moulin_*_test")):
+        total.add(gtest(program, part))
+    if part == "asan":
+        cases = unpack(ROOT / "tests/cases/cases.tar.xz", ROOT / "build/cases")
+        total.add(golden(part, cases, "cpu", ROOT / "tests/known_failures/cases.txt"))
+    return total
+
+
+def main() -> None:
+    os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1:allocator_may_return_null=1")
+    os.environ.setdefault("TSAN_OPTIONS", f"halt_on_error=0:suppressions={ROOT / 'tests' / 'tsan_suppressions.txt'}")
+    total = Count()
+    for part in sys.argv[1:]:
+        total.add(release() if part == "release" else sanitized(part))
+    print(total)
+    sys.exit(1 if total.failed else 0)
+
+
+if __name__ == "__main__":
+    main()
