@@ -38,10 +38,12 @@ void Instance::StartPumping(std::shared_ptr<ModelImpl> model) {
 
 void Instance::Pump() {
   // Held until this returns: the last use of the model may be the one that ends here.
-  std::shared_ptr<ModelImpl> model = keep_alive_;
+  const std::shared_ptr<ModelImpl> model = keep_alive_;
   for (;;) {
-    request_ = model->NextRequest(this);
-    if (request_ == nullptr) return;  // idle; another thread may be using this instance already
+    request_.reset();
+    std::shared_ptr<RequestState> next = model->NextRequest(this);
+    if (next == nullptr) return;  // idle; another thread may be using this instance already
+    request_ = std::move(next);
     started_ = std::chrono::steady_clock::now();
     if (IsTooLate(*request_)) {
       Complete(*request_, DeadlineError());

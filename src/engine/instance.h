@@ -25,6 +25,8 @@ class Instance {
   // thread of lane 0, which each request but the first reaches without a change of thread. `model` is kept alive until
   // the instance is idle again.
   void StartPumping(std::shared_ptr<ModelImpl> model);
+  // Called by the model, under its lock, when it takes the instance to be idle.
+  void ReleaseModel() { keep_alive_.reset(); }
 
   // Whether RunHere can be called.
   bool can_run_here() const { return caller_stream_ != nullptr; }

@@ -61,7 +61,7 @@ Status ModelImpl::StoppedError() const {
   return MakeError(ErrorCode::kStopped, "model \"", Printable(interface_.name()), "\": the engine is shut down");
 }
 
-StatusOr<std::shared_ptr<RequestState>> ModelImpl::Accept(Request request) {
+StatusOr<std::shared_ptr<RequestState>> ModelImpl::Bind(Request request) {
   StatusOr<BoundRequest> bound = interface_.Bind(std::move(request));
   if (!bound.ok()) {
     counters_->refused.fetch_add(1, std::memory_order_relaxed);
@@ -70,9 +70,7 @@ StatusOr<std::shared_ptr<RequestState>> ModelImpl::Accept(Request request) {
   return std::make_shared<RequestState>(*std::move(bound), counters_);
 }
 
-StatusOr<Future> ModelImpl::Submit(Request request) {
-  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<RequestState> state, Accept(std::move(request)));
-  const auto deadline = state->request().deadline;
+Status ModelImpl::Enqueue(const std::shared_ptr<RequestState>& request) {
   Instance* instance = nullptr;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -86,13 +84,20 @@ StatusOr<Future> ModelImpl::Submit(Request request) {
     }
     counters_->accepted.fetch_add(1, std::memory_order_relaxed);
     counters_->waiting.fetch_add(1, std::memory_order_relaxed);
-    queue_.Push(state);
+    queue_.Push(request);
     if (!idle_.empty()) {
       instance = idle_.back();
       idle_.pop_back();
     }
   }
   if (instance != nullptr) instance->StartPumping(shared_from_this());
+  return absl::OkStatus();
+}
+
+StatusOr<Future> ModelImpl::Submit(Request request) {
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<RequestState> state, Bind(std::move(request)));
+  const auto deadline = state->request().deadline;  // read before it may be running
+  MOULIN_RETURN_IF_ERROR(Enqueue(state));
   if (deadline.has_value()) environment_.timer->Watch(*deadline, state);
   return Future(std::move(state));
 }
@@ -109,21 +114,17 @@ StatusOr<Instance*> ModelImpl::TakeIdleInstance() {
 }
 
 StatusOr<NamedTensors> ModelImpl::Run(Request request) {
+  MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<RequestState> state, Bind(std::move(request)));
   MOULIN_ASSIGN_OR_RETURN(Instance * instance, TakeIdleInstance());
-  if (instance == nullptr) {
-    MOULIN_ASSIGN_OR_RETURN(const Future future, Submit(std::move(request)));
-    return future.Get();
-  }
-  StatusOr<std::shared_ptr<RequestState>> state = Accept(std::move(request));
-  if (state.ok()) {
-    (*state)->Start();
-    instance->RunHere(**state);
+  if (instance != nullptr) {
+    state->Start();
+    instance->RunHere(*state);
+    GiveBack(instance);
   } else {
-    counters_->accepted.fetch_sub(1, std::memory_order_relaxed);
-    counters_->waiting.fetch_sub(1, std::memory_order_relaxed);
+    MOULIN_RETURN_IF_ERROR(Enqueue(state));
+    state->Wait();
   }
-  GiveBack(instance);
-  return state.ok() ? (*state)->result() : state.status();
+  return state->result();
 }
 
 void ModelImpl::GiveBack(Instance* instance) {
@@ -142,6 +143,7 @@ std::shared_ptr<RequestState> ModelImpl::NextRequest(Instance* instance) {
   std::lock_guard<std::mutex> lock(mutex_);
   std::shared_ptr<RequestState> request = queue_.Pop();
   if (request == nullptr) {
+    instance->ReleaseModel();
     idle_.push_back(instance);
     instance_idle_.notify_all();
   }

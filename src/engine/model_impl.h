@@ -43,9 +43,6 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
   const std::shared_ptr<const Graph>& graph() const { return graph_; }
   Program* program() { return &program_; }
   const PassOptions& pass_options() const { return context_->passes; }
-  // The graph as imported, before any pass; for comparisons. Null where it was not kept.
-  const std::shared_ptr<const Graph>& source_graph() const { return source_graph_; }
-  void set_source_graph(std::shared_ptr<const Graph> graph) { source_graph_ = std::move(graph); }
   void set_load_time(double ms) { load_ms_ = ms; }
 
   StatusOr<Future> Submit(Request request);
@@ -66,13 +63,15 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
   ModelImpl(std::string name, std::shared_ptr<const Graph> graph, std::shared_ptr<ProgramContext> context,
             const ModelEnvironment& environment, int queue_capacity);
 
-  StatusOr<std::shared_ptr<RequestState>> Accept(Request request);
+  StatusOr<std::shared_ptr<RequestState>> Bind(Request request);
   Status StoppedError() const;
-  // Makes an idle instance busy; null where there is none, or others wait already. Counts the request as waiting.
+  // Queues a request, and wakes an idle instance for it.
+  Status Enqueue(const std::shared_ptr<RequestState>& request);
+  // Makes an idle instance busy with a request that does not pass through the queue; null where there is none, or
+  // others wait already.
   StatusOr<Instance*> TakeIdleInstance();
   void GiveBack(Instance* instance);
 
-  std::shared_ptr<const Graph> source_graph_;
   const std::shared_ptr<const Graph> graph_;
   const ModelEnvironment environment_;
   const int queue_capacity_;

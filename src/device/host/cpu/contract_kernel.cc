@@ -1,5 +1,5 @@
 // Matrix products of float32 by oneDNN: constant right-hand sides packed once, the epilogue fused where it can be.
-// Covered by tests/device/cpu_contract_test.cc.
+// Covered by tests/device/cpu/contract_kernel_test.cc.
 #include <algorithm>
 #include <optional>
 #include <utility>

@@ -1,5 +1,5 @@
 // Convolutions of float32 by oneDNN, one to three spatial axes, groups, dilation; weights packed once.
-// Covered by tests/device/cpu_conv_test.cc.
+// Covered by tests/device/cpu/conv_kernel_test.cc.
 #include <algorithm>
 #include <optional>
 #include <utility>

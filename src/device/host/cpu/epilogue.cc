@@ -1,4 +1,4 @@
-// Translates expressions to oneDNN post-ops. Covered by tests/device/cpu_epilogue_test.cc.
+// Translates expressions to oneDNN post-ops. Covered by tests/device/cpu/epilogue_test.cc.
 #include "device/host/cpu/epilogue.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Compiles expressions to tapes of tile loops and runs them. Covered by tests/device/cpu_map_test.cc.
+// Compiles expressions to tapes of tile loops and runs them. Covered by tests/device/cpu/map_kernel_test.cc.
 #include "device/host/cpu/map_program.h"
 
 #include <algorithm>

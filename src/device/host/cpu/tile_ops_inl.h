@@ -4,7 +4,7 @@
 //
 // The transcendental functions of float are our own: range reduction, then polynomials fitted by weighted least squares
 // (Lawson's iteration) for the least relative error. They vectorise, being free of branches. Largest errors, measured
-// against double over the whole range (tests/device/cpu_tile_ops_test.cc): exp, log, erf 1-2 ULP; tanh, sigmoid 3 ULP.
+// against double over the whole range (tests/device/cpu/tile_ops_test.cc): exp, log, erf 1-2 ULP; tanh, sigmoid 3 ULP.
 
 namespace moulin::cpu::MOULIN_TILE_NAMESPACE {
 namespace {

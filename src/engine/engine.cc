@@ -1,0 +1,163 @@
+#include "moulin/engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/errors.h"
+#include "base/status_macros.h"
+#include "engine/engine_impl.h"
+#include "engine/model_source.h"
+
+namespace moulin {
+namespace internal {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double MillisecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+ModelEnvironment EnvironmentOf(std::shared_ptr<Device> device, const EngineOptions& options) {
+  ModelEnvironment environment;
+  environment.device = std::move(device);
+  environment.timer = std::make_shared<DeadlineTimer>();
+  environment.queue_capacity = options.queue_capacity;
+  environment.plan_cache_entries = options.plan_cache_entries;
+  return environment;
+}
+
+}  // namespace
+
+PassOptions PassOptionsFor(const ModelOptions& options, const DeviceInfo& device, const Limits& limits) {
+  PassOptions passes;
+  passes.limits = limits;
+  passes.disabled.insert(options.disabled_passes.begin(), options.disabled_passes.end());
+  passes.only_required = !options.optimize || device.name == "reference";
+  return passes;
+}
+
+EngineImpl::EngineImpl(std::shared_ptr<Device> device, const EngineOptions& options)
+    : environment_(EnvironmentOf(std::move(device), options)) {}
+
+Status EngineImpl::Adopt(const std::shared_ptr<ModelImpl>& model) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (stopped_) return MakeError(ErrorCode::kStopped, "the engine is shut down");
+  models_.erase(std::remove_if(models_.begin(), models_.end(), [](const auto& m) { return m.expired(); }),
+                models_.end());
+  models_.push_back(model);
+  return absl::OkStatus();
+}
+
+StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeModel(const Graph& graph, const std::string& name,
+                                                           const ModelOptions& options) {
+  PassOptions passes = PassOptionsFor(options, device_info(), limits_);
+  auto optimized = std::make_shared<Graph>(graph);
+  if (options.dump) {
+    options.dump("import", GraphToString(*optimized));
+    passes.after = [&](const char* pass, const Graph& g) { options.dump(pass, GraphToString(g)); };
+  }
+  MOULIN_RETURN_IF_ERROR(RunPasses(optimized.get(), passes));
+  passes.after = nullptr;
+  return ModelImpl::Make(name, std::move(optimized), options, passes, environment_);
+}
+
+StatusOr<std::shared_ptr<Model>> EngineImpl::LoadGraph(std::shared_ptr<const Graph> graph, const std::string& name,
+                                                       const ModelOptions& options) {
+  const Clock::time_point start = Clock::now();
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<ModelImpl> model, MakeModel(*graph, name, options));
+  model->set_load_time(MillisecondsSince(start));
+  MOULIN_RETURN_IF_ERROR(Adopt(model));
+  return std::make_shared<Model>(std::move(model));
+}
+
+StatusOr<std::shared_ptr<Model>> EngineImpl::Load(const std::string& path, const ModelOptions& options) {
+  const Clock::time_point start = Clock::now();
+  MOULIN_ASSIGN_OR_RETURN(const SourceModel source, ReadModel(path, options, limits_));
+  StatusOr<std::shared_ptr<ModelImpl>> model = MakeModel(*source.graph, source.name, options);
+  if (!model.ok()) return AtFile(model.status(), path);
+  (*model)->set_load_time(MillisecondsSince(start));
+  MOULIN_RETURN_IF_ERROR(Adopt(*model));
+  return std::make_shared<Model>(*std::move(model));
+}
+
+StatusOr<Bundle> EngineImpl::LoadBundle(const std::string& path, const ModelOptions& options) {
+  if (!options.name.empty() || !options.inputs.empty() || !options.outputs.empty() || !options.signature.empty()) {
+    return AtFile(MakeError(ErrorCode::kOption, "a bundle's models have names, inputs and outputs of their own; none ",
+                            "may be given"),
+                  path);
+  }
+  const Clock::time_point start = Clock::now();
+  MOULIN_ASSIGN_OR_RETURN(std::vector<SourceModel> sources, ReadBundle(path, limits_));
+  std::vector<std::shared_ptr<ModelImpl>> impls;
+  for (SourceModel& source : sources) {
+    StatusOr<std::shared_ptr<ModelImpl>> model = MakeModel(*source.graph, source.name, options);
+    if (!model.ok()) return AtFile(model.status(), absl::StrCat(path, ":", source.name));
+    source.graph.reset();
+    (*model)->set_load_time(MillisecondsSince(start));
+    impls.push_back(*std::move(model));
+  }
+  std::vector<std::shared_ptr<Model>> models;
+  for (auto& impl : impls) {
+    MOULIN_RETURN_IF_ERROR(Adopt(impl));
+    models.push_back(std::make_shared<Model>(std::move(impl)));
+  }
+  return Bundle(std::move(models));
+}
+
+void EngineImpl::Shutdown() {
+  std::vector<std::shared_ptr<ModelImpl>> models;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stopped_ = true;
+    for (const auto& weak : models_) {
+      if (auto model = weak.lock()) models.push_back(std::move(model));
+    }
+    models_.clear();
+  }
+  for (const auto& model : models) model->Stop();
+  environment_.timer->Stop();
+}
+
+}  // namespace internal
+
+namespace {
+
+Status CheckOptions(const EngineOptions& options) {
+  constexpr int kMaxThreads = 4096;
+  if (options.threads < 0 || options.threads > kMaxThreads) {
+    return MakeError(ErrorCode::kOption, "threads: expected 0 to ", kMaxThreads, ", found ", options.threads);
+  }
+  if (options.queue_capacity < 1 || options.plan_cache_entries < 1) {
+    return MakeError(ErrorCode::kOption, "queue capacity and plan cache: expected at least 1, found ",
+                     options.queue_capacity, " and ", options.plan_cache_entries);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& options) {
+  MOULIN_RETURN_IF_ERROR(CheckOptions(options));
+  DeviceOptions device_options;
+  device_options.threads = options.threads;
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Device> device, OpenDevice(options.device, device_options));
+  return std::make_unique<Engine>(std::make_shared<internal::EngineImpl>(std::move(device), options));
+}
+
+Engine::Engine(std::shared_ptr<internal::EngineImpl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() { impl_->Shutdown(); }
+
+StatusOr<std::shared_ptr<Model>> Engine::Load(const std::string& path, const ModelOptions& options) {
+  return impl_->Load(path, options);
+}
+StatusOr<Bundle> Engine::LoadBundle(const std::string& path, const ModelOptions& options) {
+  return impl_->LoadBundle(path, options);
+}
+const std::string& Engine::device() const { return impl_->device_info().name; }
+const std::string& Engine::device_description() const { return impl_->device_info().description; }
+std::string Engine::NoGpuReason() { return CudaUnavailableReason(); }
+void Engine::Shutdown() { impl_->Shutdown(); }
+
+}  // namespace moulin

@@ -1,0 +1,50 @@
+// What stands behind an Engine.
+#ifndef MOULIN_ENGINE_ENGINE_IMPL_H_
+#define MOULIN_ENGINE_ENGINE_IMPL_H_
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+#include "device/device.h"
+#include "engine/model_impl.h"
+#include "ir/graph.h"
+#include "moulin/engine.h"
+
+namespace moulin::internal {
+
+// Thread-safe.
+class EngineImpl {
+ public:
+  EngineImpl(std::shared_ptr<Device> device, const EngineOptions& options);
+
+  const DeviceInfo& device_info() const { return environment_.device->info(); }
+  Device& device() { return *environment_.device; }
+
+  StatusOr<std::shared_ptr<Model>> Load(const std::string& path, const ModelOptions& options);
+  StatusOr<Bundle> LoadBundle(const std::string& path, const ModelOptions& options);
+  // Optimises a graph and makes it a model; where Load and LoadBundle end, and tests begin.
+  StatusOr<std::shared_ptr<Model>> LoadGraph(std::shared_ptr<const Graph> graph, const std::string& name,
+                                             const ModelOptions& options);
+  void Shutdown();
+
+ private:
+  StatusOr<std::shared_ptr<ModelImpl>> MakeModel(const Graph& graph, const std::string& name,
+                                                 const ModelOptions& options);
+  Status Adopt(const std::shared_ptr<ModelImpl>& model);
+
+  const ModelEnvironment environment_;
+  const Limits limits_;
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<ModelImpl>> models_;  // guarded by mutex_; gone ones are dropped at the next load
+  bool stopped_ = false;                          // guarded by mutex_
+};
+
+// What the passes are told for a model loaded so on that device.
+PassOptions PassOptionsFor(const ModelOptions& options, const DeviceInfo& device, const Limits& limits);
+
+}  // namespace moulin::internal
+
+#endif  // MOULIN_ENGINE_ENGINE_IMPL_H_

@@ -1,0 +1,136 @@
+// Tested by tests/engine/load_test.cc.
+#include "engine/model_source.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/strip.h"
+#include "base/errors.h"
+#include "base/status_macros.h"
+#include "formats/bundle.h"
+#include "formats/graphdef.h"
+#include "import/import.h"
+#include "moulin/bundle.h"
+#include "nlohmann/json.hpp"
+
+namespace moulin::internal {
+namespace {
+
+using nlohmann::json;
+
+std::vector<NamedTensorRef> Refs(const std::vector<TensorName>& names) {
+  std::vector<NamedTensorRef> refs;
+  for (const TensorName& n : names) {
+    refs.push_back({n.name.empty() ? std::string(absl::StripSuffix(n.tensor, ":0")) : n.name, n.tensor});
+  }
+  return refs;
+}
+
+json ToJson(const std::vector<TensorName>& names) {
+  json list = json::array();
+  for (const TensorName& n : names) list.push_back({{"name", n.name}, {"tensor", n.tensor}});
+  return list;
+}
+
+// Names from a bundle's metadata; absent means none.
+StatusOr<std::vector<TensorName>> NamesFromJson(const json& metadata, const char* key) {
+  std::vector<TensorName> names;
+  if (!metadata.is_object() || !metadata.contains(key)) return names;
+  const auto malformed = [&] {
+    return MakeError(ErrorCode::kParse, "the bundle's metadata: \"", key, "\" should be a list of {\"name\", \"tensor\"}");
+  };
+  if (!metadata[key].is_array()) return malformed();
+  for (const json& entry : metadata[key]) {
+    if (!entry.is_object() || !entry.contains("tensor") || !entry["tensor"].is_string()) return malformed();
+    const bool has_name = entry.contains("name") && entry["name"].is_string();
+    names.push_back({has_name ? entry["name"].get<std::string>() : "", entry["tensor"].get<std::string>()});
+  }
+  return names;
+}
+
+StatusOr<SourceModel> ReadGraphFile(const std::string& path, const ModelOptions& options, const Limits& limits) {
+  if (!options.signature.empty()) {
+    return AtFile(MakeError(ErrorCode::kOption, "a GraphDef has no signatures; asked for \"",
+                            Printable(options.signature), "\""),
+                  path);
+  }
+  MOULIN_ASSIGN_OR_RETURN(tf::GraphDef graph_def, ReadGraphDef(path, limits));
+  ImportOptions import;
+  import.inputs = Refs(options.inputs);
+  import.outputs = Refs(options.outputs);
+  import.limits = limits;
+  StatusOr<std::shared_ptr<Graph>> graph = ImportGraph(std::move(graph_def), import);
+  if (!graph.ok()) return AtFile(graph.status(), path);
+  return SourceModel{options.name.empty() ? DefaultModelName(path) : options.name, *std::move(graph)};
+}
+
+StatusOr<SourceModel> ReadFromBundle(const BundleReader& bundle, const std::string& name, const ModelOptions& options,
+                                     const Limits& limits) {
+  MOULIN_ASSIGN_OR_RETURN(BundleModel model, bundle.Load(name));
+  ImportOptions import;
+  import.inputs = Refs(options.inputs);
+  import.outputs = Refs(options.outputs);
+  if (options.inputs.empty()) {
+    MOULIN_ASSIGN_OR_RETURN(const std::vector<TensorName> inputs, NamesFromJson(model.metadata(), "inputs"));
+    import.inputs = Refs(inputs);
+  }
+  if (options.outputs.empty()) {
+    MOULIN_ASSIGN_OR_RETURN(const std::vector<TensorName> outputs, NamesFromJson(model.metadata(), "outputs"));
+    import.outputs = Refs(outputs);
+  }
+  import.limits = limits;
+  import.external_constant = [&model](const tf::NodeDef& node) -> StatusOr<Tensor> {
+    if (!BundleModel::IsExternal(node)) return Tensor();
+    return model.Constant(node);
+  };
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Graph> graph, ImportGraph(std::move(model.mutable_graph()), import));
+  return SourceModel{options.name.empty() ? name : options.name, std::move(graph)};
+}
+
+StatusOr<SourceModel> ReadOneOfBundle(const ModelPath& path, const ModelOptions& options, const Limits& limits) {
+  MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<BundleReader> bundle, BundleReader::Open(path.file, limits));
+  std::string name = path.name;
+  if (name.empty()) {
+    if (bundle->names().size() != 1) {
+      return MakeError(ErrorCode::kName, "the bundle has ", bundle->names().size(), " models; name one: ",
+                       Printable(path.file), ":NAME");
+    }
+    name = bundle->names().front();
+  }
+  return ReadFromBundle(*bundle, name, options, limits);
+}
+
+}  // namespace
+
+nlohmann::json ToMetadata(const std::vector<TensorName>& inputs, const std::vector<TensorName>& outputs) {
+  return {{"inputs", ToJson(inputs)}, {"outputs", ToJson(outputs)}};
+}
+
+std::string DefaultModelName(const std::string& path) {
+  absl::string_view name = absl::StripSuffix(path, "/");
+  if (const size_t slash = name.rfind('/'); slash != absl::string_view::npos) name.remove_prefix(slash + 1);
+  if (const size_t dot = name.rfind('.'); dot != absl::string_view::npos && dot > 0) name = name.substr(0, dot);
+  return std::string(name);
+}
+
+StatusOr<SourceModel> ReadModel(const std::string& path, const ModelOptions& options, const Limits& limits) {
+  const ModelPath split = SplitModelPath(path);
+  if (split.name.empty() && !absl::EndsWith(split.file, ".moulin")) return ReadGraphFile(path, options, limits);
+  StatusOr<SourceModel> model = ReadOneOfBundle(split, options, limits);
+  if (!model.ok()) return AtFile(model.status(), path);
+  return model;
+}
+
+StatusOr<std::vector<SourceModel>> ReadBundle(const std::string& path, const Limits& limits) {
+  StatusOr<std::shared_ptr<BundleReader>> bundle = BundleReader::Open(path, limits);
+  if (!bundle.ok()) return AtFile(bundle.status(), path);
+  std::vector<SourceModel> models;
+  for (const std::string& name : (*bundle)->names()) {
+    StatusOr<SourceModel> model = ReadFromBundle(**bundle, name, {}, limits);
+    if (!model.ok()) return AtFile(model.status(), absl::StrCat(path, ":", name));
+    models.push_back(*std::move(model));
+  }
+  return models;
+}
+
+}  // namespace moulin::internal

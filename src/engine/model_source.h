@@ -1,0 +1,37 @@
+// From a file to the graphs of its models.
+#ifndef MOULIN_ENGINE_MODEL_SOURCE_H_
+#define MOULIN_ENGINE_MODEL_SOURCE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+#include "ir/graph.h"
+#include "moulin/model.h"
+#include "nlohmann/json_fwd.hpp"
+
+namespace moulin::internal {
+
+// A model read and imported, not optimised.
+struct SourceModel {
+  std::string name;
+  std::shared_ptr<Graph> graph;
+};
+
+// Reads what `path` names: a GraphDef file or one model of a bundle ("B.moulin:NAME", or "B.moulin" where it holds one
+// only). Of `options` it reads name, inputs, outputs and signature. Errors as of Engine::Load.
+StatusOr<SourceModel> ReadModel(const std::string& path, const ModelOptions& options, const Limits& limits);
+
+// Every model of a bundle, in the order of the file.
+StatusOr<std::vector<SourceModel>> ReadBundle(const std::string& path, const Limits& limits);
+
+// What a bundle keeps of a model beside its graph: {"inputs": [{"name", "tensor"}...], "outputs": [...]}.
+nlohmann::json ToMetadata(const std::vector<TensorName>& inputs, const std::vector<TensorName>& outputs);
+
+// The default name of a model: the last part of its path, without extension.
+std::string DefaultModelName(const std::string& path);
+
+}  // namespace moulin::internal
+
+#endif  // MOULIN_ENGINE_MODEL_SOURCE_H_
