@@ -94,21 +94,30 @@ StatusOr<Shape> ChooseShape(const TensorInfo& info, int64_t batch, const Shapes&
 
 }  // namespace
 
-StatusOr<NamedTensors> RandomInputs(const std::vector<TensorInfo>& infos, const RandomOptions& options) {
-  MOULIN_ASSIGN_OR_RETURN(const Shapes shapes, ParseShapes(options.shapes));
-  for (const auto& [name, shape] : shapes) {
+StatusOr<std::vector<InputShape>> ConcreteShapes(const std::vector<TensorInfo>& infos, const RandomOptions& options) {
+  MOULIN_ASSIGN_OR_RETURN(const Shapes given, ParseShapes(options.shapes));
+  for (const auto& [name, shape] : given) {
     const auto has_name = [&](const TensorInfo& info) { return info.name == name; };
     if (std::none_of(infos.begin(), infos.end(), has_name)) {
       return MakeError(ErrorCode::kOption, "--shape: the model has no input \"", Printable(name), "\"");
     }
   }
+  std::vector<InputShape> shapes;
+  for (const TensorInfo& info : infos) {
+    MOULIN_ASSIGN_OR_RETURN(const Shape shape, ChooseShape(info, options.batch, given));
+    shapes.push_back({info.name, shape});
+  }
+  return shapes;
+}
+
+StatusOr<NamedTensors> RandomInputs(const std::vector<TensorInfo>& infos, const RandomOptions& options) {
+  MOULIN_ASSIGN_OR_RETURN(const std::vector<InputShape> shapes, ConcreteShapes(infos, options));
   Engine random(options.seed);
   NamedTensors inputs;
-  for (const TensorInfo& info : infos) {
-    MOULIN_ASSIGN_OR_RETURN(const Shape shape, ChooseShape(info, options.batch, shapes));
-    MOULIN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Allocate(info.dtype, shape));
+  for (size_t i = 0; i < infos.size(); ++i) {
+    MOULIN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Allocate(infos[i].dtype, shapes[i].shape));
     MOULIN_RETURN_IF_ERROR(Fill(random, &tensor));
-    inputs.emplace_back(info.name, std::move(tensor));
+    inputs.emplace_back(infos[i].name, std::move(tensor));
   }
   return inputs;
 }

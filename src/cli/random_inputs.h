@@ -23,6 +23,9 @@ struct RandomOptions {
 // or unknown shape.
 StatusOr<NamedTensors> RandomInputs(const std::vector<TensorInfo>& infos, const RandomOptions& options);
 
+// The shapes that RandomInputs would give.
+StatusOr<std::vector<InputShape>> ConcreteShapes(const std::vector<TensorInfo>& infos, const RandomOptions& options);
+
 }  // namespace moulin::cli
 
 #endif  // MOULIN_CLI_RANDOM_INPUTS_H_

@@ -32,22 +32,6 @@ json ToJson(const std::vector<TensorName>& names) {
   return list;
 }
 
-// Names from a bundle's metadata; absent means none.
-StatusOr<std::vector<TensorName>> NamesFromJson(const json& metadata, const char* key) {
-  std::vector<TensorName> names;
-  if (!metadata.is_object() || !metadata.contains(key)) return names;
-  const auto malformed = [&] {
-    return MakeError(ErrorCode::kParse, "the bundle's metadata: \"", key, "\" should be a list of {\"name\", \"tensor\"}");
-  };
-  if (!metadata[key].is_array()) return malformed();
-  for (const json& entry : metadata[key]) {
-    if (!entry.is_object() || !entry.contains("tensor") || !entry["tensor"].is_string()) return malformed();
-    const bool has_name = entry.contains("name") && entry["name"].is_string();
-    names.push_back({has_name ? entry["name"].get<std::string>() : "", entry["tensor"].get<std::string>()});
-  }
-  return names;
-}
-
 StatusOr<SourceModel> ReadGraphFile(const std::string& path, const ModelOptions& options, const Limits& limits) {
   if (!options.signature.empty()) {
     return AtFile(MakeError(ErrorCode::kOption, "a GraphDef has no signatures; asked for \"",
@@ -71,17 +55,18 @@ StatusOr<SourceModel> ReadFromBundle(const BundleReader& bundle, const std::stri
   import.inputs = Refs(options.inputs);
   import.outputs = Refs(options.outputs);
   if (options.inputs.empty()) {
-    MOULIN_ASSIGN_OR_RETURN(const std::vector<TensorName> inputs, NamesFromJson(model.metadata(), "inputs"));
+    MOULIN_ASSIGN_OR_RETURN(const std::vector<TensorName> inputs, NamesFromMetadata(model.metadata(), "inputs"));
     import.inputs = Refs(inputs);
   }
   if (options.outputs.empty()) {
-    MOULIN_ASSIGN_OR_RETURN(const std::vector<TensorName> outputs, NamesFromJson(model.metadata(), "outputs"));
+    MOULIN_ASSIGN_OR_RETURN(const std::vector<TensorName> outputs, NamesFromMetadata(model.metadata(), "outputs"));
     import.outputs = Refs(outputs);
   }
   import.limits = limits;
   import.external_constant = [&model](const tf::NodeDef& node) -> StatusOr<Tensor> {
-    if (!BundleModel::IsExternal(node)) return Tensor();
-    return model.Constant(node);
+    if (BundleModel::IsExternal(node)) return model.Constant(node);
+    Tensor none;
+    return none;
   };
   MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Graph> graph, ImportGraph(std::move(model.mutable_graph()), import));
   return SourceModel{options.name.empty() ? name : options.name, std::move(graph)};
@@ -101,6 +86,21 @@ StatusOr<SourceModel> ReadOneOfBundle(const ModelPath& path, const ModelOptions&
 }
 
 }  // namespace
+
+StatusOr<std::vector<TensorName>> NamesFromMetadata(const json& metadata, const char* key) {
+  std::vector<TensorName> names;
+  if (!metadata.is_object() || !metadata.contains(key)) return names;
+  const auto malformed = [&] {
+    return MakeError(ErrorCode::kParse, "the bundle's metadata: \"", key, "\" should be a list of {\"name\", \"tensor\"}");
+  };
+  if (!metadata[key].is_array()) return malformed();
+  for (const json& entry : metadata[key]) {
+    if (!entry.is_object() || !entry.contains("tensor") || !entry["tensor"].is_string()) return malformed();
+    const bool has_name = entry.contains("name") && entry["name"].is_string();
+    names.push_back({has_name ? entry["name"].get<std::string>() : "", entry["tensor"].get<std::string>()});
+  }
+  return names;
+}
 
 nlohmann::json ToMetadata(const std::vector<TensorName>& inputs, const std::vector<TensorName>& outputs) {
   return {{"inputs", ToJson(inputs)}, {"outputs", ToJson(outputs)}};

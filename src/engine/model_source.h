@@ -29,6 +29,9 @@ StatusOr<std::vector<SourceModel>> ReadBundle(const std::string& path, const Lim
 // What a bundle keeps of a model beside its graph: {"inputs": [{"name", "tensor"}...], "outputs": [...]}.
 nlohmann::json ToMetadata(const std::vector<TensorName>& inputs, const std::vector<TensorName>& outputs);
 
+// One of the two lists of a bundle's metadata; absent means empty. E_PARSE where it is malformed.
+StatusOr<std::vector<TensorName>> NamesFromMetadata(const nlohmann::json& metadata, const char* key);
+
 // The default name of a model: the last part of its path, without extension.
 std::string DefaultModelName(const std::string& path);
 

@@ -41,10 +41,11 @@ class BundleWriter {
   BundleWriter();
   ~BundleWriter();
 
-  // Adds a model. `metadata` is a JSON object that the layer above chooses (signatures, inputs, outputs) and gets back as
-  // it was; its strings are UTF-8. Constants are moved out of `graph`. E_NAME for a name that is empty, not UTF-8 or has
-  // '/', ':' or control characters; E_DUP for one that is taken; E_OPTION for metadata that is no object; E_TENSOR for a
-  // constant whose elements lie in another bundle; E_LIMIT for a graph that reaches 2 GiB without its constants.
+  // Adds a model. `metadata` is a JSON object that the layer above chooses (signatures, inputs, outputs) and gets back
+  // as it was; its strings are UTF-8. Constants are moved out of `graph`. E_NAME for a name that is empty, not UTF-8 or
+  // has
+  // '/', ':' or control characters; E_DUP for one that is taken; E_OPTION for metadata that is no object; E_TENSOR for
+  // a constant whose elements lie in another bundle; E_LIMIT for a graph that reaches 2 GiB without its constants.
   Status AddModel(const std::string& name, tf::GraphDef graph, const nlohmann::json& metadata);
 
   // Writes the file, replacing `path` once all is written. Same models in the same order, same bytes.
@@ -65,8 +66,9 @@ class BundleModel {
 
   // Whether the elements of this Const lie apart from the graph.
   static bool IsExternal(const tf::NodeDef& node);
-  // The elements of such a Const. Models that share a constant get the same storage. E_DATA where the node names no blob
-  // of this model, E_TENSOR where the blob's bytes do not fit type and shape, E_DTYPE and E_SHAPE as TensorFromProto.
+  // The elements of such a Const. Models that share a constant get the same storage. E_DATA where the node names no
+  // blob of this model, E_TENSOR where the blob's bytes do not fit type and shape, E_DTYPE and E_SHAPE as
+  // TensorFromProto.
   StatusOr<Tensor> Constant(const tf::NodeDef& node) const;
 
  private:
@@ -85,10 +87,10 @@ class BundleModel {
 // An open bundle. Thread-safe.
 class BundleReader {
  public:
-  // Opens `path` and checks header and manifest entirely: sizes against the file, offsets aligned, inside and apart from
-  // each other, names unique. E_FILE; E_EMPTY; E_WRONG_TYPE (no bundle); E_UNSUPPORTED (major version); E_PARSE (header
-  // or manifest malformed); E_DATA (truncated, or hash of the manifest wrong); E_DUP; E_NAME; E_LIMIT (more than
-  // limits.bundle_entries models or blobs).
+  // Opens `path` and checks header and manifest entirely: sizes against the file, offsets aligned, inside and apart
+  // from each other, names unique. E_FILE; E_EMPTY; E_WRONG_TYPE (no bundle); E_UNSUPPORTED (major version); E_PARSE
+  // (header or manifest malformed); E_DATA (truncated, or hash of the manifest wrong); E_DUP; E_NAME; E_LIMIT (more
+  // than limits.bundle_entries models or blobs).
   static StatusOr<std::shared_ptr<BundleReader>> Open(const std::string& path, const Limits& limits = {});
   ~BundleReader();
 
@@ -98,9 +100,9 @@ class BundleReader {
   StatusOr<std::shared_ptr<const nlohmann::json>> Metadata(const std::string& name) const;
 
   // Reads a model's graph and all its constants and checks their hashes, so that nothing of a loaded model can fail
-  // later, whatever becomes of the file. Constants that another loaded model holds are shared and not read again. E_NAME
-  // for an unknown model (lists those there are), E_DATA for content that was cut or changed, E_MEMORY, and the errors of
-  // ParseGraphDef.
+  // later, whatever becomes of the file. Constants that another loaded model holds are shared and not read again.
+  // E_NAME for an unknown model (lists those there are), E_DATA for content that was cut or changed, E_MEMORY, and the
+  // errors of ParseGraphDef.
   StatusOr<BundleModel> Load(const std::string& name) const;
 
  private:

@@ -27,7 +27,9 @@ inline constexpr int64_t kBundleAlignment = 64;
 inline constexpr char kBlobAttribute[] = "_moulin_blob";
 inline constexpr int kManifestDepth = 100;
 
-inline int64_t AlignedToBlob(int64_t offset) { return (offset + kBundleAlignment - 1) / kBundleAlignment * kBundleAlignment; }
+inline int64_t AlignedToBlob(int64_t offset) {
+  return (offset + kBundleAlignment - 1) / kBundleAlignment * kBundleAlignment;
+}
 
 // E_NAME where `name` is not fit for a model of a bundle.
 Status CheckModelName(absl::string_view name);

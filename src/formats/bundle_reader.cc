@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
@@ -108,8 +109,8 @@ class ManifestParser {
     MOULIN_ASSIGN_OR_RETURN(blob.bytes, GetInteger(row, "bytes"));
     MOULIN_ASSIGN_OR_RETURN(const std::string hex, GetString(row, "sha256"));
     const auto at_blob = [&](const char* what) {
-      return Malformed(absl::StrCat("places blob ", contents_.blobs.size(), " (", blob.bytes, " bytes at ",
-                                    blob.offset, ") ", what));
+      return Malformed(absl::StrCat("places blob ", contents_.blobs.size(), " (", blob.bytes, " bytes at ", blob.offset,
+                                    ") ", what));
     };
     if (blob.offset % kBundleAlignment != 0) return at_blob("off the 64-byte grid");
     if (blob.offset > data_bytes_ || blob.bytes > data_bytes_ - blob.offset) return at_blob("beyond the end");
@@ -161,9 +162,6 @@ class ManifestParser {
 };
 
 Status CheckHeader(const BundleHeader& header) {
-  if (absl::string_view(header.magic, sizeof header.magic) != kBundleMagic) {
-    return MakeError(ErrorCode::kWrongType, "is not a Moulin bundle");
-  }
   if (header.major != kBundleMajor) {
     return MakeError(ErrorCode::kUnsupported, "bundle version ", header.major, ".", header.minor, ", version ",
                      kBundleMajor, " is known");
@@ -180,12 +178,13 @@ StatusOr<Contents> ReadContents(const OpenFile& file, const Limits& limits) {
   BundleHeader header{};
   MOULIN_RETURN_IF_ERROR(
       file.ReadAt(0, std::min<int64_t>(file.size(), sizeof header), reinterpret_cast<char*>(&header)));
-  if (file.size() >= static_cast<int64_t>(kBundleMagic.size()) || header.magic[0] != kBundleMagic[0]) {
-    MOULIN_RETURN_IF_ERROR(CheckHeader(header));
-  }
   const int64_t after_header = file.size() - static_cast<int64_t>(sizeof header);
-  if (after_header < 0 || header.manifest_bytes > static_cast<uint64_t>(after_header)) {
-    return MakeError(ErrorCode::kData, "the file of ", file.size(), " bytes ends in its header or manifest");
+  const absl::string_view start(header.magic, std::min<int64_t>(file.size(), sizeof header.magic));
+  if (!absl::StartsWith(kBundleMagic, start)) return MakeError(ErrorCode::kWrongType, "is not a Moulin bundle");
+  if (after_header < 0) return MakeError(ErrorCode::kData, "the file of ", file.size(), " bytes ends in its header");
+  MOULIN_RETURN_IF_ERROR(CheckHeader(header));
+  if (header.manifest_bytes > static_cast<uint64_t>(after_header)) {
+    return MakeError(ErrorCode::kData, "the file of ", file.size(), " bytes ends in its manifest");
   }
   if (header.manifest_bytes > static_cast<uint64_t>(limits.graph_bytes)) {
     return MakeError(ErrorCode::kLimit, "a manifest of ", header.manifest_bytes, " bytes, the limit is ",
@@ -220,7 +219,7 @@ StatusOr<Tensor> BundleModel::Constant(const tf::NodeDef& node) const {
   if (blob == blobs_.end() || blob->sha256 != hash) {
     return fail(MakeError(ErrorCode::kData, "the constant refers to a blob that its model does not list"));
   }
-  const StatusOr<TensorType> type = TensorTypeFromProto(value->second.tensor());
+  const StatusOr<StoredTensorType> type = TensorTypeFromProto(value->second.tensor());
   if (!type.ok()) return fail(type.status());
   const int64_t expected = type->shape.num_elements() * static_cast<int64_t>(SizeOf(type->dtype));
   if (type->dtype == DType::kString || type->dtype == DType::kBool) {
@@ -261,8 +260,8 @@ struct BundleReader::State {
     for (const ModelRow& model : contents.models) {
       if (model.name == name) return &model;
     }
-    return AtFile(MakeError(ErrorCode::kName, "no model \"", Printable(name), "\"; there are: ",
-                            Printable(absl::StrJoin(names, ", "), 2000)),
+    return AtFile(MakeError(ErrorCode::kName, "no model \"", Printable(name),
+                            "\"; there are: ", Printable(absl::StrJoin(names, ", "), 2000)),
                   path);
   }
 

@@ -81,8 +81,8 @@ struct BundleWriter::State {
 
   Status MoveConstant(tf::NodeDef* node, std::vector<size_t>* constants) {
     if (BundleModel::IsExternal(*node)) {
-      return AtNode(MakeError(ErrorCode::kTensor, "the elements of this constant lie in another bundle"),
-                    node->name(), node->op());
+      return AtNode(MakeError(ErrorCode::kTensor, "the elements of this constant lie in another bundle"), node->name(),
+                    node->op());
     }
     const auto value = node->mutable_attr()->find("value");
     if (node->op() != "Const" || value == node->mutable_attr()->end() || !value->second.has_tensor()) {
@@ -116,10 +116,8 @@ json BundleWriter::State::Manifest() const {
   }
   json model_rows = json::array();
   for (const Model& model : models) {
-    model_rows.push_back({{"name", model.name},
-                          {"graph", model.graph},
-                          {"constants", model.constants},
-                          {"metadata", model.metadata}});
+    model_rows.push_back(
+        {{"name", model.name}, {"graph", model.graph}, {"constants", model.constants}, {"metadata", model.metadata}});
   }
   return {{"data_bytes", end}, {"blobs", std::move(blob_rows)}, {"models", std::move(model_rows)}};
 }

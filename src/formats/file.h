@@ -14,8 +14,8 @@ namespace moulin {
 // Owns an open file descriptor.
 class OpenFile {
  public:
-  // Opens a regular file for reading. E_FILE for what is absent, unreadable or not a regular file (a directory, a FIFO, a
-  // device).
+  // Opens a regular file for reading. E_FILE for what is absent, unreadable or not a regular file (a directory, a FIFO,
+  // a device).
   static StatusOr<OpenFile> ForReading(const std::string& path);
   OpenFile(OpenFile&& other) noexcept : fd_(other.fd_), size_(other.size_) { other.fd_ = -1; }
   OpenFile& operator=(OpenFile&&) = delete;

@@ -46,8 +46,8 @@ bool IsBinarySavedModel(absl::string_view bytes) {
   return reader.fault() == nullptr && versions == 1 && graphs > 0;
 }
 
-// Whether `bytes` start with a NodeDef that has an op. In a FunctionDefLibrary, which a GraphDef has in the place where a
-// MetaGraphDef has its graph, field 1 is a FunctionDef, and that has no field 2.
+// Whether `bytes` start with a NodeDef that has an op. In a FunctionDefLibrary, which a GraphDef has in the place where
+// a MetaGraphDef has its graph, field 1 is a FunctionDef, and that has no field 2.
 bool StartsWithNode(absl::string_view bytes) {
   WireReader graph(bytes);
   WireField node;

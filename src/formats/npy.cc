@@ -116,17 +116,21 @@ class HeaderParser {
 // The elements of a .npy file, as `descr` tells them: "<f4", "|b1", "|S16", ">U3".
 struct ElementType {
   DType dtype = DType::kInvalid;
-  char kind = 0;          // NumPy's letter
-  int64_t bytes = 0;      // of one element in the file
-  bool swapped = false;   // big-endian
+  char kind = 0;         // NumPy's letter
+  int64_t bytes = 0;     // of one element in the file
+  bool swapped = false;  // big-endian
 
   // The bytes that byte order is about: half of a complex number, one character of a 'U', nothing in an 'S'.
   int64_t unit() const {
     switch (kind) {
-      case 'c': return bytes / 2;
-      case 'U': return 4;
-      case 'S': return 1;
-      default: return bytes;
+      case 'c':
+        return bytes / 2;
+      case 'U':
+        return 4;
+      case 'S':
+        return 1;
+      default:
+        return bytes;
     }
   }
 };
@@ -137,9 +141,9 @@ struct DescrRow {
 };
 
 constexpr DescrRow kDescrs[] = {
-    {"b1", DType::kBool},    {"i1", DType::kInt8},      {"i2", DType::kInt16},      {"i4", DType::kInt32},
-    {"i8", DType::kInt64},   {"u1", DType::kUInt8},     {"u2", DType::kUInt16},     {"u4", DType::kUInt32},
-    {"u8", DType::kUInt64},  {"f2", DType::kFloat16},   {"f4", DType::kFloat32},    {"f8", DType::kFloat64},
+    {"b1", DType::kBool},      {"i1", DType::kInt8},        {"i2", DType::kInt16},   {"i4", DType::kInt32},
+    {"i8", DType::kInt64},     {"u1", DType::kUInt8},       {"u2", DType::kUInt16},  {"u4", DType::kUInt32},
+    {"u8", DType::kUInt64},    {"f2", DType::kFloat16},     {"f4", DType::kFloat32}, {"f8", DType::kFloat64},
     {"c8", DType::kComplex64}, {"c16", DType::kComplex128},
 };
 
@@ -160,8 +164,8 @@ StatusOr<ElementType> ParseDescr(const std::string& descr) {
   }
   if (absl::StartsWith(text, "O")) return error(": objects are Python pickles");
   int64_t width;
-  if (text.size() < 2 || (text[0] != 'S' && text[0] != 'U') || !absl::SimpleAtoi(text.substr(1), &width) ||
-      width < 0 || width > INT32_MAX) {
+  if (text.size() < 2 || (text[0] != 'S' && text[0] != 'U') || !absl::SimpleAtoi(text.substr(1), &width) || width < 0 ||
+      width > INT32_MAX) {
     return error("");
   }
   type.dtype = DType::kString;
@@ -188,8 +192,8 @@ StatusOr<std::pair<absl::string_view, absl::string_view>> SplitFile(absl::string
   return std::make_pair(rest.substr(0, header_bytes), rest.substr(header_bytes));
 }
 
-// The number of bytes that the elements take in the file and, as a bound, in memory. Strings of width 0 take none in the
-// file, so that their number is held to the bound of constants that a file does not spell out.
+// The number of bytes that the elements take in the file and, as a bound, in memory. Strings of width 0 take none in
+// the file, so that their number is held to the bound of constants that a file does not spell out.
 Status CheckSizes(const ElementType& type, const Shape& shape, size_t found, const Limits& limits) {
   const int64_t in_memory = std::max<int64_t>(type.dtype == DType::kString ? sizeof(std::string) : 0, type.bytes);
   const int64_t limit = type.bytes > 0 ? limits.tensor_bytes : limits.constant_bytes;
@@ -287,12 +291,18 @@ void NormalizeBools(Tensor* tensor) {
 DType StoredType(DType type) {
   switch (type) {
     case DType::kBFloat16:
-    case DType::kQUInt16: return DType::kUInt16;
-    case DType::kQInt8: return DType::kInt8;
-    case DType::kQUInt8: return DType::kUInt8;
-    case DType::kQInt16: return DType::kInt16;
-    case DType::kQInt32: return DType::kInt32;
-    default: return type;
+    case DType::kQUInt16:
+      return DType::kUInt16;
+    case DType::kQInt8:
+      return DType::kInt8;
+    case DType::kQUInt8:
+      return DType::kUInt8;
+    case DType::kQInt16:
+      return DType::kInt16;
+    case DType::kQInt32:
+      return DType::kInt32;
+    default:
+      return type;
   }
 }
 

@@ -29,8 +29,8 @@ Status WriteNpy(const std::string& path, const Tensor& tensor);
 // The header alone, which EncodeNpy puts before the elements.
 StatusOr<std::string> EncodeNpyHeader(const Tensor& tensor);
 
-// `stored` as `declared`: the same tensor where the types agree; the same bits where `declared` is bfloat16 or quantised
-// and `stored` the integer type of its size. E_DTYPE otherwise. Elements are shared.
+// `stored` as `declared`: the same tensor where the types agree; the same bits where `declared` is bfloat16 or
+// quantised and `stored` the integer type of its size. E_DTYPE otherwise. Elements are shared.
 StatusOr<Tensor> CastStored(const Tensor& stored, DType declared);
 
 }  // namespace moulin

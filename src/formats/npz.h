@@ -16,8 +16,9 @@ namespace moulin {
 // Arrays by name, in the order of the file. Names are without ".npy".
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
-// Reads every array, stored or deflated. Errors are those of ParseNpy, which name the array, and of the archive: E_PARSE
-// (no zip), E_DATA (truncated, checksum), E_DUP, E_LIMIT (entries, ratio), E_UNSUPPORTED (encryption, other methods).
+// Reads every array, stored or deflated. Errors are those of ParseNpy, which name the array, and of the archive:
+// E_PARSE (no zip), E_DATA (truncated, checksum), E_DUP, E_LIMIT (entries, ratio), E_UNSUPPORTED (encryption, other
+// methods).
 StatusOr<NamedTensors> ReadNpz(const std::string& path, const Limits& limits = {});
 StatusOr<NamedTensors> ParseNpz(absl::string_view bytes, const Limits& limits = {});
 

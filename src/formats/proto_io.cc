@@ -27,10 +27,20 @@ constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // The fields that text of a GraphDef, MetaGraphDef or SavedModel can start with. No binary file starts like one: its
 // first bytes would be tags of impossible kinds.
-constexpr absl::string_view kTopFields[] = {
-    "node",           "library",       "version",        "versions",       "debug_info",
-    "meta_info_def",  "graph_def",     "saver_def",      "collection_def", "signature_def",
-    "asset_file_def", "meta_graphs",   "object_graph_def", "saved_model_schema_version"};
+constexpr absl::string_view kTopFields[] = {"node",
+                                            "library",
+                                            "version",
+                                            "versions",
+                                            "debug_info",
+                                            "meta_info_def",
+                                            "graph_def",
+                                            "saver_def",
+                                            "collection_def",
+                                            "signature_def",
+                                            "asset_file_def",
+                                            "meta_graphs",
+                                            "object_graph_def",
+                                            "saved_model_schema_version"};
 
 bool IsWordByte(char c) { return absl::ascii_isalnum(c) || c == '_'; }
 
@@ -46,10 +56,9 @@ absl::string_view FirstWord(absl::string_view text) {
   return text.substr(at, end - at);
 }
 
-bool IsPrintable(absl::string_view bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](char c) {
-    return absl::ascii_isspace(c) || static_cast<uint8_t>(c) >= 0x20;
-  });
+bool IsPlainText(absl::string_view bytes) {
+  return std::all_of(bytes.begin(), bytes.end(),
+                     [](char c) { return absl::ascii_isspace(c) || absl::ascii_isprint(c); });
 }
 
 std::string LineColumn(absl::string_view text, size_t at) {
@@ -104,7 +113,7 @@ ProtoForm DetectProtoForm(absl::string_view bytes) {
   if (absl::StartsWith(bytes, kByteOrderMark)) return ProtoForm::kText;
   const absl::string_view word = FirstWord(bytes);
   const bool is_text = std::find(std::begin(kTopFields), std::end(kTopFields), word) != std::end(kTopFields) ||
-                       IsPrintable(bytes.substr(0, 512));
+                       IsPlainText(bytes.substr(0, 512));
   return is_text ? ProtoForm::kText : ProtoForm::kBinary;
 }
 

@@ -45,7 +45,9 @@ fs::path FindModelDirectory(const fs::path& directory) {
   return newest;
 }
 
-std::string TagList(const std::set<std::string>& tags) { return Printable(absl::StrCat("{", absl::StrJoin(tags, ","), "}")); }
+std::string TagList(const std::set<std::string>& tags) {
+  return Printable(absl::StrCat("{", absl::StrJoin(tags, ","), "}"));
+}
 
 std::set<std::string> TagsOf(const tf::MetaGraphDef& graph) {
   const auto& tags = graph.meta_info_def().tags();

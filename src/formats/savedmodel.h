@@ -12,21 +12,21 @@
 namespace moulin {
 
 struct SavedModelFile {
-  std::string directory;       // the one that holds saved_model.pb
-  tf::MetaGraphDef meta_graph; // graph_def, signature_def, asset_file_def, ...
-  bool has_variables = false;  // variables/variables.index is there
+  std::string directory;        // the one that holds saved_model.pb
+  tf::MetaGraphDef meta_graph;  // graph_def, signature_def, asset_file_def, ...
+  bool has_variables = false;   // variables/variables.index is there
 };
 
-// Whether `path` is a directory that ReadSavedModel would look into: it holds saved_model.pb or .pbtxt, or is a versioned
-// directory (see below).
+// Whether `path` is a directory that ReadSavedModel would look into: it holds saved_model.pb or .pbtxt, or is a
+// versioned directory (see below).
 bool IsSavedModelDirectory(const std::string& path);
 
 // Reads saved_model.pb or saved_model.pbtxt in `directory`. Where it has neither but subdirectories named by numbers
-// (`name/1/`, `name/2/`) that do, the highest number is taken. Of the graphs inside, the one whose set of tags is exactly
-// `tags` is chosen; with no tags given, the one tagged "serve", or else the only one.
+// (`name/1/`, `name/2/`) that do, the highest number is taken. Of the graphs inside, the one whose set of tags is
+// exactly `tags` is chosen; with no tags given, the one tagged "serve", or else the only one.
 //
-// Errors: E_FILE (no such directory, no saved_model file in it), E_DUP (both saved_model.pb and .pbtxt), E_NAME (no graph
-// with these tags; lists those there are), E_EMPTY, E_PARSE, E_LIMIT as ReadGraphDef.
+// Errors: E_FILE (no such directory, no saved_model file in it), E_DUP (both saved_model.pb and .pbtxt), E_NAME (no
+// graph with these tags; lists those there are), E_EMPTY, E_PARSE, E_LIMIT as ReadGraphDef.
 StatusOr<SavedModelFile> ReadSavedModel(const std::string& directory, const std::vector<std::string>& tags = {},
                                         const Limits& limits = {});
 

@@ -28,18 +28,29 @@ struct ListState {
 
 List ListOf(DType type) {
   switch (type) {
-    case DType::kFloat32: return List::kFloat;
-    case DType::kFloat64: return List::kDouble;
-    case DType::kString: return List::kString;
-    case DType::kComplex64: return List::kComplex64;
-    case DType::kComplex128: return List::kComplex128;
-    case DType::kInt64: return List::kInt64;
-    case DType::kBool: return List::kBool;
+    case DType::kFloat32:
+      return List::kFloat;
+    case DType::kFloat64:
+      return List::kDouble;
+    case DType::kString:
+      return List::kString;
+    case DType::kComplex64:
+      return List::kComplex64;
+    case DType::kComplex128:
+      return List::kComplex128;
+    case DType::kInt64:
+      return List::kInt64;
+    case DType::kBool:
+      return List::kBool;
     case DType::kFloat16:
-    case DType::kBFloat16: return List::kHalf;
-    case DType::kUInt32: return List::kUInt32;
-    case DType::kUInt64: return List::kUInt64;
-    default: return List::kInt;
+    case DType::kBFloat16:
+      return List::kHalf;
+    case DType::kUInt32:
+      return List::kUInt32;
+    case DType::kUInt64:
+      return List::kUInt64;
+    default:
+      return List::kInt;
   }
 }
 
@@ -95,23 +106,37 @@ void FillStrings(const tf::TensorProto& proto, Tensor* tensor) {
 
 void FillFromLists(const tf::TensorProto& proto, Tensor* tensor) {
   switch (tensor->dtype()) {
-    case DType::kFloat32: return FillElements<float>(proto.float_val(), 1, tensor);
-    case DType::kFloat64: return FillElements<double>(proto.double_val(), 1, tensor);
-    case DType::kString: return FillStrings(proto, tensor);
-    case DType::kComplex64: return FillElements<float>(proto.scomplex_val(), 2, tensor);
-    case DType::kComplex128: return FillElements<double>(proto.dcomplex_val(), 2, tensor);
-    case DType::kInt64: return FillElements<int64_t>(proto.int64_val(), 1, tensor);
-    case DType::kBool: return FillElements<bool>(proto.bool_val(), 1, tensor);
+    case DType::kFloat32:
+      return FillElements<float>(proto.float_val(), 1, tensor);
+    case DType::kFloat64:
+      return FillElements<double>(proto.double_val(), 1, tensor);
+    case DType::kString:
+      return FillStrings(proto, tensor);
+    case DType::kComplex64:
+      return FillElements<float>(proto.scomplex_val(), 2, tensor);
+    case DType::kComplex128:
+      return FillElements<double>(proto.dcomplex_val(), 2, tensor);
+    case DType::kInt64:
+      return FillElements<int64_t>(proto.int64_val(), 1, tensor);
+    case DType::kBool:
+      return FillElements<bool>(proto.bool_val(), 1, tensor);
     case DType::kFloat16:
-    case DType::kBFloat16: return FillElements<uint16_t>(proto.half_val(), 1, tensor);
-    case DType::kUInt32: return FillElements<uint32_t>(proto.uint32_val(), 1, tensor);
-    case DType::kUInt64: return FillElements<uint64_t>(proto.uint64_val(), 1, tensor);
-    default: break;
+    case DType::kBFloat16:
+      return FillElements<uint16_t>(proto.half_val(), 1, tensor);
+    case DType::kUInt32:
+      return FillElements<uint32_t>(proto.uint32_val(), 1, tensor);
+    case DType::kUInt64:
+      return FillElements<uint64_t>(proto.uint64_val(), 1, tensor);
+    default:
+      break;
   }
   switch (SizeOf(tensor->dtype())) {
-    case 1: return FillElements<uint8_t>(proto.int_val(), 1, tensor);
-    case 2: return FillElements<uint16_t>(proto.int_val(), 1, tensor);
-    default: return FillElements<int32_t>(proto.int_val(), 1, tensor);
+    case 1:
+      return FillElements<uint8_t>(proto.int_val(), 1, tensor);
+    case 2:
+      return FillElements<uint16_t>(proto.int_val(), 1, tensor);
+    default:
+      return FillElements<int32_t>(proto.int_val(), 1, tensor);
   }
 }
 
@@ -124,8 +149,8 @@ StatusOr<Tensor> FromLists(const tf::TensorProto& proto, DType type, const Shape
   }
   const int64_t element_bytes = type == DType::kString ? sizeof(std::string) : SizeOf(type);
   if (values.items < elements && elements > limits.constant_bytes / element_bytes) {
-    return MakeError(ErrorCode::kLimit, values.items, " values stand for ", elements, " elements of ",
-                     ShortName(type), shape.ToString(), ", the limit is ", limits.constant_bytes, " bytes");
+    return MakeError(ErrorCode::kLimit, values.items, " values stand for ", elements, " elements of ", ShortName(type),
+                     shape.ToString(), ", the limit is ", limits.constant_bytes, " bytes");
   }
   MOULIN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Allocate(type, shape));
   FillFromLists(proto, &tensor);
@@ -205,7 +230,7 @@ StatusOr<Shape> ConcreteShape(const tf::TensorShapeProto& proto, DType type) {
 }
 
 StatusOr<Tensor> Decode(const tf::TensorProto& proto, std::string* movable, const Limits& limits) {
-  MOULIN_ASSIGN_OR_RETURN(const TensorType tensor, TensorTypeFromProto(proto));
+  MOULIN_ASSIGN_OR_RETURN(const StoredTensorType tensor, TensorTypeFromProto(proto));
   const auto& [type, shape] = tensor;
   if (!proto.tensor_content().empty()) return FromContent(proto.tensor_content(), movable, type, shape);
   return FromLists(proto, type, shape, limits);
@@ -221,13 +246,13 @@ StatusOr<Tensor> TensorFromProto(const tf::TensorProto& proto, const Limits& lim
   return Decode(proto, nullptr, limits);
 }
 
-StatusOr<TensorType> TensorTypeFromProto(const tf::TensorProto& proto) {
+StatusOr<StoredTensorType> TensorTypeFromProto(const tf::TensorProto& proto) {
   MOULIN_ASSIGN_OR_RETURN(const DType type, DTypeFromProto(proto.dtype()));
   if (type == DType::kResource || type == DType::kVariant) {
     return MakeError(ErrorCode::kDType, "a tensor of type ", Name(type), " has no elements to read");
   }
   MOULIN_ASSIGN_OR_RETURN(const Shape shape, ConcreteShape(proto.tensor_shape(), type));
-  return TensorType{type, shape};
+  return StoredTensorType{type, shape};
 }
 
 void TensorToProto(const Tensor& tensor, tf::TensorProto* proto) {

@@ -27,11 +27,11 @@ StatusOr<Tensor> TensorFromProto(tf::TensorProto&& proto, const Limits& limits =
 StatusOr<Tensor> TensorFromProto(const tf::TensorProto& proto, const Limits& limits = {});
 
 // Type and shape of a tensor whose elements are kept elsewhere, checked as TensorFromProto does.
-struct TensorType {
+struct StoredTensorType {
   DType dtype = DType::kInvalid;
   Shape shape;
 };
-StatusOr<TensorType> TensorTypeFromProto(const tf::TensorProto& proto);
+StatusOr<StoredTensorType> TensorTypeFromProto(const tf::TensorProto& proto);
 
 // Overwrites `*proto` with `tensor`: strings as string_val, everything else as tensor_content.
 void TensorToProto(const Tensor& tensor, tf::TensorProto* proto);

@@ -10,8 +10,8 @@
 
 namespace moulin {
 
-// The number of leading bytes of `text` that are well-formed UTF-8 (no overlong forms, no surrogates); text.size() where
-// all are.
+// The number of leading bytes of `text` that are well-formed UTF-8 (no overlong forms, no surrogates); text.size()
+// where all are.
 size_t ValidUtf8Prefix(absl::string_view text);
 
 // Appends a code point; false, with nothing appended, for a surrogate or one beyond U+10FFFF.

@@ -43,9 +43,12 @@ bool WireReader::Next(WireField* field) {
   field->number = static_cast<int>(tag >> 3);
   field->type = static_cast<WireType>(tag & 7);
   switch (field->type) {
-    case WireType::kVarint: return ReadVarint(&field->varint);
-    case WireType::kFixed64: return Skip(8);
-    case WireType::kFixed32: return Skip(4);
+    case WireType::kVarint:
+      return ReadVarint(&field->varint);
+    case WireType::kFixed64:
+      return Skip(8);
+    case WireType::kFixed32:
+      return Skip(4);
     case WireType::kBytes: {
       uint64_t length;
       if (!ReadVarint(&length)) return false;
@@ -69,14 +72,18 @@ WireType WireTypeOf(const FieldDescriptor& field) {
   switch (field.type()) {
     case FieldDescriptor::TYPE_DOUBLE:
     case FieldDescriptor::TYPE_FIXED64:
-    case FieldDescriptor::TYPE_SFIXED64: return WireType::kFixed64;
+    case FieldDescriptor::TYPE_SFIXED64:
+      return WireType::kFixed64;
     case FieldDescriptor::TYPE_FLOAT:
     case FieldDescriptor::TYPE_FIXED32:
-    case FieldDescriptor::TYPE_SFIXED32: return WireType::kFixed32;
+    case FieldDescriptor::TYPE_SFIXED32:
+      return WireType::kFixed32;
     case FieldDescriptor::TYPE_STRING:
     case FieldDescriptor::TYPE_BYTES:
-    case FieldDescriptor::TYPE_MESSAGE: return WireType::kBytes;
-    default: return WireType::kVarint;
+    case FieldDescriptor::TYPE_MESSAGE:
+      return WireType::kBytes;
+    default:
+      return WireType::kVarint;
   }
 }
 
@@ -185,8 +192,7 @@ Status WireChecker::CheckField(const WireField& wire, const FieldDescriptor& fie
   if (field.type() != FieldDescriptor::TYPE_STRING) return absl::OkStatus();
   const size_t valid = ValidUtf8Prefix(wire.payload);
   if (valid == wire.payload.size()) return absl::OkStatus();
-  return Fault(ErrorCode::kParse, OffsetOf(wire.payload) + static_cast<int64_t>(valid), place,
-               "a string is not UTF-8");
+  return Fault(ErrorCode::kParse, OffsetOf(wire.payload) + static_cast<int64_t>(valid), place, "a string is not UTF-8");
 }
 
 Status WireChecker::CheckPacked(absl::string_view packed, const FieldDescriptor& field, const Place& place) {

@@ -1,8 +1,8 @@
 // The binary form of protocol buffers, walked without making messages.
 //
 // The parser of the protobuf library says only that it failed, and a few bytes can ask it for a lot of memory (an empty
-// submessage takes two bytes in a file and a hundred in memory). This walk tells where a file is wrong, and what it would
-// cost, beforehand.
+// submessage takes two bytes in a file and a hundred in memory). This walk tells where a file is wrong, and what it
+// would cost, beforehand.
 #ifndef MOULIN_FORMATS_WIRE_H_
 #define MOULIN_FORMATS_WIRE_H_
 
@@ -21,7 +21,7 @@ namespace moulin {
 enum class WireType { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
 struct WireField {
-  int64_t offset = 0;         // of the tag, in the bytes given to the reader
+  int64_t offset = 0;  // of the tag, in the bytes given to the reader
   int number = 0;
   WireType type = WireType::kVarint;
   uint64_t varint = 0;        // for kVarint

@@ -17,8 +17,8 @@ struct ZipEntry {
   std::string name;
   bool is_deflated = false;
   uint32_t crc32 = 0;
-  int64_t size = 0;         // unpacked
-  absl::string_view packed; // within the archive's bytes
+  int64_t size = 0;          // unpacked
+  absl::string_view packed;  // within the archive's bytes
 };
 
 // The entries that the archive's directory lists, in its order; none is unpacked. E_EMPTY; E_PARSE (no zip); E_DATA

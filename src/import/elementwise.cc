@@ -89,32 +89,6 @@ void LowerApproximateEqual(LoweringContext& c) {
   c.Output(c.b.Map(std::move(e), {c.input(0), c.input(1)}));
 }
 
-// The number of boundaries that are at most x.
-void LowerBucketize(LoweringContext& c) {
-  constexpr int kMostBoundaries = 4096;  // an instruction's operands are 16-bit indices
-  const std::vector<float> boundaries = c.Floats("boundaries");
-  if (boundaries.size() > kMostBoundaries) {
-    c.Unsupported(absl::StrCat("more than ", kMostBoundaries, " boundaries"));
-    return;
-  }
-  for (size_t i = 1; i < boundaries.size(); ++i) {
-    if (!(boundaries[i - 1] <= boundaries[i])) {
-      c.BadAttr("boundaries", "expected them to ascend");
-      return;
-    }
-  }
-  Expr e;
-  const DType type = c.dtype(0) == DType::kFloat64 ? DType::kFloat64 : DType::kFloat32;
-  const int x = e.Cast(e.Input(0, c.dtype(0)), type);
-  int count = e.IntConstant(DType::kInt32, 0);
-  for (const float boundary : boundaries) {
-    const int is_above = e.Binary(ExprOp::kGreaterEqual, x, e.Constant(type, boundary));
-    count = e.Binary(ExprOp::kAdd, count, e.Cast(is_above, DType::kInt32));
-  }
-  e.SetResult(count);
-  c.Output(c.b.Map(std::move(e), {c.input(0)}));
-}
-
 // --- Casts ---
 
 int MantissaBits(DType type) {
@@ -229,13 +203,6 @@ void LowerAddN(LoweringContext& c) {
   c.Output(sum);
 }
 
-// Half the sum of the squares, a scalar.
-void LowerL2Loss(LoweringContext& c) {
-  const ValueId flat = c.b.Reshape(c.input(0), c.b.Ints({-1}));
-  const ValueId sum = c.b.Reduce(ReduceOp::kSum, c.b.Binary(ExprOp::kMul, flat, flat), {0}, /*keep_dims=*/false);
-  c.Output(c.b.Binary(ExprOp::kMul, sum, c.b.ScalarLike(sum, 0.5)));
-}
-
 // The cross product of vectors of three along the last axis: a' b" - a" b', where ' and " rotate the components.
 void LowerCross(LoweringContext& c) {
   const int rank = c.shape(0).rank();
@@ -286,7 +253,6 @@ constexpr OpLowering kRows[] = {
     {"BitwiseAnd", 2, 2, LowerBinary<ExprOp::kBitAnd>},
     {"BitwiseOr", 2, 2, LowerBinary<ExprOp::kBitOr>},
     {"BitwiseXor", 2, 2, LowerBinary<ExprOp::kBitXor>},
-    {"Bucketize", 1, 1, LowerBucketize},
     {"Cast", 1, 1, LowerCast},
     {"Ceil", 1, 1, LowerUnary<ExprOp::kCeil>},
     {"ClipByValue", 3, 3, LowerClipByValue},
@@ -318,7 +284,6 @@ constexpr OpLowering kRows[] = {
     {"IsFinite", 1, 1, LowerUnary<ExprOp::kIsFinite>},
     {"IsInf", 1, 1, LowerUnary<ExprOp::kIsInf>},
     {"IsNan", 1, 1, LowerUnary<ExprOp::kIsNan>},
-    {"L2Loss", 1, 1, LowerL2Loss},
     {"LeftShift", 2, 2, LowerBinary<ExprOp::kShiftLeft>},
     {"Less", 2, 2, LowerBinary<ExprOp::kLess>},
     {"LessEqual", 2, 2, LowerBinary<ExprOp::kLessEqual>},

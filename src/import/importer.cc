@@ -58,7 +58,7 @@ Status Importer::LowerNode(int node, absl::Span<const FlatRef> inputs) {
   const OpLowering* row = FindLowering(def.op());
   if (row == nullptr) return MakeError(ErrorCode::kUnsupported, "this op has no lowering");
   std::vector<ValueId> values;
-  MOULIN_ASSIGN_OR_RETURN(const bool is_ready, InputValues(node, inputs, &values));
+  MOULIN_ASSIGN_OR_RETURN(const bool is_ready, InputValues(inputs, &values));
   if (!is_ready) return absl::OkStatus();
   if (values.size() < row->min_inputs || values.size() > row->max_inputs) {
     return MakeError(ErrorCode::kArity, "expected ", row->min_inputs,
@@ -88,7 +88,7 @@ Status Importer::CheckTypes(int node, absl::Span<const ValueId> inputs) const {
   return CheckSignature(*signature, flat_.def(node), types, flat_.limits());
 }
 
-StatusOr<bool> Importer::InputValues(int node, absl::Span<const FlatRef> inputs, std::vector<ValueId>* values) {
+StatusOr<bool> Importer::InputValues(absl::Span<const FlatRef> inputs, std::vector<ValueId>* values) const {
   for (const FlatRef input : inputs) {
     if (IsBlocked(input)) return false;
   }
@@ -130,6 +130,7 @@ Status Importer::Finish(absl::Span<const NamedFlatRef> outputs, absl::Span<const
     if (IsBlocked(resolved[i])) continue;
     const StatusOr<ValueId> value = ValueOf(resolved[i]);
     if (!value.ok()) return value.status();
+    if (*value == kNoId && outputs[i].is_default) continue;
     if (*value == kNoId) {
       Report(resolved[i].node, absl::StrCat("output ", resolved[i].port, " is not supported"));
     } else {

@@ -17,6 +17,7 @@ namespace moulin {
 struct NamedFlatRef {
   std::string name;
   FlatRef ref;
+  bool is_default = false;  // nobody asked for it by name; left out where its op gives no such output here
 };
 
 // The graph's versions: E_UNSUPPORTED where it asks for a newer reader.
@@ -59,7 +60,7 @@ class Importer {
   Status LowerNode(int node, absl::Span<const FlatRef> inputs);
   Status LowerSource(int node);
   // The values of the inputs; false where one is blocked.
-  StatusOr<bool> InputValues(int node, absl::Span<const FlatRef> inputs, std::vector<ValueId>* values);
+  StatusOr<bool> InputValues(absl::Span<const FlatRef> inputs, std::vector<ValueId>* values) const;
   Status CheckTypes(int node, absl::Span<const ValueId> inputs) const;
   void SetOutputs(int node, absl::Span<const ValueId> outputs);
   void Report(int node, absl::string_view reason);

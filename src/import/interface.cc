@@ -105,7 +105,7 @@ StatusOr<std::vector<NamedFlatRef>> DefaultOutputs(const FlatGraph& graph) {
     const StatusOr<int> count = graph.NumOutputs(node);
     const int known = count.ok() && *count >= 0 ? *count : 1;
     for (int port = 0; port < known; ++port) {
-      outputs.push_back({ShortTensorName(graph, {node, port}), {node, port}});
+      outputs.push_back({ShortTensorName(graph, {node, port}), {node, port}, /*is_default=*/true});
     }
   }
   if (outputs.empty()) return MakeError(ErrorCode::kOutput, "the graph computes nothing that could be asked for");

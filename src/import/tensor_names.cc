@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -12,7 +13,7 @@ namespace moulin {
 namespace {
 
 bool ParsePort(absl::string_view text, int* port) {
-  return !text.empty() && absl::c_isdigit(text[0]) && absl::SimpleAtoi(text, port) && *port >= 0;
+  return !text.empty() && absl::ascii_isdigit(text[0]) && absl::SimpleAtoi(text, port) && *port >= 0;
 }
 
 Status BadPort(absl::string_view text) {

@@ -1,6 +1,9 @@
 // Factorisations and solvers of the innermost matrices. Tests: tests/ops/linear_algebra_test.cc.
 #include "ops/linear_algebra.h"
 
+#include <algorithm>
+#include <complex>
+
 #include "absl/strings/string_view.h"
 #include "ops/axes.h"
 #include "ops/op_util.h"
@@ -135,6 +138,15 @@ Status InferLinearAlgebra(InferContext& c) {
     return absl::OkStatus();
   }
   return routine->infer(c, SubShape(x, 0, x.rank() - 2), x.dim(x.rank() - 2), x.dim(x.rank() - 1));
+}
+
+Status SolveMatrices(const KernelContext& c) {
+  switch (c.input(0).dtype()) {
+    case DType::kFloat32: return SolveMatricesOf<float>(c);
+    case DType::kFloat64: return SolveMatricesOf<double>(c);
+    case DType::kComplex64: return SolveMatricesOf<std::complex<float>>(c);
+    default: return SolveMatricesOf<std::complex<double>>(c);
+  }
 }
 
 Status RunLinearAlgebra(const KernelContext& c) {

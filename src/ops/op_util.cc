@@ -69,9 +69,10 @@ StatusOr<PartialShape> MergeShapes(const PartialShape& a, const PartialShape& b,
 }
 
 StatusOr<PartialShape> BroadcastPartial(const PartialShape& a, const PartialShape& b) {
-  if (!a.has_rank() || !b.has_rank()) return PartialShape();
+  PartialShape out;
+  if (!a.has_rank() || !b.has_rank()) return out;
   const int rank = std::max(a.rank(), b.rank());
-  PartialShape out = PartialShape::OfRank(rank);
+  out = PartialShape::OfRank(rank);
   for (int i = 0; i < rank; ++i) {
     const int64_t x = i < rank - a.rank() ? 1 : a.dim(i - (rank - a.rank()));
     const int64_t y = i < rank - b.rank() ? 1 : b.dim(i - (rank - b.rank()));

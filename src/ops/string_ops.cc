@@ -115,7 +115,8 @@ Status InferStringJoin(InferContext& c) {
     MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kString, c.dtype(i), "the operands of StringJoin"));
     const bool is_scalar = c.shape(i).has_rank() && c.shape(i).rank() == 0;
     all_scalars = all_scalars && is_scalar;
-    if (!is_scalar) MOULIN_ASSIGN_OR_RETURN(out, MergeShapes(out, c.shape(i), "the operands of StringJoin"));
+    if (is_scalar) continue;
+    MOULIN_ASSIGN_OR_RETURN(out, MergeShapes(out, c.shape(i), "the operands of StringJoin"));
   }
   c.Add(DType::kString, all_scalars ? PartialShape(Shape()) : out);
   return absl::OkStatus();

@@ -84,7 +84,7 @@ class MapFuser {
     int group = ReadersGroup(Result(id));
     if (group == kNoGroup || !Join(id, &groups_[group])) {
       group = static_cast<int>(groups_.size());
-      groups_.push_back(Group{.root = id});
+      groups_.emplace_back().root = id;
       Add(id, &groups_.back());
     }
     group_of_[id] = group;

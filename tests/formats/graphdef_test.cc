@@ -95,7 +95,8 @@ TEST_F(GraphDefTest, ErrorsNameTheFile) {
 TEST_F(GraphDefTest, TruncatedAtEveryByte) {
   const std::string whole = Binary(SmallGraph());
   int accepted = 0;
-  for (size_t size = 1; size < whole.size(); ++size) {
+  EXPECT_THAT(ParseGraphDef(whole.substr(0, 1)), FailsWith("E_EMPTY")) << "a line feed alone is text";
+  for (size_t size = 2; size < whole.size(); ++size) {
     const auto graph = ParseGraphDef(whole.substr(0, size));
     if (graph.ok()) {
       ++accepted;
@@ -112,7 +113,9 @@ TEST_F(GraphDefTest, TruncatedTextAtEveryByte) {
   const std::string whole = Text(SmallGraph());
   for (size_t size = 1; size < whole.size(); ++size) {
     const auto graph = ParseGraphDef(whole.substr(0, size));
-    if (!graph.ok()) EXPECT_THAT(graph, FailsWith("E_PARSE")) << size;
+    if (!graph.ok()) {
+      EXPECT_THAT(graph, FailsWith("E_PARSE")) << size;
+    }
   }
 }
 
@@ -124,7 +127,9 @@ TEST_F(GraphDefTest, EveryByteChanged) {
       std::string changed = whole;
       changed[at] = static_cast<char>(changed[at] ^ flip);
       const auto graph = ParseGraphDef(changed);
-      if (graph.ok()) EXPECT_TRUE(SerializeProto(*graph, ProtoForm::kBinary).ok());
+      if (graph.ok()) {
+        EXPECT_TRUE(SerializeProto(*graph, ProtoForm::kBinary).ok());
+      }
     }
   }
 }
@@ -148,12 +153,14 @@ TEST_F(GraphDefTest, TellsTheFieldThatIsWrong) {
   tf::GraphDef graph = SmallGraph();
   std::string bytes = Binary(graph);
   // The second node's name, one character, is made invalid.
-  bytes[bytes.find("\x0A\x01" "c") + 2] = '\xFF';
+  bytes[bytes.find("\x0A\x01"
+                   "c") +
+        2] = '\xFF';
   EXPECT_THAT(Message(ParseGraphDef(bytes)), AllOf(HasSubstr("not UTF-8"), HasSubstr("in node[1].name")));
 }
 
 TEST_F(GraphDefTest, GroupsAreRefused) {
-  EXPECT_THAT(ParseGraphDef(std::string(100'000, '\x0B')), FailsWith("E_PARSE"));  // start group 1, nested
+  EXPECT_THAT(ParseGraphDef(std::string(100'000, '\x13')), FailsWith("E_PARSE"));  // group 2 in group 2 in ...
   EXPECT_THAT(ParseGraphDef(std::string(100'000, '\xFB')), FailsWith("E_PARSE"));
 }
 
@@ -238,9 +245,9 @@ TEST_F(GraphDefTest, RankIsBounded) {
   EXPECT_THAT(ParseGraphDef(Binary(graph)), FailsWith("E_LIMIT"));
 }
 
-// 60 MB of empty attribute lists' shapes would be 1.5 GB of messages.
+// 6 MB of empty shapes in one attribute would be 150 MB of messages.
 TEST_F(GraphDefTest, TinyFieldsAreBounded) {
-  const int64_t pairs = 30'000'000;
+  const int64_t pairs = 3'000'000;
   std::string shapes;
   shapes.reserve(2 * pairs);
   for (int64_t i = 0; i < pairs; ++i) shapes += std::string("\x3A\0", 2);
@@ -252,8 +259,8 @@ TEST_F(GraphDefTest, TinyFieldsAreBounded) {
     }
     return tag + length + content;
   };
-  const std::string list = field("\x0A", shapes);                             // AttrValue.list
-  const std::string entry = field("\x0A", "k") + field("\x12", list);         // the attribute
+  const std::string list = field("\x0A", shapes);                      // AttrValue.list
+  const std::string entry = field("\x0A", "k") + field("\x12", list);  // the attribute
   const std::string node = field("\x0A", "n") + field("\x12", "NoOp") + field("\x2A", entry);
   EXPECT_THAT(ParseGraphDef(field("\x0A", node)), FailsWith("E_LIMIT"));
 }
@@ -274,8 +281,8 @@ TEST_F(GraphDefTest, DepthIsBounded) {
   EXPECT_TRUE(ParseGraphDef(Binary(NestedGraph(20))).ok());
   EXPECT_TRUE(ParseGraphDef(Text(NestedGraph(20))).ok());
   EXPECT_THAT(ParseGraphDef(Binary(NestedGraph(21))), FailsWith("E_LIMIT"));
-  EXPECT_THAT(ParseGraphDef(Binary(NestedGraph(1000))), FailsWith("E_LIMIT"));
-  EXPECT_THAT(ParseGraphDef(Text(NestedGraph(1000))), FailsWith("E_LIMIT"));
+  EXPECT_THAT(ParseGraphDef(Binary(NestedGraph(300))), FailsWith("E_LIMIT"));
+  EXPECT_THAT(ParseGraphDef(Text(NestedGraph(300))), FailsWith("E_LIMIT"));
 }
 
 TEST_F(GraphDefTest, TextNestedWithoutEnd) {
@@ -288,8 +295,8 @@ TEST_F(GraphDefTest, TextNestedWithoutEnd) {
 
 TEST_F(GraphDefTest, BracketsInStringsAndCommentsDoNotNest) {
   const std::string braces(200, '{');
-  const auto graph = ParseGraphDef("# " + braces + "\nnode { name: \"" + braces + "\\\"" + braces + "\" op: '" + braces +
-                                   "' }");
+  const auto graph =
+      ParseGraphDef("# " + braces + "\nnode { name: \"" + braces + "\\\"" + braces + "\" op: '" + braces + "' }");
   ASSERT_TRUE(graph.ok()) << graph.status();
 }
 

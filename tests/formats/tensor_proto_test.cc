@@ -29,7 +29,7 @@ template <typename T>
 std::vector<T> Values(const StatusOr<Tensor>& tensor) {
   EXPECT_TRUE(tensor.ok()) << tensor.status();
   if (!tensor.ok()) return {};
-  return {tensor->values<T>().begin(), tensor->values<T>().end()};
+  return std::vector<T>(tensor->values<T>().begin(), tensor->values<T>().end());
 }
 
 TEST(TensorFromProto, Content) {
@@ -184,7 +184,9 @@ TEST(TensorFromProto, StringsInContent) {
   }
   proto.set_tensor_content(good + "y");
   EXPECT_THAT(TensorFromProto(proto), FailsWith("E_TENSOR"));
-  proto.set_tensor_content("\xFF\xFF\xFF\xFF\x07" "ab");  // a length of 2 GiB
+  proto.set_tensor_content(
+      "\xFF\xFF\xFF\xFF\x07"
+      "ab");  // a length of 2 GiB
   EXPECT_THAT(TensorFromProto(proto), FailsWith("E_TENSOR"));
   proto.set_tensor_content("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01");
   EXPECT_THAT(TensorFromProto(proto), FailsWith("E_TENSOR"));

@@ -7,6 +7,7 @@
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "device/host/cpu/dnnl_kernel.h"
+#include "device/host/cpu/window.h"
 
 namespace moulin::cpu {
 namespace {
@@ -14,45 +15,21 @@ namespace {
 using dnnl::memory;
 using Tag = memory::format_tag;
 
-constexpr Tag kChannelsLast[] = {Tag::nwc, Tag::nhwc, Tag::ndhwc};
-constexpr Tag kChannelsFirst[] = {Tag::ncw, Tag::nchw, Tag::ncdhw};
-// TensorFlow's filters: [spatial..., c / groups, filters], and for the transposed [spatial..., filters, c].
+// TensorFlow's filters: [spatial..., c / groups, filters].
 constexpr Tag kFilter[] = {Tag::wio, Tag::hwio, Tag::dhwio};
 constexpr Tag kGroupedFilter[] = {Tag::wigo, Tag::hwigo, Tag::dhwigo};
 
-// A (transposed) convolution in oneDNN's terms. `image` is the larger side: the input of a convolution, the output of
-// a transposed one.
+// A (transposed) convolution in oneDNN's terms.
 struct Geometry {
-  int spatial;
   memory::dims src, weights, dst;  // [n, c, spatial...], ([g,] o, i, spatial...), [n, o, spatial...]
-  memory::dims strides, dilations, pad_before, pad_after;
-  bool grouped;
+  Windows windows;
 };
 
-// [n, spatial..., c] or [n, c, spatial...] as [n, c, spatial...].
-memory::dims ChannelsSecond(const Shape& shape, bool channels_last) {
-  memory::dims dims(shape.dims().begin(), shape.dims().end());
-  if (channels_last) std::rotate(dims.begin() + 1, dims.end() - 1, dims.end());
-  return dims;
+Windows WindowsOf(const ConvAttrs& attrs, const Shape& filter, const memory::dims& image, const memory::dims& result) {
+  const auto spatial = [](const memory::dims& dims) { return absl::MakeConstSpan(dims).subspan(2); };
+  return MakeWindows({attrs.strides, attrs.dilations, attrs.padding, attrs.pad_before},
+                     filter.dims().first(filter.rank() - 2), spatial(image), spatial(result));
 }
-
-// The padding of each spatial axis, the one behind being what makes oneDNN's sizes agree.
-void SetWindows(const ConvAttrs& attrs, const Shape& filter, const memory::dims& image, const memory::dims& result,
-                Geometry* g) {
-  for (int i = 0; i < g->spatial; ++i) {
-    const int64_t reach = (filter[i] - 1) * attrs.dilations[i] + 1;
-    const int64_t total = (result[2 + i] - 1) * attrs.strides[i] + reach - image[2 + i];
-    int64_t before = 0;
-    if (attrs.padding == Padding::kSame) before = std::max<int64_t>(total, 0) / 2;
-    if (attrs.padding == Padding::kExplicit) before = attrs.pad_before[i];
-    g->strides.push_back(attrs.strides[i]);
-    g->dilations.push_back(attrs.dilations[i] - 1);
-    g->pad_before.push_back(before);
-    g->pad_after.push_back(std::max<int64_t>(total - before, 0));
-  }
-}
-
-bool HasEmptyAxis(const memory::dims& dims) { return std::find(dims.begin(), dims.end(), 0) != dims.end(); }
 
 bool IsFloatConv(const KernelRequest& request, const Expr& epilogue, int x, int filter) {
   return request.dtype(x) == DType::kFloat32 && request.dtype(filter) == DType::kFloat32 &&
@@ -89,8 +66,9 @@ std::optional<Chosen> Choose(const Problem& problem, const memory::desc& bias, c
   const Geometry& g = problem.geometry;
   const memory::desc any(g.weights, memory::data_type::f32, Tag::any);
   const typename Primitive::primitive_desc desc(DnnlEngine(), dnnl::prop_kind::forward_inference, kAlgorithm,
-                                                problem.src, any, bias, problem.dst, g.strides, g.dilations,
-                                                g.pad_before, g.pad_after, attributes, /*allow_empty=*/true);
+                                                problem.src, any, bias, problem.dst, g.windows.strides,
+                                                g.windows.dilations, g.windows.pad_before, g.windows.pad_after,
+                                                attributes, /*allow_empty=*/true);
   if (!desc) return std::nullopt;
   return Chosen{Primitive(desc), desc.impl_info_str(), desc.weights_desc(), desc.scratchpad_desc()};
 }
@@ -153,23 +131,22 @@ StatusOr<KernelPtr> MakeConvKernel(const KernelRequest& request) {
   const ConvAttrs& attrs = request.node.attr<ConvAttrs>();
   if (!IsFloatConv(request, attrs.epilogue, 0, 1)) return KernelPtr();
   const Shape filter = request.shape(1);
+  const int spatial = filter.rank() - 2;
+  const bool grouped = attrs.groups > 1;
   Problem problem{};
   Geometry& g = problem.geometry;
-  g.spatial = filter.rank() - 2;
-  g.grouped = attrs.groups > 1;
   g.src = ChannelsSecond(request.shape(0), attrs.channels_last);
   g.dst = ChannelsSecond(request.output_shape(), attrs.channels_last);
-  const int64_t in_channels = filter[g.spatial], filters = filter[g.spatial + 1];
-  g.weights = g.grouped ? memory::dims{attrs.groups, filters / attrs.groups, in_channels}
-                        : memory::dims{filters, in_channels};
-  g.weights.insert(g.weights.end(), filter.dims().begin(), filter.dims().begin() + g.spatial);
+  const int64_t in_channels = filter[spatial], filters = filter[spatial + 1];
+  g.weights = grouped ? memory::dims{attrs.groups, filters / attrs.groups, in_channels}
+                      : memory::dims{filters, in_channels};
+  g.weights.insert(g.weights.end(), filter.dims().begin(), filter.dims().begin() + spatial);
   if (HasEmptyAxis(g.src) || HasEmptyAxis(g.dst) || HasEmptyAxis(g.weights)) return KernelPtr();
-  SetWindows(attrs, filter, g.src, g.dst, &g);
-  const Tag activations = (attrs.channels_last ? kChannelsLast : kChannelsFirst)[g.spatial - 1];
-  problem.src = memory::desc(g.src, memory::data_type::f32, activations);
-  problem.dst = memory::desc(g.dst, memory::data_type::f32, activations);
+  g.windows = WindowsOf(attrs, filter, g.src, g.dst);
+  problem.src = ActivationDesc(g.src, attrs.channels_last);
+  problem.dst = ActivationDesc(g.dst, attrs.channels_last);
   problem.weights_plain =
-      memory::desc(g.weights, memory::data_type::f32, (g.grouped ? kGroupedFilter : kFilter)[g.spatial - 1]);
+      memory::desc(g.weights, memory::data_type::f32, (grouped ? kGroupedFilter : kFilter)[spatial - 1]);
   problem.x = 0;
   problem.filter = 1;
   problem.first_epilogue_input = 2;
@@ -181,22 +158,24 @@ StatusOr<KernelPtr> MakeConvTransposeKernel(const KernelRequest& request) {
   const ConvAttrs& attrs = request.node.attr<ConvAttrs>();
   if (!IsFloatConv(request, attrs.epilogue, 2, 1) || attrs.groups != 1) return KernelPtr();
   const Shape filter = request.shape(1);
+  const int spatial = filter.rank() - 2;
   Problem problem{};
   Geometry& g = problem.geometry;
-  g.spatial = filter.rank() - 2;
   g.src = ChannelsSecond(request.shape(2), attrs.channels_last);
   g.dst = ChannelsSecond(request.output_shape(), attrs.channels_last);
-  const int64_t filters = filter[g.spatial], in_channels = filter[g.spatial + 1];
+  const int64_t filters = filter[spatial], in_channels = filter[spatial + 1];
   g.weights = {filters, in_channels};
-  g.weights.insert(g.weights.end(), filter.dims().begin(), filter.dims().begin() + g.spatial);
+  g.weights.insert(g.weights.end(), filter.dims().begin(), filter.dims().begin() + spatial);
   if (HasEmptyAxis(g.src) || HasEmptyAxis(g.dst) || HasEmptyAxis(g.weights)) return KernelPtr();
-  SetWindows(attrs, filter, g.dst, g.src, &g);
-  const Tag activations = (attrs.channels_last ? kChannelsLast : kChannelsFirst)[g.spatial - 1];
-  problem.src = memory::desc(g.src, memory::data_type::f32, activations);
-  problem.dst = memory::desc(g.dst, memory::data_type::f32, activations);
+  g.windows = WindowsOf(attrs, filter, g.dst, g.src);
+  problem.src = ActivationDesc(g.src, attrs.channels_last);
+  problem.dst = ActivationDesc(g.dst, attrs.channels_last);
   memory::dims strides = {in_channels, 1};
   int64_t stride = filters * in_channels;
-  for (int i = g.spatial - 1; i >= 0; --i, stride *= filter[i + 1]) strides.insert(strides.begin() + 2, stride);
+  for (int i = spatial - 1; i >= 0; --i) {
+    strides.insert(strides.begin() + 2, stride);
+    stride *= filter[i];
+  }
   problem.weights_plain = Strided(g.weights, strides);
   problem.transposed = true;
   problem.x = 2;

@@ -28,6 +28,24 @@ KernelFactory FactoryFor(OpKind kind) {
     case OpKind::kContract: return MakeContractKernel;
     case OpKind::kConv: return MakeConvKernel;
     case OpKind::kConvTranspose: return MakeConvTransposeKernel;
+    case OpKind::kPool: return MakePoolKernel;
+    case OpKind::kSoftmax: return MakeSoftmaxKernel;
+    case OpKind::kLayerNorm: return MakeLayerNormKernel;
+    case OpKind::kBatchNorm: return MakeBatchNormKernel;
+    case OpKind::kReduce: return MakeReduceKernel;
+    case OpKind::kArgReduce: return MakeArgReduceKernel;
+    case OpKind::kAttention: return MakeAttentionKernel;
+    case OpKind::kResize: return MakeResizeKernel;
+    case OpKind::kGather: return MakeGatherKernel;
+    case OpKind::kTranspose:
+    case OpKind::kSlice:
+    case OpKind::kStridedSlice:
+    case OpKind::kBroadcast:
+    case OpKind::kTile:
+    case OpKind::kReverse:
+    case OpKind::kConcat:
+    case OpKind::kSplit:
+    case OpKind::kPad: return MakeMovementKernel;
     default: return nullptr;
   }
 }

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "tbb/blocked_range.h"
 #include "tbb/parallel_for.h"
 #include "tbb/partitioner.h"
 #include "tbb/task_arena.h"
@@ -30,19 +29,23 @@ class ThreadPool {
     return static_cast<int>(std::clamp<int64_t>(n / std::max<int64_t>(grain, 1), 1, threads_));
   }
 
-  // Calls f(begin, end) for consecutive ranges that cover [0, n). The ranges depend on n, grain and threads() alone,
-  // never on load, so that results do not either. On the calling thread alone where there is one part.
+  // Calls f(part) for each part in [0, parts), at once; on the calling thread where there is one.
   template <typename F>
-  void ParallelFor(int64_t n, int64_t grain, const F& f) {
-    const int parts = Parts(n, grain);
+  void ParallelParts(int parts, const F& f) {
     if (parts == 1) {
-      if (n > 0) f(int64_t{0}, n);
+      f(0);
       return;
     }
-    arena_.execute([&] {
-      tbb::parallel_for(
-          0, parts, [&](int part) { f(n * part / parts, n * (part + 1) / parts); }, tbb::static_partitioner());
-    });
+    arena_.execute([&] { tbb::parallel_for(0, parts, f, tbb::static_partitioner()); });
+  }
+
+  // Calls f(begin, end) for consecutive ranges that cover [0, n). The ranges depend on n, grain and threads() alone,
+  // never on load, so that results do not either.
+  template <typename F>
+  void ParallelFor(int64_t n, int64_t grain, const F& f) {
+    if (n <= 0) return;
+    const int parts = Parts(n, grain);
+    ParallelParts(parts, [&](int part) { f(n * part / parts, n * (part + 1) / parts); });
   }
 
  private:

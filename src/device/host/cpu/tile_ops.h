@@ -40,7 +40,7 @@ struct TileOps {
   float (*row_prod)(const float* x, int64_t n);
   float (*row_sum_squared_differences)(const float* x, float mean, int64_t n);
   float (*row_exp_sum)(const float* x, float max, float* y, int64_t n);  // y = exp(x - max); returns the sum of y
-  void (*row_scale)(float* y, float factor, int64_t n);
+  void (*row_scale)(const float* x, float factor, float* y, int64_t n);
   void (*row_subtract)(const float* x, float subtrahend, float* y, int64_t n);
   // y = (x - mean) * inverse_deviation * scale + offset
   void (*row_normalize)(const float* x, float mean, float inverse_deviation, const float* scale, const float* offset,
@@ -49,9 +49,11 @@ struct TileOps {
   void (*accumulate_prod)(const float* x, float* y, int64_t n);
   void (*accumulate_max)(const float* x, float* y, int64_t n);
   void (*accumulate_min)(const float* x, float* y, int64_t n);
-  // y = sum of weights[t] * rows[t] over t < 4, for bilinear interpolation.
-  void (*row_blend4)(const float* const* rows, const float* weights, float* y, int64_t n);
+  // Between rows[0] and rows[1], and rows[2] and rows[3], by x_weight, then between the two by y_weight.
+  void (*row_bilinear)(const float* const* rows, float x_weight, float y_weight, float* y, int64_t n);
   SmallMatMulFn small_matmul;
+  // y[c * ldy + r] = x[r * ldx + c]
+  void (*transpose)(const float* x, float* y, int64_t rows, int64_t columns, int64_t ldx, int64_t ldy);
 };
 
 // The best set of loops for this processor.

@@ -477,8 +477,9 @@ float RowExpSum(const float* x, float max, float* y, int64_t n) {
   return RowSum(y, n);
 }
 
-void RowScale(float* y, float factor, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) y[i] *= factor;
+void RowScale(const float* x, float factor, float* y, int64_t n) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) y[i] = x[i] * factor;
 }
 
 void RowSubtract(const float* x, float subtrahend, float* y, int64_t n) {
@@ -498,14 +499,24 @@ void Accumulate(const float* x, float* y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) y[i] = kFold(y[i], x[i]);
 }
 
-void RowBlend4(const float* const* rows, const float* weights, float* y, int64_t n) {
+void RowBilinear(const float* const* rows, float x_weight, float y_weight, float* y, int64_t n) {
   const float *a = rows[0], *b = rows[1], *c = rows[2], *d = rows[3];
-  const float wa = weights[0], wb = weights[1], wc = weights[2], wd = weights[3];
 #pragma GCC ivdep
-  for (int64_t i = 0; i < n; ++i) y[i] = (a[i] * wa + b[i] * wb) + (c[i] * wc + d[i] * wd);
+  for (int64_t i = 0; i < n; ++i) {
+    const float top = a[i] + (b[i] - a[i]) * x_weight;
+    const float bottom = c[i] + (d[i] - c[i]) * x_weight;
+    y[i] = top + (bottom - top) * y_weight;
+  }
 }
 
-// Four rows by 32 columns of the product stay in registers while k runs.
+// As many accumulators as the registers hold, each of them a chain of its own.
+#ifdef __AVX512F__
+constexpr int kMatMulRows = 6;
+#else
+constexpr int kMatMulRows = 2;
+#endif
+
+// kRows x (16 kVectors) elements of the product stay in registers while k runs.
 template <int kRows, int kVectors>
 inline void MatMulBlock(const float* a, const float* b, float* y, int64_t k, int64_t lda, int64_t ldb, int64_t ldy) {
   V16 sum[kRows][kVectors];
@@ -525,28 +536,47 @@ inline void MatMulBlock(const float* a, const float* b, float* y, int64_t k, int
   }
 }
 
-template <int kRows>
-inline void MatMulRows(const float* a, const float* b, float* y, int64_t n, int64_t k, int64_t lda, int64_t ldb,
-                       int64_t ldy) {
-  int64_t j = 0;
-  for (; j + 32 <= n; j += 32) MatMulBlock<kRows, 2>(a, b + j, y + j, k, lda, ldb, ldy);
-  for (; j + 16 <= n; j += 16) MatMulBlock<kRows, 1>(a, b + j, y + j, k, lda, ldb, ldy);
-  for (int r = 0; r < kRows && j < n; ++r) {
+// All rows of 16 kVectors columns, so that this part of b stays in the first-level cache.
+template <int kVectors>
+void MatMulColumns(const float* a, const float* b, float* y, int64_t m, int64_t k, int64_t lda, int64_t ldb,
+                   int64_t ldy) {
+  int64_t i = 0;
+  for (; i + kMatMulRows <= m; i += kMatMulRows) {
+    MatMulBlock<kMatMulRows, kVectors>(a + i * lda, b, y + i * ldy, k, lda, ldb, ldy);
+  }
+  for (; i + 2 <= m; i += 2) MatMulBlock<2, kVectors>(a + i * lda, b, y + i * ldy, k, lda, ldb, ldy);
+  for (; i < m; ++i) MatMulBlock<1, kVectors>(a + i * lda, b, y + i * ldy, k, lda, ldb, ldy);
+}
+
+// The last columns, fewer than 16.
+void MatMulLastColumns(const float* a, const float* b, float* y, int64_t m, int64_t width, int64_t k, int64_t lda,
+                       int64_t ldb, int64_t ldy) {
+  for (int64_t i = 0; i < m; ++i) {
     float sum[16] = {};
-    const int64_t width = n - j;
     for (int64_t p = 0; p < k; ++p) {
-      const float x = a[r * lda + p];
-      for (int64_t c = 0; c < width; ++c) sum[c] += x * b[p * ldb + j + c];
+      const float x = a[i * lda + p];
+      for (int64_t c = 0; c < width; ++c) sum[c] += x * b[p * ldb + c];
     }
-    for (int64_t c = 0; c < width; ++c) y[r * ldy + j + c] = sum[c];
+    for (int64_t c = 0; c < width; ++c) y[i * ldy + c] = sum[c];
   }
 }
 
 void SmallMatMul(const float* a, const float* b, float* y, int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb,
                  int64_t ldy) {
-  int64_t i = 0;
-  for (; i + 4 <= m; i += 4) MatMulRows<4>(a + i * lda, b, y + i * ldy, n, k, lda, ldb, ldy);
-  for (; i < m; ++i) MatMulRows<1>(a + i * lda, b, y + i * ldy, n, k, lda, ldb, ldy);
+  int64_t j = 0;
+  for (; j + 32 <= n; j += 32) MatMulColumns<2>(a, b + j, y + j, m, k, lda, ldb, ldy);
+  for (; j + 16 <= n; j += 16) MatMulColumns<1>(a, b + j, y + j, m, k, lda, ldb, ldy);
+  if (j < n) MatMulLastColumns(a, b + j, y + j, m, n - j, k, lda, ldb, ldy);
+}
+
+// Sixteen columns at a time: the reads run along rows, the writes fill whole cache lines.
+void Transpose(const float* x, float* y, int64_t rows, int64_t columns, int64_t ldx, int64_t ldy) {
+  for (int64_t r0 = 0; r0 < rows; r0 += 16) {
+    const int64_t r1 = r0 + 16 < rows ? r0 + 16 : rows;
+    for (int64_t c = 0; c < columns; ++c) {
+      for (int64_t r = r0; r < r1; ++r) y[c * ldy + r] = x[r * ldx + c];
+    }
+  }
 }
 
 constexpr TileOps MakeTileOps(const char* isa) {
@@ -571,8 +601,9 @@ constexpr TileOps MakeTileOps(const char* isa) {
   ops.accumulate_prod = Accumulate<Mul<float>>;
   ops.accumulate_max = Accumulate<Max<float>>;
   ops.accumulate_min = Accumulate<Min<float>>;
-  ops.row_blend4 = RowBlend4;
+  ops.row_bilinear = RowBilinear;
   ops.small_matmul = SmallMatMul;
+  ops.transpose = Transpose;
   return ops;
 }
 

@@ -1,0 +1,48 @@
+#include "cli/model_file.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/errors.h"
+#include "base/status_macros.h"
+#include "engine/model_source.h"
+#include "formats/bundle.h"
+#include "formats/graphdef.h"
+#include "moulin/bundle.h"
+#include "nlohmann/json.hpp"
+
+namespace moulin::cli {
+namespace {
+
+StatusOr<ModelFile> FromBundle(const ModelPath& path) {
+  MOULIN_ASSIGN_OR_RETURN(const auto bundle, BundleReader::Open(path.file));
+  MOULIN_ASSIGN_OR_RETURN(BundleModel model, bundle->Load(path.name));
+  ModelFile file;
+  MOULIN_ASSIGN_OR_RETURN(file.inputs, internal::NamesFromMetadata(model.metadata(), "inputs"));
+  MOULIN_ASSIGN_OR_RETURN(file.outputs, internal::NamesFromMetadata(model.metadata(), "outputs"));
+  file.graph = std::move(model.mutable_graph());
+  return file;
+}
+
+}  // namespace
+
+StatusOr<ModelFile> ReadModelFile(const std::string& path) {
+  const ModelPath split = SplitModelPath(path);
+  if (!split.name.empty()) {
+    StatusOr<ModelFile> file = FromBundle(split);
+    return file.ok() ? std::move(file) : AtFile(file.status(), path);
+  }
+  ModelFile file;
+  MOULIN_ASSIGN_OR_RETURN(file.graph, ReadGraphDef(path));
+  return file;
+}
+
+StatusOr<std::vector<std::string>> BundleModelNames(const std::string& path) {
+  MOULIN_ASSIGN_OR_RETURN(const auto bundle, BundleReader::Open(path));
+  return bundle->names();
+}
+
+bool IsWholeBundle(const std::string& path) {
+  return SplitModelPath(path).name.empty() && absl::EndsWith(path, ".moulin");
+}
+
+}  // namespace moulin::cli

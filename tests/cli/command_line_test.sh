@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# The command as a user runs it: exit statuses, and one clear error for each kind of bad input.
+#
+#   tests/cli/command_line_test.sh [MOULIN]
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+moulin=${1:-build/release/bin/moulin}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+failures=0
+
+# expect STATUS TEXT COMMAND...: the exit status, and a text that the output must have ("" for any).
+expect() {
+  local status=$1 text=$2
+  shift 2
+  local output
+  output=$("$@" 2>&1 </dev/null)
+  local found=$?
+  if [ "$found" -ne "$status" ] || { [ -n "$text" ] && ! grep -qF -- "$text" <<<"$output"; }; then
+    echo "FAILED: $*"
+    echo "  expected status $status and \"$text\", found status $found:"
+    head -c 2000 <<<"$output" | sed 's/^/  /'
+    failures=$((failures + 1))
+  fi
+}
+
+classifier=samples/models/digit_classifier.pb
+denoiser=samples/models/digit_denoiser.pb
+digits=samples/data/digits_test.npz
+
+# Help teaches.
+expect 0 "Examples:" "$moulin" --help
+for command in show run check compare bench bundle graph; do expect 0 "Usage:" "$moulin" "$command" --help; done
+expect 0 "" "$moulin" --version
+expect 2 "" "$moulin"
+expect 2 "" "$moulin" no_such_command
+expect 2 "" "$moulin" run "$classifier" --inputs "$digits"        # no --outputs
+expect 2 "" "$moulin" bench "$classifier" --mode sideways
+
+# What works.
+expect 0 "image" "$moulin" show "$classifier"
+expect 0 '"dtype": "float32"' "$moulin" show "$classifier" --json
+expect 0 "Conv2D" "$moulin" show "$classifier" --ops
+expect 0 "onednn" "$moulin" show "$classifier" --placement --device cpu
+expect 0 "Conv(" "$moulin" graph "$classifier" --text
+expect 0 "" "$moulin" graph "$classifier" --text --at plan --device reference
+expect 0 "" "$moulin" graph "$classifier" --dot "$scratch/g.dot"
+expect 0 "models" "$moulin" bundle c="$classifier" d="$denoiser" -o "$scratch/both.moulin"
+expect 0 "both.moulin:c" "$moulin" show "$scratch/both.moulin"
+expect 0 "rows/s" "$moulin" bench "$scratch/both.moulin:c" "$scratch/both.moulin:d" --mode async --concurrency 2 --seconds 0.1
+expect 0 '"throughput_per_s"' "$moulin" bench "$classifier" --seconds 0.05 --json
+expect 0 "" "$moulin" compare "$classifier" --device cpu --reference reference
+expect 0 "" "$moulin" compare "$denoiser" --device cpu --layers
+
+# A run, from and to .npz files.
+python3 - "$digits" "$scratch" <<'PY'
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as z:
+    clean = z.read("clean.npy")
+    labels = z.read("labels.npy")
+def write(name, arrays):
+    with zipfile.ZipFile(f"{sys.argv[2]}/{name}.npz", "w") as z:
+        for key, value in arrays.items():
+            z.writestr(f"{key}.npy", value)
+write("good", {"image": clean})
+write("unknown", {"image": clean, "extra": clean})
+write("missing", {})
+write("wrong_type", {"image": labels})
+PY
+expect 0 "probabilities = f32[360,10]" "$moulin" run "$classifier" --inputs "$scratch/good.npz" --outputs "$scratch/out.npz"
+expect 0 "" python3 -c "import zipfile; assert zipfile.ZipFile('$scratch/out.npz').namelist() == ['probabilities.npy']"
+expect 2 "E_" "$moulin" run "$classifier" --inputs "$scratch/unknown.npz" --outputs "$scratch/x.npz"
+expect 2 "E_" "$moulin" run "$classifier" --inputs "$scratch/missing.npz" --outputs "$scratch/x.npz"
+expect 2 "E_DTYPE" "$moulin" run "$classifier" --inputs "$scratch/wrong_type.npz" --outputs "$scratch/x.npz"
+expect 2 "E_FILE" "$moulin" run "$classifier" --inputs "$scratch/absent.npz" --outputs "$scratch/x.npz"
+expect 2 "E_FILE" "$moulin" run "$classifier" --inputs "$scratch/good.npz" --outputs "$scratch/no/such/dir/x.npz"
+
+# Bad model files: truncated, corrupt, empty, of another kind, absent.
+head -c 100000 "$classifier" > "$scratch/truncated.pb"
+expect 2 "E_" "$moulin" show "$scratch/truncated.pb"
+head -c 4096 /dev/urandom > "$scratch/random.pb"
+expect 2 "E_" "$moulin" show "$scratch/random.pb"
+: > "$scratch/empty.pb"
+expect 2 "E_EMPTY" "$moulin" show "$scratch/empty.pb"
+expect 2 "E_" "$moulin" show "$digits"
+expect 2 "E_FILE" "$moulin" show "$scratch/absent.pb"
+expect 2 "E_" "$moulin" show "$scratch"
+head -c 20000 "$scratch/both.moulin" > "$scratch/cut.moulin"
+expect 2 "E_DATA" "$moulin" show "$scratch/cut.moulin"
+expect 2 "E_NAME" "$moulin" bench "$scratch/both.moulin:nobody" --seconds 0.1
+expect 2 "E_OPTION" "$moulin" bundle no_equals_sign -o "$scratch/x.moulin"
+
+# A graph that calls itself is refused with its call chain; a chain of 50,000 Identity nodes runs.
+cat > "$scratch/recursive.pbtxt" <<'PB'
+node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } } }
+node { name: "y" op: "f" input: "x" }
+library { function {
+  signature { name: "f" input_arg { name: "a" type: DT_FLOAT } output_arg { name: "r" type: DT_FLOAT } }
+  node_def { name: "again" op: "f" input: "a" }
+  ret { key: "r" value: "again:r:0" } } }
+PB
+expect 1 "E_RECURSION" "$moulin" show "$scratch/recursive.pbtxt"
+expect 2 "E_RECURSION" "$moulin" bench "$scratch/recursive.pbtxt" --seconds 0.1
+python3 - "$scratch/chain.pbtxt" <<'PY'
+import sys
+with open(sys.argv[1], "w") as f:
+    f.write('node { name: "n0" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } } attr { key: "shape" value { shape { dim { size: 3 } } } } }\n')
+    for i in range(50000):
+        f.write(f'node {{ name: "n{i + 1}" op: "Identity" input: "n{i}" attr {{ key: "T" value {{ type: DT_FLOAT }} }} }}\n')
+PY
+expect 0 "chain" "$moulin" bench "$scratch/chain.pbtxt" --seconds 0.05
+expect 0 "n50000" "$moulin" show "$scratch/chain.pbtxt"
+
+# No GPU here or there: the reason is said.
+expect 2 "E_DEVICE" env MOULIN_CUDA_PLUGIN=/nonexistent/libmoulin_cuda.so "$moulin" bench "$classifier" --device cuda
+expect 2 "E_OPTION" "$moulin" bench "$classifier" --device abacus
+
+[ "$failures" -eq 0 ] && echo "command line: all as expected"
+exit $((failures > 0))
