@@ -27,7 +27,8 @@ struct EngineOptions {
   int threads = 0;
   // Requests of one model that may wait; further ones are refused with E_QUEUE_FULL. At least 1.
   int queue_capacity = 1024;
-  // Plans (one for each combination of input shapes) that a model keeps; the least recently used goes first. At least 1.
+  // Plans (one for each combination of input shapes) that a model keeps; the least recently used goes first. At
+  // least 1.
   int plan_cache_entries = 32;
 };
 
@@ -48,9 +49,10 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Reads, imports and optimises a model: a GraphDef (.pb or .pbtxt, told apart by content) or "BUNDLE.moulin:NAME".
-  // Blocks. Errors name the file and the node: DATA_LOSS or INVALID_ARGUMENT for a malformed file, UNIMPLEMENTED
-  // listing all nodes that are not supported, NOT_FOUND (E_FILE), FAILED_PRECONDITION (E_STOPPED).
+  // Reads, imports and optimises a model: a GraphDef (.pb or .pbtxt, told apart by content), a SavedModel directory
+  // whose signature reads no variables, or "BUNDLE.moulin:NAME". Blocks. Errors name the file and the node: DATA_LOSS
+  // or INVALID_ARGUMENT for a malformed file, UNIMPLEMENTED listing all nodes that are not supported, NOT_FOUND
+  // (E_FILE), FAILED_PRECONDITION (E_STOPPED).
   StatusOr<std::shared_ptr<Model>> Load(const std::string& path, const ModelOptions& options = {});
 
   // Loads every model of a bundle; `options` applies to each (name, inputs, outputs and signature are the bundle's own

@@ -64,10 +64,10 @@ struct ModelStats {
   int64_t peak_bytes = 0;      // constant_bytes plus the most that arena_bytes has been
   int64_t accepted = 0;        // requests, since loading
   int64_t succeeded = 0;
-  int64_t failed = 0;          // errors of the run, cancellations, missed deadlines, shutdown
-  int64_t refused = 0;         // invalid, or the queue was full
-  int64_t waiting = 0;         // in the queue now
-  int64_t plans = 0;           // plans in the cache now
+  int64_t failed = 0;   // errors of the run, cancellations, missed deadlines, shutdown
+  int64_t refused = 0;  // invalid, or the queue was full
+  int64_t waiting = 0;  // in the queue now
+  int64_t plans = 0;    // plans in the cache now
 };
 
 // What a run needs for given shapes, to be planned before the first request of these shapes.

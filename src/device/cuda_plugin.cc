@@ -60,10 +60,12 @@ StatusOr<std::shared_ptr<Device>> OpenCudaDevice(const DeviceOptions& options) {
   const auto abi = reinterpret_cast<AbiFn>(dlsym(*library, "moulin_cuda_abi"));
   const auto open = reinterpret_cast<OpenFn>(dlsym(*library, "moulin_cuda_open"));
   if (abi == nullptr || open == nullptr) {
-    return Unavailable(absl::StrCat(kLibrary, " is not a plugin of Moulin: it lacks moulin_cuda_abi or moulin_cuda_open"));
+    return Unavailable(
+        absl::StrCat(kLibrary, " is not a plugin of Moulin: it lacks moulin_cuda_abi or moulin_cuda_open"));
   }
   if (abi() != kCudaPluginAbi) {
-    return Unavailable(absl::StrCat(kLibrary, " was built for interface ", abi(), ", this is interface ", kCudaPluginAbi));
+    return Unavailable(
+        absl::StrCat(kLibrary, " was built for interface ", abi(), ", this is interface ", kCudaPluginAbi));
   }
   std::shared_ptr<Device> device;
   std::string reason;

@@ -43,7 +43,7 @@ class ModelInterface {
   const std::string name_;
   std::vector<TensorInfo> inputs_;
   std::vector<TensorInfo> outputs_;
-  Index input_index_;   // by name and by tensor, without ":0"
+  Index input_index_;  // by name and by tensor, without ":0"
   Index output_index_;
 };
 

@@ -11,8 +11,8 @@ StatusOr<std::shared_ptr<Model>> Bundle::model(absl::string_view name) const {
     if (model->name() == name) return model;
   }
   const auto append_name = [](std::string* out, const std::shared_ptr<Model>& m) { absl::StrAppend(out, m->name()); };
-  return MakeError(ErrorCode::kName, "the bundle has no model \"", Printable(name), "\"; it has: ",
-                   absl::StrJoin(models_, ", ", append_name));
+  return MakeError(ErrorCode::kName, "the bundle has no model \"", Printable(name),
+                   "\"; it has: ", absl::StrJoin(models_, ", ", append_name));
 }
 
 ModelPath SplitModelPath(absl::string_view path) {

@@ -7,9 +7,7 @@
 
 namespace moulin::internal {
 
-Status DeadlineError() {
-  return MakeError(ErrorCode::kDeadline, "the request had no result when its deadline passed");
-}
+Status DeadlineError() { return MakeError(ErrorCode::kDeadline, "the request had no result when its deadline passed"); }
 
 DeadlineTimer::~DeadlineTimer() { Stop(); }
 

@@ -22,7 +22,8 @@ std::vector<std::string> PassNames();
 // How many steps of the plan for inputs of these shapes each kernel runs, by falling count. Stages whose shapes become
 // known only when the model runs are not planned ahead and appear as "(planned when its shapes are known)" with the
 // number of their nodes.
-StatusOr<std::vector<std::pair<std::string, int>>> KernelCounts(const Model& model, absl::Span<const InputShape> shapes);
+StatusOr<std::vector<std::pair<std::string, int>>> KernelCounts(const Model& model,
+                                                                absl::Span<const InputShape> shapes);
 
 // The plan for inputs of these shapes as text.
 StatusOr<std::string> PlanText(const Model& model, absl::Span<const InputShape> shapes);

@@ -60,7 +60,9 @@ bool Instance::LaunchStage() {
     Complete(*request_, execution.status());
     return false;
   }
-  (*execution)->Launch(lanes_, run_->TakeInputs(), [this](StatusOr<Outputs> outputs) { OnStageDone(std::move(outputs)); });
+  (*execution)->Launch(lanes_, run_->TakeInputs(), [this](StatusOr<Outputs> outputs) {
+    OnStageDone(std::move(outputs));
+  });
   return true;
 }
 

@@ -36,8 +36,7 @@ StatusOr<std::shared_ptr<ModelImpl>> ModelImpl::Make(std::string name, std::shar
   context->cache_entries = environment.plan_cache_entries;
   context->instances = options.instances;
   const int capacity = options.queue_capacity > 0 ? options.queue_capacity : environment.queue_capacity;
-  std::shared_ptr<ModelImpl> model(
-      new ModelImpl(std::move(name), std::move(graph), context, environment, capacity));
+  std::shared_ptr<ModelImpl> model(new ModelImpl(std::move(name), std::move(graph), context, environment, capacity));
   for (int i = 0; i < options.instances; ++i) {
     MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<Instance> instance,
                             Instance::Make(model.get(), i, environment.device.get(), context->plan.max_lanes));

@@ -84,9 +84,9 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
 
   std::mutex mutex_;
   std::condition_variable instance_idle_;
-  RequestQueue queue_;            // guarded by mutex_
-  std::vector<Instance*> idle_;   // guarded by mutex_
-  bool stopped_ = false;          // guarded by mutex_
+  RequestQueue queue_;                                // guarded by mutex_
+  std::vector<Instance*> idle_;                       // guarded by mutex_
+  bool stopped_ = false;                              // guarded by mutex_
   std::vector<std::unique_ptr<Instance>> instances_;  // last: their streams end before the rest goes
 };
 

@@ -7,8 +7,10 @@
 #include "absl/strings/strip.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "engine/signature.h"
 #include "formats/bundle.h"
 #include "formats/graphdef.h"
+#include "formats/savedmodel.h"
 #include "import/import.h"
 #include "moulin/bundle.h"
 #include "nlohmann/json.hpp"
@@ -34,18 +36,34 @@ json ToJson(const std::vector<TensorName>& names) {
 
 StatusOr<SourceModel> ReadGraphFile(const std::string& path, const ModelOptions& options, const Limits& limits) {
   if (!options.signature.empty()) {
-    return AtFile(MakeError(ErrorCode::kOption, "a GraphDef has no signatures; asked for \"",
-                            Printable(options.signature), "\""),
-                  path);
+    return MakeError(ErrorCode::kOption, "a GraphDef has no signatures; asked for \"", Printable(options.signature),
+                     "\"");
   }
   MOULIN_ASSIGN_OR_RETURN(tf::GraphDef graph_def, ReadGraphDef(path, limits));
   ImportOptions import;
   import.inputs = Refs(options.inputs);
   import.outputs = Refs(options.outputs);
   import.limits = limits;
-  StatusOr<std::shared_ptr<Graph>> graph = ImportGraph(std::move(graph_def), import);
-  if (!graph.ok()) return AtFile(graph.status(), path);
-  return SourceModel{options.name.empty() ? DefaultModelName(path) : options.name, *std::move(graph)};
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Graph> graph, ImportGraph(std::move(graph_def), import));
+  return SourceModel{options.name.empty() ? DefaultModelName(path) : options.name, std::move(graph)};
+}
+
+StatusOr<SourceModel> ReadSavedModelDirectory(const std::string& path, const ModelOptions& options,
+                                              const Limits& limits) {
+  MOULIN_ASSIGN_OR_RETURN(SavedModelFile file, ReadSavedModel(path, {}, limits));
+  ImportOptions import;
+  import.inputs = Refs(options.inputs);
+  import.outputs = Refs(options.outputs);
+  import.limits = limits;
+  // Tensors given by name need no signature, unless one is asked for.
+  if (!options.signature.empty() || options.outputs.empty()) {
+    MOULIN_ASSIGN_OR_RETURN(Signature signature, FindSignature(file.meta_graph, options.signature));
+    if (options.inputs.empty()) import.inputs = std::move(signature.inputs);
+    if (options.outputs.empty()) import.outputs = std::move(signature.outputs);
+  }
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Graph> graph,
+                          ImportGraph(std::move(*file.meta_graph.mutable_graph_def()), import));
+  return SourceModel{options.name.empty() ? DefaultModelName(path) : options.name, std::move(graph)};
 }
 
 StatusOr<SourceModel> ReadFromBundle(const BundleReader& bundle, const std::string& name, const ModelOptions& options,
@@ -63,35 +81,37 @@ StatusOr<SourceModel> ReadFromBundle(const BundleReader& bundle, const std::stri
     import.outputs = Refs(outputs);
   }
   import.limits = limits;
-  import.external_constant = [&model](const tf::NodeDef& node) -> StatusOr<Tensor> {
-    if (BundleModel::IsExternal(node)) return model.Constant(node);
-    Tensor none;
-    return none;
-  };
-  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Graph> graph, ImportGraph(std::move(model.mutable_graph()), import));
-  return SourceModel{options.name.empty() ? name : options.name, std::move(graph)};
-}
+  import.external_constant = [&model](const tf::NodeDef& node)
+                                 ->StatusOr<Tensor> {
+                                   if (BundleModel::IsExternal(node)) return model.Constant(node);
+  Tensor none;
+  return none;
+};
+MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Graph> graph, ImportGraph(std::move(model.mutable_graph()), import));
+return SourceModel{options.name.empty() ? name : options.name, std::move(graph)};
+}  // namespace
 
 StatusOr<SourceModel> ReadOneOfBundle(const ModelPath& path, const ModelOptions& options, const Limits& limits) {
   MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<BundleReader> bundle, BundleReader::Open(path.file, limits));
   std::string name = path.name;
   if (name.empty()) {
     if (bundle->names().size() != 1) {
-      return MakeError(ErrorCode::kName, "the bundle has ", bundle->names().size(), " models; name one: ",
-                       Printable(path.file), ":NAME");
+      return MakeError(ErrorCode::kName, "the bundle has ", bundle->names().size(),
+                       " models; name one: ", Printable(path.file), ":NAME");
     }
     name = bundle->names().front();
   }
   return ReadFromBundle(*bundle, name, options, limits);
 }
 
-}  // namespace
+}  // namespace moulin::internal
 
 StatusOr<std::vector<TensorName>> NamesFromMetadata(const json& metadata, const char* key) {
   std::vector<TensorName> names;
   if (!metadata.is_object() || !metadata.contains(key)) return names;
   const auto malformed = [&] {
-    return MakeError(ErrorCode::kParse, "the bundle's metadata: \"", key, "\" should be a list of {\"name\", \"tensor\"}");
+    return MakeError(ErrorCode::kParse, "the bundle's metadata: \"", key,
+                     "\" should be a list of {\"name\", \"tensor\"}");
   };
   if (!metadata[key].is_array()) return malformed();
   for (const json& entry : metadata[key]) {
@@ -115,8 +135,10 @@ std::string DefaultModelName(const std::string& path) {
 
 StatusOr<SourceModel> ReadModel(const std::string& path, const ModelOptions& options, const Limits& limits) {
   const ModelPath split = SplitModelPath(path);
-  if (split.name.empty() && !absl::EndsWith(split.file, ".moulin")) return ReadGraphFile(path, options, limits);
-  StatusOr<SourceModel> model = ReadOneOfBundle(split, options, limits);
+  const bool is_bundle = !split.name.empty() || absl::EndsWith(split.file, ".moulin");
+  StatusOr<SourceModel> model = is_bundle                     ? ReadOneOfBundle(split, options, limits)
+                                : IsSavedModelDirectory(path) ? ReadSavedModelDirectory(path, options, limits)
+                                                              : ReadGraphFile(path, options, limits);
   if (!model.ok()) return AtFile(model.status(), path);
   return model;
 }

@@ -19,8 +19,9 @@ struct SourceModel {
   std::shared_ptr<Graph> graph;
 };
 
-// Reads what `path` names: a GraphDef file or one model of a bundle ("B.moulin:NAME", or "B.moulin" where it holds one
-// only). Of `options` it reads name, inputs, outputs and signature. Errors as of Engine::Load.
+// Reads what `path` names: a GraphDef file, a SavedModel directory, or one model of a bundle ("B.moulin:NAME", or
+// "B.moulin" where it holds one only). Of `options` it reads name, inputs, outputs and signature. Errors as of
+// Engine::Load.
 StatusOr<SourceModel> ReadModel(const std::string& path, const ModelOptions& options, const Limits& limits);
 
 // Every model of a bundle, in the order of the file.

@@ -50,7 +50,7 @@ class ManifestParser {
       : data_start_(data_start), file_bytes_(file_bytes), limits_(limits) {}
 
   StatusOr<Contents> Parse(const std::string& text) {
-    MOULIN_RETURN_IF_ERROR(CheckTextDepth(text, kManifestDepth));
+    MOULIN_RETURN_IF_ERROR(CheckTextNesting(text, kManifestDepth));
     const json root = json::parse(text, /*cb=*/nullptr, /*allow_exceptions=*/false);
     if (!root.is_object()) return MakeError(ErrorCode::kParse, "the manifest is no JSON object");
     MOULIN_RETURN_IF_ERROR(CheckDataBytes(root));

@@ -90,6 +90,22 @@ absl::optional<OtherKind> FindOtherKind(absl::string_view bytes, ProtoForm form)
   return absl::nullopt;
 }
 
+Status CheckCount(int64_t count, int64_t max, absl::string_view what) {
+  if (count <= max) return absl::OkStatus();
+  return MakeError(ErrorCode::kLimit, count, " ", what, ", the limit is ", max);
+}
+
+// Binary files are held to these before they are parsed.
+Status CheckCounts(const tf::GraphDef& graph, const Limits& limits) {
+  MOULIN_RETURN_IF_ERROR(CheckCount(graph.node_size(), limits.nodes, "nodes"));
+  MOULIN_RETURN_IF_ERROR(CheckCount(graph.library().function_size(), limits.functions, "functions"));
+  for (const tf::NodeDef& node : graph.node()) {
+    const Status inputs = CheckCount(node.input_size(), limits.inputs_per_node, "inputs");
+    if (!inputs.ok()) return AtNode(inputs, node.name(), node.op());
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 StatusOr<tf::GraphDef> ParseGraphDef(absl::string_view bytes, const Limits& limits) {
@@ -103,6 +119,7 @@ StatusOr<tf::GraphDef> ParseGraphDef(absl::string_view bytes, const Limits& limi
   }
   tf::GraphDef graph;
   MOULIN_RETURN_IF_ERROR(ParseProto(bytes, form, limits, UnknownTextFields::kRefuse, &graph));
+  if (form == ProtoForm::kText) MOULIN_RETURN_IF_ERROR(CheckCounts(graph, limits));
   if (graph.node_size() == 0) return MakeError(ErrorCode::kEmpty, "a GraphDef without nodes");
   return graph;
 }

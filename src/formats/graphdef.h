@@ -22,7 +22,7 @@ namespace moulin {
 //   E_PARSE       not a GraphDef; tells the byte offset and field, or line:column in text
 //   E_WRONG_TYPE  a SavedModel, a MetaGraphDef or another well-known kind of file, with a hint
 //   E_LIMIT       beyond graph_bytes (told before reading), nodes, functions, inputs_per_node or attribute_depth (told
-//                 before a message is made)
+//                 before a message is made; in text, counts are told after)
 StatusOr<tf::GraphDef> ReadGraphDef(const std::string& path, const Limits& limits = {});
 
 // The same for content in memory.

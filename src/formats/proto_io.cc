@@ -23,6 +23,9 @@ namespace {
 using google::protobuf::Message;
 using google::protobuf::TextFormat;
 
+// As many brackets are free; beyond, each must bring some text along.
+constexpr size_t kFreeObjects = 1'000'000;
+constexpr size_t kTextBytesPerObject = 12;
 constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // The fields that text of a GraphDef, MetaGraphDef or SavedModel can start with. No binary file starts like one: its
@@ -86,7 +89,7 @@ Status ParseText(absl::string_view text, const Limits& limits, UnknownTextFields
     return MakeError(ErrorCode::kParse, LineColumn(text, bad), ": a byte of ", static_cast<int>(uint8_t(text[bad])),
                      " is not UTF-8 text");
   }
-  MOULIN_RETURN_IF_ERROR(CheckTextDepth(text, limits.attribute_depth));
+  MOULIN_RETURN_IF_ERROR(CheckTextNesting(text, limits.attribute_depth));
   FirstError error;
   TextFormat::Parser parser;
   parser.RecordErrorsTo(&error);
@@ -147,8 +150,10 @@ StatusOr<std::string> SerializeProto(const Message& message, ProtoForm form) {
   return bytes;
 }
 
-Status CheckTextDepth(absl::string_view text, int max_depth) {
+Status CheckTextNesting(absl::string_view text, int max_depth) {
   int depth = 0;
+  size_t objects = 0;
+  const size_t max_objects = kFreeObjects + text.size() / kTextBytesPerObject;
   for (size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
     if (c == '#') {
@@ -164,6 +169,10 @@ Status CheckTextDepth(absl::string_view text, int max_depth) {
     } else if (c == '{' || c == '<' || c == '[') {
       if (++depth > max_depth) {
         return MakeError(ErrorCode::kLimit, LineColumn(text, at), ": nested deeper than ", max_depth);
+      }
+      if (++objects > max_objects) {
+        return MakeError(ErrorCode::kLimit, LineColumn(text, at), ": more than ", max_objects,
+                         " brackets with almost nothing in them");
       }
     } else if (c == '}' || c == '>' || c == ']') {
       --depth;

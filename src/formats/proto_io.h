@@ -30,9 +30,10 @@ Status ParseProto(absl::string_view bytes, ProtoForm form, const Limits& limits,
 // The bytes of `message`, the same for equal messages. E_LIMIT where binary would reach 2 GiB.
 StatusOr<std::string> SerializeProto(const google::protobuf::Message& message, ProtoForm form);
 
-// Checks that `text` nests brackets at most `max_depth` deep outside of strings and comments, without recursion. Serves
-// text-format messages ('#' starts a comment). E_LIMIT with line:column.
-Status CheckTextDepth(absl::string_view text, int max_depth);
+// Checks, without recursion, that `text` nests brackets at most `max_depth` deep outside of strings and comments, and
+// that it is not made of brackets with almost nothing in them, which would take many times its size in memory. Serves
+// text-format messages ('#' starts a comment) and JSON. E_LIMIT with line:column.
+Status CheckTextNesting(absl::string_view text, int max_depth);
 
 }  // namespace moulin
 

@@ -93,14 +93,10 @@ void LowerBiasAdd(LoweringContext& c) {
 void LowerBiasAddV1(LoweringContext& c) { AddBias(c, /*channels_last=*/true); }
 
 constexpr OpLowering kRows[] = {
-    {"BiasAdd", 2, 2, LowerBiasAdd},
-    {"BiasAddV1", 2, 2, LowerBiasAddV1},
-    {"Elu", 1, 1, LowerUnary<ExprOp::kElu>},
-    {"LeakyRelu", 1, 1, LowerLeakyRelu},
-    {"Relu", 1, 1, LowerUnary<ExprOp::kRelu>},
-    {"Relu6", 1, 1, LowerBuilt<Relu6>},
-    {"Selu", 1, 1, LowerBuilt<Selu>},
-    {"Softplus", 1, 1, LowerUnary<ExprOp::kSoftplus>},
+    {"BiasAdd", 2, 2, LowerBiasAdd},           {"BiasAddV1", 2, 2, LowerBiasAddV1},
+    {"Elu", 1, 1, LowerUnary<ExprOp::kElu>},   {"LeakyRelu", 1, 1, LowerLeakyRelu},
+    {"Relu", 1, 1, LowerUnary<ExprOp::kRelu>}, {"Relu6", 1, 1, LowerBuilt<Relu6>},
+    {"Selu", 1, 1, LowerBuilt<Selu>},          {"Softplus", 1, 1, LowerUnary<ExprOp::kSoftplus>},
     {"Softsign", 1, 1, LowerBuilt<Softsign>},
 };
 

@@ -106,8 +106,8 @@ void LowerReverseSequence(LoweringContext& c) {
 void LowerInvertPermutation(LoweringContext& c) {
   const ValueId size = c.b.ShapeOf(c.input(0));
   const ValueId count = c.b.Cast(c.b.Reshape(size, c.b.Ints({})), c.dtype(0));
-  const ValueId range = c.b.Add(OpKind::kRange, NoAttrs{},
-                                {c.b.Scalar(c.dtype(0), 0), count, c.b.Scalar(c.dtype(0), 1)});
+  const ValueId range =
+      c.b.Add(OpKind::kRange, NoAttrs{}, {c.b.Scalar(c.dtype(0), 0), count, c.b.Scalar(c.dtype(0), 1)});
   c.Output(c.b.Add(OpKind::kScatterNd, ScatterAttrs{}, {c.b.ExpandDims(c.input(0), -1), range, size}));
 }
 

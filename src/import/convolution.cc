@@ -23,14 +23,14 @@ bool ReadConvAttrs(LoweringContext& c, int spatial, ConvAttrs* attrs) {
 bool SetGroups(LoweringContext& c, int64_t channels, int64_t per_group, int64_t filters, ConvAttrs* attrs) {
   if (channels == kUnknownDim || per_group == kUnknownDim) return true;
   if (per_group == 0 || channels % per_group != 0) {
-    c.BadAttr("filter", absl::StrCat("should have input channels that divide the ", channels,
-                                     " of the input, found ", per_group));
+    c.BadAttr("filter", absl::StrCat("should have input channels that divide the ", channels, " of the input, found ",
+                                     per_group));
     return false;
   }
   attrs->groups = channels == 0 ? 1 : channels / per_group;
   if (filters != kUnknownDim && filters % attrs->groups != 0) {
-    c.BadAttr("filter", absl::StrCat("should have a multiple of ", attrs->groups, " (the groups) filters, found ",
-                                     filters));
+    c.BadAttr("filter",
+              absl::StrCat("should have a multiple of ", attrs->groups, " (the groups) filters, found ", filters));
     return false;
   }
   return true;

@@ -18,9 +18,7 @@ void LowerNms(LoweringContext& c, int version, ValueId iou_threshold, ValueId sc
                          {c.input(0), c.input(1), c.input(2), iou_threshold, score_threshold, sigma}));
 }
 
-ValueId AnyScore(LoweringContext& c) {
-  return c.b.Scalar(c.dtype(1), -std::numeric_limits<double>::infinity());
-}
+ValueId AnyScore(LoweringContext& c) { return c.b.Scalar(c.dtype(1), -std::numeric_limits<double>::infinity()); }
 
 ValueId NoSigma(LoweringContext& c) { return c.b.Scalar(c.dtype(1), 0); }
 
@@ -111,8 +109,7 @@ Detections DetectClass(LoweringContext& c, const CombinedNms& nms, int64_t image
   const Term row(b, b.Add(OpKind::kRange, NoAttrs{}, {b.Int(0), b.Int(nms.per_class), b.Int(1)}));
   const Term score(b, GatherRows(b, scores, kept[0]));
   const Term padded = (row < count).Select(score, score.Like(-std::numeric_limits<float>::infinity()));
-  const ValueId classes =
-      b.Add(OpKind::kBroadcast, NoAttrs{}, {b.ScalarLike(scores, index), b.Ints({nms.per_class})});
+  const ValueId classes = b.Add(OpKind::kBroadcast, NoAttrs{}, {b.ScalarLike(scores, index), b.Ints({nms.per_class})});
   return {GatherRows(b, boxes, kept[0]), padded, classes, count};
 }
 
@@ -167,12 +164,9 @@ void LowerCombinedNms(LoweringContext& c) {
 }
 
 constexpr OpLowering kRows[] = {
-    {"NonMaxSuppression", 3, 3, LowerNmsV1},
-    {"NonMaxSuppressionV2", 4, 4, LowerNmsV2},
-    {"NonMaxSuppressionV3", 5, 5, LowerNmsV3},
-    {"NonMaxSuppressionV4", 5, 5, LowerNmsV4},
-    {"NonMaxSuppressionV5", 6, 6, LowerNmsV5},
-    {"CombinedNonMaxSuppression", 6, 6, LowerCombinedNms},
+    {"NonMaxSuppression", 3, 3, LowerNmsV1},   {"NonMaxSuppressionV2", 4, 4, LowerNmsV2},
+    {"NonMaxSuppressionV3", 5, 5, LowerNmsV3}, {"NonMaxSuppressionV4", 5, 5, LowerNmsV4},
+    {"NonMaxSuppressionV5", 6, 6, LowerNmsV5}, {"CombinedNonMaxSuppression", 6, 6, LowerCombinedNms},
 };
 
 }  // namespace

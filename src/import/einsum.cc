@@ -1,6 +1,7 @@
-// Einsum. Each operand is first brought to distinct labels of which none is only its own (diagonals, sums). Two operands
-// are then transposed to [batch, free, contracted] and [batch, contracted, free], with the free and the contracted axes
-// each flattened to one, and multiplied. The result gets its axes back and is transposed to the order asked for.
+// Einsum. Each operand is first brought to distinct labels of which none is only its own (diagonals, sums). Two
+// operands are then transposed to [batch, free, contracted] and [batch, contracted, free], with the free and the
+// contracted axes each flattened to one, and multiplied. The result gets its axes back and is transposed to the order
+// asked for.
 //
 // A label is a letter; the axes of an ellipsis are labels as well, numbered from the innermost: they broadcast.
 #include "import/einsum.h"

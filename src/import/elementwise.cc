@@ -49,6 +49,15 @@ int BesselI1(Expr& e, int x) {
   return e.Binary(ExprOp::kMul, e.Unary(ExprOp::kExp, e.Unary(ExprOp::kAbs, x)), e.Unary(ExprOp::kBesselI1e, x));
 }
 
+// x / y rounded towards zero.
+int TruncateDiv(Expr& e, int x, int y) {
+  const int q = e.Binary(ExprOp::kDiv, x, y);
+  const DType type = e[q].type;
+  if (!IsFloating(type)) return q;
+  const int is_negative = e.Binary(ExprOp::kLess, q, e.Constant(type, 0));
+  return e.Ternary(ExprOp::kSelect, is_negative, e.Unary(ExprOp::kCeil, q), e.Unary(ExprOp::kFloor, q));
+}
+
 // (x - y) times its conjugate.
 int SquaredDifference(Expr& e, int x, int y) {
   const int d = e.Binary(ExprOp::kSub, x, y);
@@ -93,11 +102,16 @@ void LowerApproximateEqual(LoweringContext& c) {
 
 int MantissaBits(DType type) {
   switch (type) {
-    case DType::kFloat64: return 52;
-    case DType::kFloat32: return 23;
-    case DType::kFloat16: return 10;
-    case DType::kBFloat16: return 7;
-    default: return 0;
+    case DType::kFloat64:
+      return 52;
+    case DType::kFloat32:
+      return 23;
+    case DType::kFloat16:
+      return 10;
+    case DType::kBFloat16:
+      return 7;
+    default:
+      return 0;
   }
 }
 
@@ -325,7 +339,7 @@ constexpr OpLowering kRows[] = {
     {"Sub", 2, 2, LowerBinary<ExprOp::kSub>},
     {"Tan", 1, 1, LowerUnary<ExprOp::kTan>},
     {"Tanh", 1, 1, LowerUnary<ExprOp::kTanh>},
-    {"TruncateDiv", 2, 2, LowerBinary<ExprOp::kDiv>},
+    {"TruncateDiv", 2, 2, LowerBuilt<TruncateDiv>},
     {"TruncateMod", 2, 2, LowerBinary<ExprOp::kTruncMod>},
     {"Xdivy", 2, 2, LowerBinary<ExprOp::kXdivy>},
     {"Xlog1py", 2, 2, LowerBinary<ExprOp::kXlog1py>},

@@ -71,8 +71,7 @@ StatusOr<FlatRef> FlatGraph::FindTensor(absl::string_view text, ErrorCode code) 
   const int node = FindNode(name.node);
   if (node >= 0) return FlatRef{node, name.port};
   const std::string advice = DidYouMean(name.node, NodeNames());
-  return MakeError(code, "no node is named \"", Printable(name.node), "\"", advice.empty() ? "" : "; ",
-                   advice);
+  return MakeError(code, "no node is named \"", Printable(name.node), "\"", advice.empty() ? "" : "; ", advice);
 }
 
 StatusOr<FlatRef> FlatGraph::Resolve(FlatRef ref) {
@@ -110,9 +109,9 @@ StatusOr<FlatRef> FlatGraph::Resolve(FlatRef ref) {
 Status FlatGraph::Inputs(int node, std::vector<FlatRef>* inputs) {
   const tf::NodeDef& def = *nodes_[node].def;
   if (def.input_size() > limits_.inputs_per_node) {
-    return At(MakeError(ErrorCode::kLimit, "expected at most ", limits_.inputs_per_node, " inputs, got ",
-                        def.input_size()),
-              node);
+    return At(
+        MakeError(ErrorCode::kLimit, "expected at most ", limits_.inputs_per_node, " inputs, got ", def.input_size()),
+        node);
   }
   bool saw_control = false;
   for (const std::string& input : def.input()) {

@@ -46,7 +46,7 @@ class FlatGraph {
   bool IsInGraph(int node) const { return node < num_graph_nodes(); }
   // The node, the placeholders among its attributes replaced by what the call gives for them.
   const tf::NodeDef& def(int node) const { return *nodes_[node].def; }
-  std::string name(int node) const;           // "call/inner" for a node of a function's body
+  std::string name(int node) const;            // "call/inner" for a node of a function's body
   std::string tensor_name(FlatRef ref) const;  // "call/inner:0"
   // `status` with the node's name and op.
   Status At(const Status& status, int node) const;
@@ -85,9 +85,9 @@ class FlatGraph {
     int call = -1;
     int function = -1;
     int first_node = 0;
-    std::vector<int> arg_offsets;    // for each argument of the function, the call's input it starts at
+    std::vector<int> arg_offsets;     // for each argument of the function, the call's input it starts at
     std::vector<TensorSpec> returns;  // the function's results
-    std::vector<FlatRef> outputs;    // resolved, one a result; node is kUnresolved or kResolving before
+    std::vector<FlatRef> outputs;     // resolved, one a result; node is kUnresolved or kResolving before
   };
 
   Status CheckGraphNodes();

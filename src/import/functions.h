@@ -24,8 +24,8 @@ struct Function {
   OpSignature signature;
   absl::flat_hash_map<absl::string_view, int> args;   // by name: the number of the input argument
   absl::flat_hash_map<absl::string_view, int> nodes;  // by name: the number in the body
-  int64_t expanded_nodes = 0;  // nodes after inlining all calls in it; saturates
-  int depth = 0;               // nested calls, 1 for a function that calls none
+  int64_t expanded_nodes = 0;                         // nodes after inlining all calls in it; saturates
+  int depth = 0;                                      // nested calls, 1 for a function that calls none
 };
 
 // The functions of a GraphDef, which must outlive this. A malformed function is an error only once it is prepared.

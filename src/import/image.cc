@@ -41,8 +41,7 @@ bool SplitChannels(LoweringContext& c, std::vector<ValueId>* channels) {
   if (!RankIsKnown(c, 0)) return false;
   const int rank = c.shape(0).rank();
   if (rank < 1 || (c.shape(0).dim(rank - 1) != 3 && c.shape(0).dim(rank - 1) != kUnknownDim)) {
-    c.b.Fail(MakeError(ErrorCode::kShape, "the innermost axis should have 3 channels, found ",
-                       c.shape(0).ToString()));
+    c.b.Fail(MakeError(ErrorCode::kShape, "the innermost axis should have 3 channels, found ", c.shape(0).ToString()));
     return false;
   }
   *channels = c.b.AddMulti(OpKind::kSplit, NoAttrs{}, {c.input(0), c.b.Int(rank - 1), c.b.Ints({1, 1, 1})});

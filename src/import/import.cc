@@ -35,7 +35,7 @@ StatusOr<std::shared_ptr<Graph>> ImportGraph(tf::GraphDef graph_def, const Impor
   auto graph = std::make_shared<Graph>();
   SourceReader sources(options, &graph_def);
   Importer importer(&flat, &sources, graph.get());
-  MOULIN_RETURN_IF_ERROR(importer.AddInputs(inputs));
+  MOULIN_RETURN_IF_ERROR(importer.AddInputs(inputs, options.input_shapes));
   MOULIN_RETURN_IF_ERROR(importer.Lower(reach));
   MOULIN_RETURN_IF_ERROR(importer.Finish(outputs, resolved));
   MOULIN_RETURN_IF_ERROR(graph->Compact());

@@ -26,8 +26,11 @@ struct ImportOptions {
   std::vector<NamedTensorRef> inputs;
   // What is asked for. Empty: the outputs of nodes that no other node reads (but for NoOp, Assert and their like).
   std::vector<NamedTensorRef> outputs;
+  // Shapes that inputs will have, by name, where the file leaves them open: some ops need to know a rank at import.
+  std::vector<std::pair<std::string, PartialShape>> input_shapes;
   Limits limits;
-  // Gives the elements of a Const that a bundle keeps apart; empty where the graph holds all.
+  // Gives the elements of a Const that a bundle keeps apart, and those of variables (VarHandleOp, VariableV2 and their
+  // kin), whose readers then get this value; empty where the graph holds all.
   std::function<StatusOr<Tensor>(const tf::NodeDef& node)> external_constant;
 };
 

@@ -22,11 +22,30 @@ std::string Reason(const Status& status) {
   return std::string(reason.substr(0, reason.find("; node \"")));
 }
 
+StatusOr<PartialShape> Narrowed(const PartialShape& declared, const PartialShape& given, absl::string_view input) {
+  if (!declared.has_rank()) return given;
+  if (!given.has_rank()) return declared;
+  PartialShape narrowed = declared;
+  bool fits = declared.rank() == given.rank();
+  for (int i = 0; fits && i < declared.rank(); ++i) {
+    if (declared.dim(i) == kUnknownDim) narrowed.set_dim(i, given.dim(i));
+    fits = given.dim(i) == kUnknownDim || narrowed.dim(i) == given.dim(i);
+  }
+  if (fits) return narrowed;
+  return MakeError(ErrorCode::kShape, "input \"", Printable(input), "\": expected ", declared.ToString(), ", got ",
+                   given.ToString());
+}
+
 }  // namespace
 
-Status Importer::AddInputs(absl::Span<const NamedFlatRef> inputs) {
+Status Importer::AddInputs(absl::Span<const NamedFlatRef> inputs,
+                           absl::Span<const std::pair<std::string, PartialShape>> shapes) {
   for (const NamedFlatRef& input : inputs) {
-    MOULIN_ASSIGN_OR_RETURN(const TensorType type, FedType(flat_, input.ref));
+    MOULIN_ASSIGN_OR_RETURN(TensorType type, FedType(flat_, input.ref));
+    for (const auto& [name, shape] : shapes) {
+      if (name != input.name) continue;
+      MOULIN_ASSIGN_OR_RETURN(type.shape, Narrowed(type.shape, shape, name));
+    }
     const ValueId value = graph_.AddInput(input.name, type);
     graph_.AddName(value, flat_.tensor_name(input.ref));
     fed_values_[input.ref] = value;
@@ -48,7 +67,11 @@ Status Importer::Lower(const Reach& reach) {
 Status Importer::LowerNode(int node, absl::Span<const FlatRef> inputs) {
   const tf::NodeDef& def = flat_.def(node);
   if (IsPlaceholder(def.op())) {
-    if (flat_.IsFed({node, 0})) return absl::OkStatus();
+    if (flat_.IsFed({node, 0})) {
+      lowered_[node] = {static_cast<int64_t>(values_.size()), 1, false};
+      values_.push_back(fed_values_.at({node, 0}));
+      return absl::OkStatus();
+    }
     return MakeError(ErrorCode::kMissingInput, "the outputs need this placeholder, which is not among the inputs");
   }
   if (IsConstant(def.op()) || IsVariable(def.op())) return LowerSource(node);
@@ -138,6 +161,7 @@ Status Importer::Finish(absl::Span<const NamedFlatRef> outputs, absl::Span<const
     }
   }
   if (!unsupported_.empty()) return UnsupportedError();
+  if (graph_.outputs().empty()) return MakeError(ErrorCode::kOutput, "the graph gives none of its outputs");
   for (const auto& [output, source] : flat_.CallOutputs()) {
     if (!flat_.IsFed(source) && lowered_[source.node].is_blocked) continue;  // only followed, not needed
     const StatusOr<ValueId> value = ValueOf(source);
@@ -147,8 +171,8 @@ Status Importer::Finish(absl::Span<const NamedFlatRef> outputs, absl::Span<const
 }
 
 Status Importer::UnsupportedError() const {
-  std::string message = absl::StrCat(unsupported_.size(), unsupported_.size() == 1 ? " node is" : " nodes are",
-                                     " not supported");
+  std::string message =
+      absl::StrCat(unsupported_.size(), unsupported_.size() == 1 ? " node is" : " nodes are", " not supported");
   for (size_t i = 0; i < unsupported_.size() && i < kMostReported; ++i) {
     const UnsupportedNode& node = unsupported_[i];
     absl::StrAppend(&message, "; node \"", Printable(node.name), "\" (op ", Printable(node.op), "): ", node.reason);
@@ -158,8 +182,8 @@ Status Importer::UnsupportedError() const {
   }
   std::vector<std::string> working;
   for (const GraphOutput& output : graph_.outputs()) working.push_back(absl::StrCat("\"", output.name, "\""));
-  absl::StrAppend(&message, "; outputs that work without them: ",
-                  working.empty() ? "none" : absl::StrJoin(working, ", "));
+  absl::StrAppend(&message,
+                  "; outputs that work without them: ", working.empty() ? "none" : absl::StrJoin(working, ", "));
   return MakeError(ErrorCode::kUnsupported, message);
 }
 

@@ -38,10 +38,11 @@ std::vector<NamedFlatRef> DefaultInputs(const FlatGraph& graph, const Reach& rea
 // Lowers what is reached into `result`.
 class Importer {
  public:
-  Importer(FlatGraph* flat, SourceReader* sources, Graph* result)
-      : flat_(*flat), sources_(*sources), graph_(*result) {}
+  Importer(FlatGraph* flat, SourceReader* sources, Graph* result) : flat_(*flat), sources_(*sources), graph_(*result) {}
 
-  Status AddInputs(absl::Span<const NamedFlatRef> inputs);
+  // `shapes` narrows the shapes that the graph declares, by the inputs' names. E_SHAPE where they contradict.
+  Status AddInputs(absl::Span<const NamedFlatRef> inputs,
+                   absl::Span<const std::pair<std::string, PartialShape>> shapes);
   // Lowers in the order of `reach`; stops at the first error other than a missing lowering.
   Status Lower(const Reach& reach);
   // Names the outputs. E_UNSUPPORTED where any node could not be lowered.

@@ -33,9 +33,7 @@ void LowerTensorScatter(LoweringContext& c) {
   c.Output(c.b.Add(OpKind::kTensorScatter, ScatterAttrs{op}, c.inputs()));
 }
 
-void LowerOneHot(LoweringContext& c) {
-  c.Output(c.b.Add(OpKind::kOneHot, OneHotAttrs{c.Int("axis", -1)}, c.inputs()));
-}
+void LowerOneHot(LoweringContext& c) { c.Output(c.b.Add(OpKind::kOneHot, OneHotAttrs{c.Int("axis", -1)}, c.inputs())); }
 
 void LowerWhere(LoweringContext& c) { c.Output(c.b.Add(OpKind::kWhere, NoAttrs{}, c.inputs())); }
 

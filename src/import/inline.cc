@@ -17,9 +17,8 @@ bool HasPlaceholder(const AttrMap& attrs) {
     const tf::AttrValue& value = attr.second;
     if (value.value_case() == tf::AttrValue::kPlaceholder) return true;
     if (value.value_case() != tf::AttrValue::kFunc) return false;
-    return std::any_of(value.func().attr().begin(), value.func().attr().end(), [](const auto& inner) {
-      return inner.second.value_case() == tf::AttrValue::kPlaceholder;
-    });
+    return std::any_of(value.func().attr().begin(), value.func().attr().end(),
+                       [](const auto& inner) { return inner.second.value_case() == tf::AttrValue::kPlaceholder; });
   });
 }
 

@@ -16,9 +16,10 @@ constexpr int kNewestKnownVersion = 2474;
 
 // Ops that compute nothing for a caller, though nobody reads their outputs.
 constexpr absl::string_view kNeverOutputs[] = {
-    "Assign",     "AssignAdd",  "AssignSub",     "AssignVariableOp", "Const",        "HashTable",   "HashTableV2",
-    "HostConst",  "LookupTableExportV2", "MergeV2Checkpoints", "Placeholder", "PlaceholderV2",     "Print",
-    "Restore",    "RestoreV2",  "ShardedFilename", "VarHandleOp",    "VarIsInitializedOp", "Variable", "VariableV2",
+    "Assign",      "AssignAdd",  "AssignSub",           "AssignVariableOp",   "Const",       "HashTable",
+    "HashTableV2", "HostConst",  "LookupTableExportV2", "MergeV2Checkpoints", "Placeholder", "PlaceholderV2",
+    "Print",       "Restore",    "RestoreV2",           "ShardedFilename",    "VarHandleOp", "VarIsInitializedOp",
+    "Variable",    "VariableV2",
 };
 
 bool IsNeverOutput(absl::string_view op) {

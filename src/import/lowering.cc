@@ -11,8 +11,8 @@ namespace {
 bool IsListOf(const tf::AttrValue& attr, int elements) {
   if (attr.value_case() != tf::AttrValue::kList) return false;
   const auto& list = attr.list();
-  const int all = list.s_size() + list.i_size() + list.f_size() + list.b_size() + list.type_size() +
-                  list.shape_size() + list.tensor_size() + list.func_size();
+  const int all = list.s_size() + list.i_size() + list.f_size() + list.b_size() + list.type_size() + list.shape_size() +
+                  list.tensor_size() + list.func_size();
   return all == elements;
 }
 
@@ -32,12 +32,12 @@ void LoweringContext::BadAttr(absl::string_view attr, absl::string_view expected
 void LoweringContext::Unsupported(absl::string_view reason) { b.Fail(MakeError(ErrorCode::kUnsupported, reason)); }
 
 // The scalar getters differ in the kind of the attribute alone.
-#define MOULIN_GET_ATTR(kind_case, what)                                                          \
-  const tf::AttrValue* value = Find(attr);                                                        \
-  if (value == nullptr) return default_value;                                                     \
-  if (value->value_case() != tf::AttrValue::kind_case) {                                          \
-    BadAttr(attr, absl::StrCat("expected ", what, ", got ", KindName(value->value_case())));      \
-    return default_value;                                                                         \
+#define MOULIN_GET_ATTR(kind_case, what)                                                     \
+  const tf::AttrValue* value = Find(attr);                                                   \
+  if (value == nullptr) return default_value;                                                \
+  if (value->value_case() != tf::AttrValue::kind_case) {                                     \
+    BadAttr(attr, absl::StrCat("expected ", what, ", got ", KindName(value->value_case()))); \
+    return default_value;                                                                    \
   }
 
 int64_t LoweringContext::Int(absl::string_view attr, int64_t default_value) {
@@ -74,15 +74,15 @@ std::string LoweringContext::String(absl::string_view attr, absl::string_view de
 }
 
 // The list getters differ in the list's field and the element's type.
-#define MOULIN_GET_LIST(field, what)                                                                              \
-  const tf::AttrValue* value = Find(attr);                                                                        \
-  if (value == nullptr) return {};                                                                                \
-  const auto& elements = value->list().field();                                                                   \
-  if (!IsListOf(*value, elements.size())) {                                                                       \
-    const bool is_list = value->value_case() == tf::AttrValue::kList;                                             \
-    BadAttr(attr, absl::StrCat("expected a list of ", what, ", got ",                                             \
-                               is_list ? "a list of another kind" : KindName(value->value_case())));              \
-    return {};                                                                                                    \
+#define MOULIN_GET_LIST(field, what)                                                                 \
+  const tf::AttrValue* value = Find(attr);                                                           \
+  if (value == nullptr) return {};                                                                   \
+  const auto& elements = value->list().field();                                                      \
+  if (!IsListOf(*value, elements.size())) {                                                          \
+    const bool is_list = value->value_case() == tf::AttrValue::kList;                                \
+    BadAttr(attr, absl::StrCat("expected a list of ", what, ", got ",                                \
+                               is_list ? "a list of another kind" : KindName(value->value_case()))); \
+    return {};                                                                                       \
   }
 
 std::vector<int64_t> LoweringContext::Ints(absl::string_view attr) {

@@ -35,8 +35,8 @@ bool ReadDataFormat(LoweringContext& c, int spatial, bool* channels_last) {
   const std::string format = c.String("data_format", last);
   *channels_last = format == last;
   if (format == last || format == first) return true;
-  c.BadAttr("data_format", absl::StrCat("should be \"", last, "\" or \"", first, "\", found \"", Printable(format),
-                                        "\""));
+  c.BadAttr("data_format",
+            absl::StrCat("should be \"", last, "\" or \"", first, "\", found \"", Printable(format), "\""));
   return false;
 }
 
@@ -107,8 +107,8 @@ bool ReadPadding(LoweringContext& c, int spatial, bool channels_last, Padding* p
     return false;
   }
   if (!paddings.empty()) {
-    c.BadAttr("explicit_paddings", absl::StrCat("should be empty with padding \"", name, "\", found [",
-                                                absl::StrJoin(paddings, ","), "]"));
+    c.BadAttr("explicit_paddings",
+              absl::StrCat("should be empty with padding \"", name, "\", found [", absl::StrJoin(paddings, ","), "]"));
     return false;
   }
   *padding = name == "SAME" ? Padding::kSame : Padding::kValid;
@@ -227,8 +227,7 @@ ValueId ApplyFusedOps(LoweringContext& c, ValueId x, int first_arg, int channel_
       BatchNormAttrs attrs;
       attrs.epsilon = c.Float("epsilon", 0.0001f);
       attrs.channels_last = channel_axis == b.shape(x).rank() - 1;
-      x = b.Add(OpKind::kBatchNorm, attrs,
-                {x, c.input(next), c.input(next + 1), c.input(next + 2), c.input(next + 3)});
+      x = b.Add(OpKind::kBatchNorm, attrs, {x, c.input(next), c.input(next + 1), c.input(next + 2), c.input(next + 3)});
       next += 4;
     } else {
       const ValueId y = ApplyActivation(b, op, x, leaky_alpha);

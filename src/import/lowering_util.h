@@ -26,8 +26,9 @@ bool NormalizeAxis(LoweringContext& c, absl::string_view what, int rank, int64_t
 
 // `data_format`: "NHWC" and "NDHWC" (the defaults) or "NCHW" and "NCDHW".
 bool ReadDataFormat(LoweringContext& c, int spatial, bool* channels_last);
-// The spatial entries of a list with an entry for each axis of the input ("strides", "dilations", "ksize"...). Each must
-// be at least 1; those of the batch and channel axes must be 1. An absent list is an error unless `optional`: then 1s.
+// The spatial entries of a list with an entry for each axis of the input ("strides", "dilations", "ksize"...). Each
+// must be at least 1; those of the batch and channel axes must be 1. An absent list is an error unless `optional`: then
+// 1s.
 bool ReadSpatialList(LoweringContext& c, absl::string_view attr, int spatial, bool channels_last, bool optional,
                      SpatialDims* values);
 // `padding` and, where the op has it, `explicit_paddings`. The latter two become zeros unless the padding is explicit.

@@ -15,10 +15,11 @@ bool ReadEpsilon(LoweringContext& c, double* epsilon) {
   return false;
 }
 
-// data_format of a batch norm, which serves images and volumes alike.
-bool ReadAnyDataFormat(LoweringContext& c, bool* channels_last) {
+// data_format of a batch norm, which serves images and volumes alike; it tells the rank too.
+bool ReadAnyDataFormat(LoweringContext& c, bool* channels_last, int* rank) {
   const std::string format = c.String("data_format", "NHWC");
   *channels_last = format == "NHWC" || format == "NDHWC";
+  *rank = c.shape(0).has_rank() ? c.shape(0).rank() : static_cast<int>(format.size());
   if (*channels_last || format == "NCHW" || format == "NCDHW") return true;
   c.BadAttr("data_format", absl::StrCat("should be NHWC, NCHW, NDHWC or NCDHW, found \"", Printable(format), "\""));
   return false;
@@ -30,9 +31,8 @@ struct Moments {
 };
 
 // Normalises by the statistics of the batch. They, scale and offset are float where x is a half type.
-Moments NormalizeByBatch(LoweringContext& c, bool channels_last, double epsilon) {
+Moments NormalizeByBatch(LoweringContext& c, int rank, bool channels_last, double epsilon) {
   GraphBuilder& b = c.b;
-  const int rank = c.shape(0).rank();
   const int channel = channels_last ? rank - 1 : 1;
   std::vector<int64_t> axes;
   std::vector<ValueId> counts;
@@ -63,10 +63,10 @@ ValueId UpdateRunning(LoweringContext& c, ValueId running, ValueId batch) {
   return Term(c.b, running) * (1.0 - factor) + Term(c.b, batch) * static_cast<double>(factor);
 }
 
-void LowerTrainingBatchNorm(LoweringContext& c, bool channels_last, double epsilon) {
-  if (!RankIsOneOf(c, 0, {4, 5})) return;
+void LowerTrainingBatchNorm(LoweringContext& c, int rank, bool channels_last, double epsilon) {
+  if (c.shape(0).has_rank() && !RankIsOneOf(c, 0, {4, 5})) return;
   GraphBuilder& b = c.b;
-  const Moments m = NormalizeByBatch(c, channels_last, epsilon);
+  const Moments m = NormalizeByBatch(c, rank, channels_last, epsilon);
   // The variance given out is the unbiased estimate; that kept for the gradient is not.
   const Term count(b, m.count);
   const Term unbiased = Term(b, m.variance) * (count / (count - 1.0).Max(1));
@@ -75,9 +75,10 @@ void LowerTrainingBatchNorm(LoweringContext& c, bool channels_last, double epsil
 
 void LowerFusedBatchNorm(LoweringContext& c) {
   BatchNormAttrs attrs;
-  if (!ReadEpsilon(c, &attrs.epsilon) || !ReadAnyDataFormat(c, &attrs.channels_last)) return;
+  int rank;
+  if (!ReadEpsilon(c, &attrs.epsilon) || !ReadAnyDataFormat(c, &attrs.channels_last, &rank)) return;
   if (c.Bool("is_training", true)) {
-    LowerTrainingBatchNorm(c, attrs.channels_last, attrs.epsilon);
+    LowerTrainingBatchNorm(c, rank, attrs.channels_last, attrs.epsilon);
   } else {
     const ValueId y = c.b.Add(OpKind::kBatchNorm, attrs, c.inputs());
     c.Outputs({y, c.input(3), c.input(4), c.input(3), c.input(4)});
@@ -89,7 +90,8 @@ void LowerFusedBatchNorm(LoweringContext& c) {
 // FusedBatchNormV3 with something added to the result and an activation behind it; inference only.
 void LowerFusedBatchNormEx(LoweringContext& c) {
   BatchNormAttrs attrs;
-  if (!ReadEpsilon(c, &attrs.epsilon) || !ReadAnyDataFormat(c, &attrs.channels_last)) return;
+  int rank;
+  if (!ReadEpsilon(c, &attrs.epsilon) || !ReadAnyDataFormat(c, &attrs.channels_last, &rank)) return;
   if (c.Bool("is_training", true)) {
     c.Unsupported("is_training of a fused batch norm with activation");
     return;
@@ -156,8 +158,8 @@ void LowerSparseSoftmaxCrossEntropy(LoweringContext& c) {
   const ValueId column = b.ExpandDims(labels, 1);
   const ValueId picked = b.Add(OpKind::kGather, GatherAttrs{1}, {log_softmax, column, b.Int(1)});
   const ValueId depth = ScalarFrom(b, DimOf(b, logits, 1));
-  const Term one_hot(b, b.Add(OpKind::kOneHot, OneHotAttrs{},
-                              {labels, depth, b.ScalarLike(logits, 1), b.ScalarLike(logits, 0)}));
+  const Term one_hot(
+      b, b.Add(OpKind::kOneHot, OneHotAttrs{}, {labels, depth, b.ScalarLike(logits, 1), b.ScalarLike(logits, 0)}));
   c.Output(-Term(b, b.Squeeze(picked, {1})));
   c.Output(softmax - one_hot);
 }

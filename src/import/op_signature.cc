@@ -38,7 +38,7 @@ ArgSpec ParseArg(absl::string_view text) {
   }
   halves = absl::StrSplit(type, absl::MaxSplits('*', 1));
   arg.number_attr = std::string(halves.second);
-  arg.type = halves.first == "resource" ? DType::kResource
+  arg.type = halves.first == "resource"  ? DType::kResource
              : halves.first == "variant" ? DType::kVariant
                                          : DTypeFromName(halves.first);
   if (arg.type == DType::kInvalid) arg.type_attr = std::string(halves.first);
@@ -174,8 +174,8 @@ StatusOr<std::vector<TensorSpec>> ExpandArgs(absl::Span<const ArgSpec> args, abs
       return MakeError(ErrorCode::kAttribute, "attribute \"", arg.number_attr, "\": expected at least 0, got ", count);
     }
     if (count > limits.inputs_per_node) {
-      return MakeError(ErrorCode::kLimit, "expected at most ", limits.inputs_per_node, " tensors, got ", count, " by \"",
-                       arg.number_attr, "\"");
+      return MakeError(ErrorCode::kLimit, "expected at most ", limits.inputs_per_node, " tensors, got ", count,
+                       " by \"", arg.number_attr, "\"");
     }
     for (int i = 0; i < count; ++i) tensors.push_back({a, i, type});
   }

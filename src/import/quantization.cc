@@ -1,5 +1,6 @@
 // Fake quantisation, quantise-and-dequantise, and conversion to and from quantised types, step by step as TensorFlow
 // computes them: a result that lies between two steps must round to the same one.
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/match.h"
@@ -176,8 +177,7 @@ bool ReadQuantizedType(LoweringContext& c, DType type, QuantizedType* q) {
 bool ReadMode(LoweringContext& c, std::string* mode) {
   *mode = c.String("mode", "MIN_COMBINED");
   if (*mode == "MIN_COMBINED" || *mode == "MIN_FIRST" || *mode == "SCALED") return c.b.ok();
-  c.BadAttr("mode",
-            absl::StrCat("should be MIN_COMBINED, MIN_FIRST or SCALED, found \"", Printable(*mode), "\""));
+  c.BadAttr("mode", absl::StrCat("should be MIN_COMBINED, MIN_FIRST or SCALED, found \"", Printable(*mode), "\""));
   return false;
 }
 
@@ -193,30 +193,48 @@ Quantized QuantizeMinCombined(Term x, Term min, Term max, const QuantizedType& q
   return {RoundAway(from_zero - q.half_range), min, max};
 }
 
+// The largest float that an int32 holds, which clamps the 32-bit steps.
+constexpr double kMaxInt32AsFloat = 2147483520.0;
+
 Quantized QuantizeMinFirst(Term x, Term min, Term max, const QuantizedType& q) {
+  // TensorFlow's x86 builds hand 8 unsigned bits to oneDNN, which rounds once, halves to even.
+  if (q.lowest == 0 && q.highest == 255) {
+    const Term steps = ((x - min) * (q.highest / (max - min))).Apply(ExprOp::kRound);
+    return {steps.Max(q.lowest).Min(q.highest), min, max};
+  }
   const Term range = (max - min).Cast(DType::kFloat64) * (q.steps / (q.steps - 1));
   const Term scale = (q.steps / range).Cast(DType::kFloat32);
   const Term steps = RoundAway(x * scale) - RoundAway(min * scale) + q.lowest;
-  return {steps.Max(q.lowest).Min(q.highest), min, max};
+  return {steps.Max(q.lowest).Min(std::min(q.highest, kMaxInt32AsFloat)), min, max};
+}
+
+// As oneDNN does it for TensorFlow's x86 builds, where 8 bits are rounded to even: the range is symmetric, and the
+// steps of signed types are spread over 255 of its halves.
+Quantized QuantizeSymmetric(Term x, Term min, Term max, const QuantizedType& q) {
+  const Term limit = min.Apply(ExprOp::kAbs).Max(max.Apply(ExprOp::kAbs));
+  const bool is_signed = q.half_range > 0;
+  const Term scale = (q.highest - q.lowest) / (is_signed ? limit * 2.0 : limit);
+  const Term steps = (x * scale).Apply(ExprOp::kRound).Max(q.lowest).Min(q.highest);
+  return {steps, is_signed ? -limit : limit.Like(0), limit};
 }
 
 Quantized QuantizeScaled(LoweringContext& c, Term x, Term min, Term max, const QuantizedType& q) {
-  const double lowest = q.lowest + (c.Bool("narrow_range", false) ? 1 : 0);
-  const Term scale = ScaleFrom(min, lowest).Min(ScaleFrom(max, q.highest));
-  const Term lower = lowest / scale, upper = q.highest / scale;
-  const Term scaled = x.Min(upper).Max(lower) * scale;
+  const bool is_narrow = c.Bool("narrow_range", false);
   const std::string round_mode = c.String("round_mode", "HALF_AWAY_FROM_ZERO");
   if (round_mode != "HALF_TO_EVEN" && round_mode != "HALF_AWAY_FROM_ZERO") {
     c.BadAttr("round_mode", absl::StrCat("unknown mode \"", Printable(round_mode), "\""));
   }
   const bool to_even = round_mode == "HALF_TO_EVEN";
+  if (to_even && !is_narrow && q.steps == 256 && c.Int("axis", -1) < 0) return QuantizeSymmetric(x, min, max, q);
+  const double lowest = q.lowest + (is_narrow ? 1 : 0);
+  const Term scale = ScaleFrom(min, lowest).Min(ScaleFrom(max, q.highest));
+  const Term lower = lowest / scale, upper = q.highest / scale;
+  const Term scaled = x.Min(upper).Max(lower) * scale;
   return {to_even ? scaled.Apply(ExprOp::kRound) : RoundAway(scaled), lower, upper};
 }
 
 // The ends of the range as an output: a scalar, or a vector along the axis.
-ValueId RangeOutput(LoweringContext& c, Term range, int axis) {
-  return axis < 0 ? range.id() : Flatten(c.b, range);
-}
+ValueId RangeOutput(LoweringContext& c, Term range, int axis) { return axis < 0 ? range.id() : Flatten(c.b, range); }
 
 void LowerQuantizeV2(LoweringContext& c) {
   const DType type = c.Type("T", DType::kQUInt8);

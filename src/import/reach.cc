@@ -32,12 +32,33 @@ class Walker {
       }
       ++stack_.back().second;
       const FlatRef input = reach_.inputs[reach_.first_input[node] + next];
-      if (!graph_.IsFed(input)) MOULIN_RETURN_IF_ERROR(Enter(input.node));
+      if (graph_.IsFed(input)) continue;
+      if (IsBackEdge(node, input.node)) {
+        back_edges_.push_back(input);
+      } else {
+        MOULIN_RETURN_IF_ERROR(Enter(input.node));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // What loops carry from one iteration to the next, which no order can put before its readers.
+  Status VisitBackEdges() {
+    for (size_t i = 0; i < back_edges_.size(); ++i) {
+      const FlatRef edge = back_edges_[i];
+      MOULIN_RETURN_IF_ERROR(Visit(edge));
     }
     return absl::OkStatus();
   }
 
  private:
+  bool IsBackEdge(int node, int input) const {
+    const absl::string_view from = graph_.def(input).op();
+    if (from != "NextIteration" && from != "RefNextIteration") return false;
+    const absl::string_view to = graph_.def(node).op();
+    return to == "Merge" || to == "RefMerge";
+  }
+
   Status Enter(int node) {
     Grow();
     if (state_[node] == State::kDone) return absl::OkStatus();
@@ -46,7 +67,8 @@ class Walker {
     reach_.first_input[node] = static_cast<int64_t>(reach_.inputs.size());
     MOULIN_RETURN_IF_ERROR(graph_.Inputs(node, &reach_.inputs));
     if (reach_.inputs.size() > kInputsPerNode * graph_.limits().nodes) {
-      return MakeError(ErrorCode::kLimit, "expected at most ", kInputsPerNode * graph_.limits().nodes, " inputs in all");
+      return MakeError(ErrorCode::kLimit, "expected at most ", kInputsPerNode * graph_.limits().nodes,
+                       " inputs in all");
     }
     Grow();
     reach_.num_inputs[node] = static_cast<int>(reach_.inputs.size() - reach_.first_input[node]);
@@ -79,6 +101,7 @@ class Walker {
   Reach& reach_;
   std::vector<State> state_;
   std::vector<std::pair<int, int>> stack_;  // (node, its next input)
+  std::vector<FlatRef> back_edges_;
 };
 
 }  // namespace
@@ -87,6 +110,7 @@ StatusOr<Reach> WalkBack(absl::Span<const FlatRef> outputs, FlatGraph* graph) {
   Reach reach;
   Walker walker(graph, &reach);
   for (const FlatRef output : outputs) MOULIN_RETURN_IF_ERROR(walker.Visit(output));
+  MOULIN_RETURN_IF_ERROR(walker.VisitBackEdges());
   return reach;
 }
 

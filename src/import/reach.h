@@ -11,7 +11,7 @@
 namespace moulin {
 
 struct Reach {
-  std::vector<int> order;            // nodes, each after those it reads
+  std::vector<int> order;            // nodes, each after those it reads (but for NextIterations, which close loops)
   std::vector<int64_t> first_input;  // by node: where its inputs start in `inputs`
   std::vector<int> num_inputs;       // by node
   std::vector<FlatRef> inputs;

@@ -135,8 +135,7 @@ void LowerBlockLstm(LoweringContext& c) {
   std::vector<std::vector<ValueId>> outputs(7);
   for (int64_t t = 0; t < steps && b.ok(); ++t) {
     const ValueId from_state = b.Add(OpKind::kContract, ContractAttrs{}, {state, of_state});
-    const std::vector<ValueId> step =
-        LstmStep(c, attrs, b.Binary(ExprOp::kAdd, from_input[t], from_state), cell, 5);
+    const std::vector<ValueId> step = LstmStep(c, attrs, b.Binary(ExprOp::kAdd, from_input[t], from_state), cell, 5);
     for (int i = 0; i < 7; ++i) outputs[i].push_back(step[i]);
     cell = step[1];
     state = step[6];

@@ -9,10 +9,10 @@ namespace {
 using Family = absl::Span<const OpLowering> (*)();
 
 constexpr Family kFamilies[] = {
-    ActivationLowerings, ArrayLowerings,         BlockLowerings,         ConvolutionLowerings,  DetectionLowerings,     ElementwiseLowerings,
-    ImageLowerings,         IndexingLowerings,      LinearAlgebraLowerings, MatmulLowerings,       MatrixLowerings,
-    MiscLowerings,          NormalizationLowerings, PoolingLowerings,      QuantizationLowerings,  RecurrentLowerings,
-    ReductionLowerings,     ShapeLowerings,         SliceLowerings,        StringLowerings,
+    ActivationLowerings,  ArrayLowerings,     BlockLowerings,         ConvolutionLowerings,   DetectionLowerings,
+    ElementwiseLowerings, ImageLowerings,     IndexingLowerings,      LinearAlgebraLowerings, MatmulLowerings,
+    MatrixLowerings,      MiscLowerings,      NormalizationLowerings, PoolingLowerings,       QuantizationLowerings,
+    RecurrentLowerings,   ReductionLowerings, ShapeLowerings,         SliceLowerings,         StringLowerings,
 };
 
 bool NameLess(const OpLowering* a, const OpLowering* b) { return absl::string_view(a->op) < absl::string_view(b->op); }

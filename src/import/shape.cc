@@ -50,8 +50,8 @@ void LowerConcatOffset(LoweringContext& c) {
   const ValueId axis = c.b.Cast(c.input(0), DType::kInt64);
   const ValueId from_end = c.b.Binary(ExprOp::kLess, axis, c.b.Int(0));
   const ValueId position = c.b.Select(from_end, c.b.Binary(ExprOp::kAdd, axis, c.b.Int(rank)), axis);
-  const ValueId mask = c.b.Add(OpKind::kOneHot, OneHotAttrs{},
-                               {position, c.b.Int(rank), c.b.Scalar(type, 1), c.b.Scalar(type, 0)});
+  const ValueId mask =
+      c.b.Add(OpKind::kOneHot, OneHotAttrs{}, {position, c.b.Int(rank), c.b.Scalar(type, 1), c.b.Scalar(type, 0)});
   ValueId offset = c.b.Binary(ExprOp::kSub, c.input(1), c.input(1));
   for (int i = 1; i < c.num_inputs(); ++i) {
     c.Output(c.b.Binary(ExprOp::kMul, offset, mask));

@@ -88,8 +88,8 @@ void LowerSplitV(LoweringContext& c) {
   const bool is_known = c.shape(1).has_rank() && c.shape(1).IsFullyKnown();
   const ValueId sizes = is_known ? c.input(1) : c.b.Reshape(c.input(1), c.b.Ints({count}));
   if (is_known && c.shape(1).ToShape().num_elements() != count) {
-    c.BadAttr("num_split", absl::StrCat("expected the number of sizes, ", c.shape(1).ToShape().num_elements(),
-                                        ", got ", count));
+    c.BadAttr("num_split",
+              absl::StrCat("expected the number of sizes, ", c.shape(1).ToShape().num_elements(), ", got ", count));
     return;
   }
   c.Outputs(EmitSplit(c, c.input(0), c.input(2), sizes));

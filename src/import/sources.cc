@@ -17,14 +17,37 @@ namespace {
 constexpr int kFirstVersionWithScalarPlaceholders = 24;
 
 constexpr absl::string_view kForbidden[] = {
-    "EagerPyFunc",     "FixedLengthRecordReader", "FixedLengthRecordReaderV2", "ImmutableConst",
-    "LoadDataset",     "LoadLibrary",             "LookupTableImport",         "MatchingFiles",
-    "MergeV2Checkpoints", "PrintV2",              "PyFunc",                    "PyFuncStateless",
-    "ReadFile",        "ReaderRead",              "ReaderReadV2",              "RemoteCall",
-    "Restore",         "RestoreSlice",            "RestoreV2",                 "Save",
-    "SaveDataset",     "SaveSlices",              "SaveV2",                    "ShardedFilename",
-    "TextLineReader",  "TextLineReaderV2",        "TFRecordReader",            "TFRecordReaderV2",
-    "WholeFileReader", "WholeFileReaderV2",       "WriteFile",
+    "EagerPyFunc",
+    "FixedLengthRecordReader",
+    "FixedLengthRecordReaderV2",
+    "ImmutableConst",
+    "LoadDataset",
+    "LoadLibrary",
+    "LookupTableImport",
+    "MatchingFiles",
+    "MergeV2Checkpoints",
+    "PrintV2",
+    "PyFunc",
+    "PyFuncStateless",
+    "ReadFile",
+    "ReaderRead",
+    "ReaderReadV2",
+    "RemoteCall",
+    "Restore",
+    "RestoreSlice",
+    "RestoreV2",
+    "Save",
+    "SaveDataset",
+    "SaveSlices",
+    "SaveV2",
+    "ShardedFilename",
+    "TextLineReader",
+    "TextLineReaderV2",
+    "TFRecordReader",
+    "TFRecordReaderV2",
+    "WholeFileReader",
+    "WholeFileReaderV2",
+    "WriteFile",
 };
 
 StatusOr<DType> TypeAttr(const tf::NodeDef& node, const std::string& name) {
@@ -48,9 +71,8 @@ StatusOr<TensorType> PlaceholderType(const FlatGraph& graph, const tf::NodeDef& 
   }
   MOULIN_ASSIGN_OR_RETURN(type.shape, ShapeFromProto(it->second.shape()));
   const bool is_scalar = type.shape.has_rank() && type.shape.rank() == 0;
-  const tf::GraphDef& graph_def = graph.graph();
-  if (is_scalar && node.op() == "Placeholder" && graph_def.has_versions() &&
-      graph_def.versions().producer() < kFirstVersionWithScalarPlaceholders) {
+  const int producer = graph.graph().versions().producer();
+  if (is_scalar && node.op() == "Placeholder" && producer < kFirstVersionWithScalarPlaceholders) {
     type.shape = PartialShape::UnknownRank();
   }
   return type;
@@ -93,9 +115,9 @@ StatusOr<TensorType> FedType(const FlatGraph& graph, FlatRef ref) {
   if (!type.ok()) return graph.At(type.status(), ref.node);
   if (SizeOf(type->dtype) == 0 && type->dtype != DType::kString) {
     const bool is_known = type->dtype != DType::kInvalid;
-    return graph.At(MakeError(ErrorCode::kDType, "an input of type ", is_known ? Name(type->dtype) : "unknown",
-                              " cannot be fed"),
-                    ref.node);
+    return graph.At(
+        MakeError(ErrorCode::kDType, "an input of type ", is_known ? Name(type->dtype) : "unknown", " cannot be fed"),
+        ref.node);
   }
   return type;
 }

@@ -106,9 +106,12 @@ std::string DidYouMean(absl::string_view name, const std::vector<absl::string_vi
   std::sort(near.begin(), near.end());
   if (near.size() > count) near.resize(count);
   if (near.empty()) return "";
-  return absl::StrCat("did you mean ", absl::StrJoin(near, ", ", [](std::string* out, const auto& item) {
-                        absl::StrAppend(out, "\"", Printable(item.second), "\"");
-                      }), "?");
+  return absl::StrCat("did you mean ",
+                      absl::StrJoin(near, ", ",
+                                    [](std::string* out, const auto& item) {
+                                      absl::StrAppend(out, "\"", Printable(item.second), "\"");
+                                    }),
+                      "?");
 }
 
 }  // namespace moulin

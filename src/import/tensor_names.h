@@ -26,8 +26,8 @@ StatusOr<TensorName> ParseTensorName(absl::string_view text);
 // As in the body of a function: "argument", "argument:index", "node:output", "node:output:index".
 StatusOr<TensorName> ParseBodyTensorName(absl::string_view text);
 
-// E_NAME where `name` is no node name of TensorFlow (letters, digits and _ . \ / > -), has a component "..", or is longer than
-// the limit.
+// E_NAME where `name` is no node name of TensorFlow (letters, digits and _ . \ / > -), has a component "..", or is
+// longer than the limit.
 Status CheckNodeName(absl::string_view name, const Limits& limits);
 
 // Up to `count` of `candidates` that look like `name`, the closest first, as `did you mean "a", "b"?`; else empty.

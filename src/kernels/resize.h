@@ -20,8 +20,9 @@ struct ResizeGeometry {
   bool half_pixel_centers = false;
 
   MOULIN_HD static float Scale(int64_t in, int64_t out, bool align_corners) {
-    return align_corners && out > 1 ? static_cast<float>(in - 1) / static_cast<float>(out - 1)
-                                    : static_cast<float>(in) / static_cast<float>(out);
+    // A single row has no two corners to align.
+    return align_corners && in > 1 && out > 1 ? static_cast<float>(in - 1) / static_cast<float>(out - 1)
+                                              : static_cast<float>(in) / static_cast<float>(out);
   }
   // Where position i of the result lies in the image.
   MOULIN_HD float Source(int64_t i, float scale) const {
@@ -199,8 +200,8 @@ struct CropAndResizeBox {
     const float at_y = Source(p.y, box[0], box[2], g.in_h, g.out_h);
     const float at_x = Source(p.x, box[1], box[3], g.in_w, g.out_w);
     // Written so that a NaN lies outside too.
-    const bool inside = at_y >= 0 && at_y <= static_cast<float>(g.in_h - 1) && at_x >= 0 &&
-                        at_x <= static_cast<float>(g.in_w - 1);
+    const bool inside =
+        at_y >= 0 && at_y <= static_cast<float>(g.in_h - 1) && at_x >= 0 && at_x <= static_cast<float>(g.in_w - 1);
     if (!inside) return extrapolation_value;
     const int64_t n = box_index[p.n];
     if (nearest) {

@@ -123,7 +123,8 @@ Status BatchToSpace(const KernelContext& c) {
 // The numbers of the axes of [n, h, w, c] or [n, c, h, w].
 struct ImageAxes {
   int h, w, c;
-  explicit ImageAxes(bool channels_last) : h(channels_last ? 1 : 2), w(channels_last ? 2 : 3), c(channels_last ? 3 : 1) {}
+  explicit ImageAxes(bool channels_last)
+      : h(channels_last ? 1 : 2), w(channels_last ? 2 : 3), c(channels_last ? 3 : 1) {}
 };
 
 template <bool to_depth>

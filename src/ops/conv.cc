@@ -15,8 +15,12 @@ namespace {
 StatusOr<WindowAttrs> ConvWindows(const ConvAttrs& attrs, const PartialShape& filter, int extra_axes) {
   const int spatial = static_cast<int>(attrs.strides.size());
   MOULIN_RETURN_IF_ERROR(CheckRank(filter, spatial + extra_axes, "the filter"));
-  WindowAttrs w{SpatialDims(spatial, kUnknownDim), attrs.strides,    attrs.dilations,
-                attrs.padding,                     attrs.pad_before, attrs.pad_after};
+  WindowAttrs w{SpatialDims(spatial, kUnknownDim),
+                attrs.strides,
+                attrs.dilations,
+                attrs.padding,
+                attrs.pad_before,
+                attrs.pad_after};
   for (int i = 0; filter.has_rank() && i < spatial; ++i) w.taps[i] = filter.dim(i);
   MOULIN_RETURN_IF_ERROR(CheckWindowAttrs(w));
   return w;
@@ -97,8 +101,8 @@ void Convolve(const WindowGeometry& g, const GroupedFilter& f, const std::vector
         const Sum* image = x.data() + n * g.in.batch_stride + offset;
         const Sum* weights = filter.data() + tap * f.channels * row;
         for (int64_t group = 0; group < f.groups; ++group) {
-          AddTap(image + group * f.channels * g.in.channel_stride, g.in.channel_stride, weights + group * f.filters, row,
-                 f, sums.data() + group * f.filters);
+          AddTap(image + group * f.channels * g.in.channel_stride, g.in.channel_stride, weights + group * f.filters,
+                 row, f, sums.data() + group * f.filters);
         }
       });
       Sum* out = y->data() + n * g.out.batch_stride + WindowGeometry::Offset(g.out, p);
@@ -218,7 +222,8 @@ Status InferConvTranspose(InferContext& c) {
   MOULIN_ASSIGN_OR_RETURN(const SpatialDims windows, WindowOutputSizes(w, out.spatial));
   for (int i = 0; i < spatial; ++i) {
     MOULIN_RETURN_IF_ERROR(
-        MergeDims(windows[i], x.spatial[i], absl::StrCat("windows on spatial axis ", i, " of the output size")).status());
+        MergeDims(windows[i], x.spatial[i], absl::StrCat("windows on spatial axis ", i, " of the output size"))
+            .status());
   }
   const PartialShape shape = out.ToShape(attrs.channels_last);
   MOULIN_ASSIGN_OR_RETURN(const DType type, InferEpilogue(c, attrs.epilogue, 3, {c.dtype(2), shape}));
@@ -289,9 +294,8 @@ Status Dilation(const KernelContext& c) {
   const auto& attrs = c.attr<ConvAttrs>();
   MOULIN_ASSIGN_OR_RETURN(const WindowAttrs w, ConvWindows(attrs, c.input(1).shape(), 1));
   const WindowGeometry g = MakeGeometry(w, c.input(0).shape(), c.output(0).shape(), attrs.channels_last);
-  return DispatchReal(c.input(0).dtype(), [&](auto tag) {
-    return Dilate<decltype(tag)>(g, c.input(0), c.input(1), c.output(0));
-  });
+  return DispatchReal(c.input(0).dtype(),
+                      [&](auto tag) { return Dilate<decltype(tag)>(g, c.input(0), c.input(1), c.output(0)); });
 }
 
 // --- Patches ---

@@ -101,8 +101,8 @@ Status InferGatherNd(InferContext& c) {
                      batch, " batch axes: more coordinates than axes");
   }
   const int b = static_cast<int>(batch);
-  MOULIN_ASSIGN_OR_RETURN(const PartialShape outer, MergeShapes(SubShape(x, 0, b), SubShape(indices, 0, b),
-                                                                "the batch axes of GatherNd"));
+  MOULIN_ASSIGN_OR_RETURN(const PartialShape outer,
+                          MergeShapes(SubShape(x, 0, b), SubShape(indices, 0, b), "the batch axes of GatherNd"));
   const PartialShape rows = ConcatShapes(outer, SubShape(indices, b, indices.rank() - 1));
   return AddOutput(c, c.dtype(0), ConcatShapes(rows, SubShape(x, b + static_cast<int>(depth), x.rank())));
 }

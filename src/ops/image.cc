@@ -1,8 +1,7 @@
 // Resizing and cropping of images; the arithmetic is in kernels/resize.h. Tests: tests/ops/image_test.cc.
-#include "kernels/resize.h"
-
 #include <limits>
 
+#include "kernels/resize.h"
 #include "ops/op_util.h"
 #include "ops/type_dispatch.h"
 
@@ -96,9 +95,12 @@ Status Resize(const KernelContext& c) {
     using T = decltype(tag);
     const auto* image = static_cast<const T*>(x.data());
     switch (attrs.method) {
-      case ResizeMethod::kBicubic: return StoreAll(y, ResizeBicubic<T>{image, g});
-      case ResizeMethod::kArea: return StoreAll(y, ResizeArea<T>{image, g});
-      default: return StoreAll(y, ResizeBilinear<T>{image, g});
+      case ResizeMethod::kBicubic:
+        return StoreAll(y, ResizeBicubic<T>{image, g});
+      case ResizeMethod::kArea:
+        return StoreAll(y, ResizeArea<T>{image, g});
+      default:
+        return StoreAll(y, ResizeBilinear<T>{image, g});
     }
   });
 }

@@ -66,6 +66,17 @@ Status Transpose(const KernelContext& c) {
 
 // --- Broadcast ---
 
+// Whether a tensor of shape `from` may be broadcast to `to`, as far as that is known.
+bool BroadcastsTo(const PartialShape& from, const Shape& to) {
+  if (!from.has_rank()) return true;
+  const int missing = to.rank() - from.rank();
+  bool fits = missing >= 0;
+  for (int i = 0; fits && i < from.rank(); ++i) {
+    fits = from.dim(i) < 0 || from.dim(i) == 1 || from.dim(i) == to.dim(i + missing);
+  }
+  return fits;
+}
+
 Status InferBroadcast(InferContext& c) {
   MOULIN_ASSIGN_OR_RETURN(const std::optional<Ints> shape, KnownInts(c, 1));
   MOULIN_RETURN_IF_ERROR(CheckRank(c.shape(1), 1, "the shape of Broadcast"));
@@ -76,11 +87,8 @@ Status InferBroadcast(InferContext& c) {
     return absl::OkStatus();
   }
   MOULIN_ASSIGN_OR_RETURN(const Shape to, Shape::Make(*shape));
-  if (c.shape(0).has_rank()) {
-    const StatusOr<PartialShape> both = BroadcastPartial(c.shape(0), to);
-    if (!both.ok() || !(*both == PartialShape(to))) {
-      return MakeError(ErrorCode::kShape, "cannot broadcast ", c.shape(0).ToString(), " to ", to.ToString());
-    }
+  if (!BroadcastsTo(c.shape(0), to)) {
+    return MakeError(ErrorCode::kShape, "cannot broadcast ", c.shape(0).ToString(), " to ", to.ToString());
   }
   return AddOutput(c, c.dtype(0), to);
 }
@@ -195,9 +203,9 @@ Status ReverseSequence(const KernelContext& c) {
     }
   }
   const Shape::Dims strides = RowMajorStrides(x);
-  GatherElements(c.input(0), c.output(0),
-                 ReverseSequenceMap<int64_t>{lengths.data(), x.dim(sequence), strides[sequence], x.dim(batch),
-                                             strides[batch]});
+  GatherElements(
+      c.input(0), c.output(0),
+      ReverseSequenceMap<int64_t>{lengths.data(), x.dim(sequence), strides[sequence], x.dim(batch), strides[batch]});
   return absl::OkStatus();
 }
 

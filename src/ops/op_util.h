@@ -75,11 +75,16 @@ template <typename F>
 void DispatchBySize(DType type, F f) {
   if (type == DType::kString) return f(std::string());
   switch (SizeOf(type)) {
-    case 1: return f(uint8_t());
-    case 2: return f(uint16_t());
-    case 4: return f(uint32_t());
-    case 8: return f(uint64_t());
-    default: return f(Bytes16());
+    case 1:
+      return f(uint8_t());
+    case 2:
+      return f(uint16_t());
+    case 4:
+      return f(uint32_t());
+    case 8:
+      return f(uint64_t());
+    default:
+      return f(Bytes16());
   }
 }
 

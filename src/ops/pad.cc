@@ -11,8 +11,8 @@ StatusOr<int64_t> PaddedSize(PadMode mode, int axis, int64_t size, int64_t befor
   }
   const int64_t most = mode == PadMode::kSymmetric ? size : size - 1;
   if (mode != PadMode::kConstant && size >= 0 && (before > most || after > most)) {
-    return MakeError(ErrorCode::kShape, "paddings ", before, " and ", after, " of axis ", axis,
-                     " of size ", size, ": a mirror reaches at most ", most);
+    return MakeError(ErrorCode::kShape, "paddings ", before, " and ", after, " of axis ", axis, " of size ", size,
+                     ": a mirror reaches at most ", most);
   }
   const std::optional<int64_t> padding = AddDims(before, after);
   const std::optional<int64_t> sum = padding ? AddDims(*padding, size) : std::nullopt;

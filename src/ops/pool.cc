@@ -9,8 +9,8 @@ namespace moulin {
 namespace {
 
 WindowAttrs PoolWindows(const PoolAttrs& attrs) {
-  return {attrs.window,     attrs.strides,  SpatialDims(attrs.strides.size(), 1), attrs.padding,
-          attrs.pad_before, attrs.pad_after};
+  return {attrs.window,  attrs.strides,    SpatialDims(attrs.strides.size(), 1),
+          attrs.padding, attrs.pad_before, attrs.pad_after};
 }
 
 // A window that lies in the padding alone would have no elements to pool.

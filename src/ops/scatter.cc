@@ -29,11 +29,16 @@ template <typename T, typename U = ArithmeticOf<T>>
 T Combine(ScatterOp op, T old, T update) {
   const U a = static_cast<U>(old), b = static_cast<U>(update);
   switch (op) {
-    case ScatterOp::kAdd: return static_cast<T>(static_cast<U>(a + b));
-    case ScatterOp::kSub: return static_cast<T>(static_cast<U>(a - b));
-    case ScatterOp::kMin: return b < a ? update : old;
-    case ScatterOp::kMax: return a < b ? update : old;
-    case ScatterOp::kUpdate: return update;
+    case ScatterOp::kAdd:
+      return static_cast<T>(static_cast<U>(a + b));
+    case ScatterOp::kSub:
+      return static_cast<T>(static_cast<U>(a - b));
+    case ScatterOp::kMin:
+      return b < a ? update : old;
+    case ScatterOp::kMax:
+      return a < b ? update : old;
+    case ScatterOp::kUpdate:
+      return update;
   }
   return update;
 }
@@ -98,9 +103,8 @@ Status Scatter(ScatterOp op, const Tensor& indices, const Tensor& updates, Tenso
   if (y.dtype() == DType::kString) return CombineStrings(op, offsets, inner, updates, y);
   if (y.dtype() == DType::kBool) return CombineBool(op, offsets, inner, updates, y);
   if (IsComplex(y.dtype())) {
-    return DispatchComplex(y.dtype(), [&](auto tag) {
-      return CombineComplex<decltype(tag)>(op, offsets, inner, updates, y);
-    });
+    return DispatchComplex(y.dtype(),
+                           [&](auto tag) { return CombineComplex<decltype(tag)>(op, offsets, inner, updates, y); });
   }
   return DispatchReal(y.dtype(), [&](auto tag) { return CombineAll<decltype(tag)>(op, offsets, inner, updates, y); });
 }

@@ -47,8 +47,9 @@ Status InferSlice(InferContext& c) {
   PartialShape out = PartialShape::OfRank(0);
   for (int i = 0; i < rank; ++i) {
     const int64_t dim = c.shape(0).has_rank() ? c.shape(0).dim(i) : kUnknownDim;
-    MOULIN_ASSIGN_OR_RETURN(const int64_t n, SliceSize(i, dim, begin ? std::optional<int64_t>((*begin)[i]) : std::nullopt,
-                                                       size ? std::optional<int64_t>((*size)[i]) : std::nullopt));
+    MOULIN_ASSIGN_OR_RETURN(const int64_t n,
+                            SliceSize(i, dim, begin ? std::optional<int64_t>((*begin)[i]) : std::nullopt,
+                                      size ? std::optional<int64_t>((*size)[i]) : std::nullopt));
     out.push_back(n);
   }
   return AddOutput(c, c.dtype(0), out);

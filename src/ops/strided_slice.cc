@@ -102,7 +102,8 @@ StatusOr<DenseSlice> ResolveStridedSlice(const StridedSliceAttrs& attrs, const P
     } else if (HasBit(new_axes, i)) {
       out.result.push_back(1);
     } else {
-      const Axis axis{Entry(begin, i), Entry(end, i), Entry(strides, i), HasBit(attrs.begin_mask, i),
+      const Axis axis{Entry(begin, i),           Entry(end, i),
+                      Entry(strides, i),         HasBit(attrs.begin_mask, i),
                       HasBit(attrs.end_mask, i), HasBit(attrs.shrink_axis_mask, i)};
       MOULIN_RETURN_IF_ERROR(ResolveAxis(axis, x.dim(static_cast<int>(out.begin.size())), &out));
       if (!axis.shrink) out.result.push_back(out.sizes.back());

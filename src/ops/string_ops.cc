@@ -65,9 +65,8 @@ Status StringLength(const KernelContext& c) {
   const absl::Span<const std::string> x = c.input(0).strings();
   const absl::Span<int32_t> y = c.output(0).mutable_values<int32_t>();
   for (size_t i = 0; i < x.size(); ++i) {
-    y[i] = static_cast<int32_t>(std::count_if(x[i].begin(), x[i].end(), [&](char ch) {
-      return !utf8 || !IsContinuation(ch);
-    }));
+    y[i] = static_cast<int32_t>(
+        std::count_if(x[i].begin(), x[i].end(), [&](char ch) { return !utf8 || !IsContinuation(ch); }));
   }
   return absl::OkStatus();
 }
@@ -165,9 +164,9 @@ Status Substr(const KernelContext& c) {
   MOULIN_ASSIGN_OR_RETURN(const StridedMap strings, BroadcastMap(c.input(0).shape(), shape));
   MOULIN_ASSIGN_OR_RETURN(const StridedMap numbers, BroadcastMap(c.input(1).shape(), shape));
   for (int64_t i = 0; i < shape.num_elements(); ++i) {
-    MOULIN_ASSIGN_OR_RETURN(c.output(0).mutable_strings()[i],
-                            SubstringOf(c.input(0).strings()[strings(i)], positions[numbers(i)], lengths[numbers(i)],
-                                        utf8));
+    MOULIN_ASSIGN_OR_RETURN(
+        c.output(0).mutable_strings()[i],
+        SubstringOf(c.input(0).strings()[strings(i)], positions[numbers(i)], lengths[numbers(i)], utf8));
   }
   return absl::OkStatus();
 }
@@ -198,13 +197,20 @@ Status ParseAll(const KernelContext& c) {
 Status StringToNumber(const KernelContext& c) {
   const DType type = OutputType(c.attr<HostOpAttrs>(), DType::kFloat32);
   switch (type) {
-    case DType::kFloat32: return ParseAll<float>(c);
-    case DType::kFloat64: return ParseAll<double>(c);
-    case DType::kInt32: return ParseAll<int32_t>(c);
-    case DType::kInt64: return ParseAll<int64_t>(c);
-    case DType::kUInt32: return ParseAll<uint32_t>(c);
-    case DType::kUInt64: return ParseAll<uint64_t>(c);
-    default: return UnsupportedType(type);
+    case DType::kFloat32:
+      return ParseAll<float>(c);
+    case DType::kFloat64:
+      return ParseAll<double>(c);
+    case DType::kInt32:
+      return ParseAll<int32_t>(c);
+    case DType::kInt64:
+      return ParseAll<int64_t>(c);
+    case DType::kUInt32:
+      return ParseAll<uint32_t>(c);
+    case DType::kUInt64:
+      return ParseAll<uint64_t>(c);
+    default:
+      return UnsupportedType(type);
   }
 }
 
@@ -233,7 +239,8 @@ StatusOr<NumberFormat> ReadNumberFormat(const HostOpAttrs& attrs) {
   return f;
 }
 
-std::string FormatWith(const NumberFormat& f, absl::string_view suffix, const std::function<int(char*, size_t, const char*)>& print) {
+std::string FormatWith(const NumberFormat& f, absl::string_view suffix,
+                       const std::function<int(char*, size_t, const char*)>& print) {
   std::string format = absl::StrCat("%", f.fill);
   if (f.width >= 0) absl::StrAppend(&format, f.width);
   if (f.precision >= 0) absl::StrAppend(&format, ".", f.precision);
@@ -277,8 +284,8 @@ Status AsString(const KernelContext& c) {
     return DispatchComplex(x.dtype(), [&](auto tag) {
       const auto* values = static_cast<const decltype(tag)*>(x.data());
       for (size_t i = 0; i < y.size(); ++i) {
-        y[i] = absl::StrCat("(", FormatNumber(format, values[i].real()), ",", FormatNumber(format, values[i].imag()),
-                            ")");
+        y[i] =
+            absl::StrCat("(", FormatNumber(format, values[i].real()), ",", FormatNumber(format, values[i].imag()), ")");
       }
       return absl::OkStatus();
     });

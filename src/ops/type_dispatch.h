@@ -24,11 +24,16 @@ inline Status UnsupportedType(DType type) {
 template <typename F>
 Status DispatchFloating(DType type, F f) {
   switch (type) {
-    case DType::kFloat32: return f(float());
-    case DType::kFloat64: return f(double());
-    case DType::kFloat16: return f(Half());
-    case DType::kBFloat16: return f(BFloat16());
-    default: return UnsupportedType(type);
+    case DType::kFloat32:
+      return f(float());
+    case DType::kFloat64:
+      return f(double());
+    case DType::kFloat16:
+      return f(Half());
+    case DType::kBFloat16:
+      return f(BFloat16());
+    default:
+      return UnsupportedType(type);
   }
 }
 
@@ -37,19 +42,28 @@ template <typename F>
 Status DispatchInteger(DType type, F f) {
   switch (type) {
     case DType::kInt8:
-    case DType::kQInt8: return f(int8_t());
+    case DType::kQInt8:
+      return f(int8_t());
     case DType::kUInt8:
-    case DType::kQUInt8: return f(uint8_t());
+    case DType::kQUInt8:
+      return f(uint8_t());
     case DType::kInt16:
-    case DType::kQInt16: return f(int16_t());
+    case DType::kQInt16:
+      return f(int16_t());
     case DType::kUInt16:
-    case DType::kQUInt16: return f(uint16_t());
+    case DType::kQUInt16:
+      return f(uint16_t());
     case DType::kInt32:
-    case DType::kQInt32: return f(int32_t());
-    case DType::kUInt32: return f(uint32_t());
-    case DType::kInt64: return f(int64_t());
-    case DType::kUInt64: return f(uint64_t());
-    default: return UnsupportedType(type);
+    case DType::kQInt32:
+      return f(int32_t());
+    case DType::kUInt32:
+      return f(uint32_t());
+    case DType::kInt64:
+      return f(int64_t());
+    case DType::kUInt64:
+      return f(uint64_t());
+    default:
+      return UnsupportedType(type);
   }
 }
 
@@ -61,9 +75,12 @@ Status DispatchReal(DType type, F f) {
 template <typename F>
 Status DispatchComplex(DType type, F f) {
   switch (type) {
-    case DType::kComplex64: return f(std::complex<float>());
-    case DType::kComplex128: return f(std::complex<double>());
-    default: return UnsupportedType(type);
+    case DType::kComplex64:
+      return f(std::complex<float>());
+    case DType::kComplex128:
+      return f(std::complex<double>());
+    default:
+      return UnsupportedType(type);
   }
 }
 

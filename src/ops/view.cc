@@ -140,8 +140,8 @@ Status InferBitcast(InferContext& c) {
   const int64_t ratio = to_size / from_size;
   const int last = out.rank() - 1;
   if (last < 0 || (out.dim(last) >= 0 && out.dim(last) != ratio)) {
-    return MakeError(ErrorCode::kShape, "cannot bitcast ", ShortName(c.dtype(0)), out.ToString(), " to ",
-                     ShortName(to), ": the innermost size must be ", ratio);
+    return MakeError(ErrorCode::kShape, "cannot bitcast ", ShortName(c.dtype(0)), out.ToString(), " to ", ShortName(to),
+                     ": the innermost size must be ", ratio);
   }
   c.Add(to, PartialShape(out.dims().subspan(0, last)));
   return absl::OkStatus();

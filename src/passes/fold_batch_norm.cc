@@ -105,8 +105,7 @@ using Affine = std::optional<ScaleAndShift>;
 class ChainFolder {
  public:
   ChainFolder(const Graph& graph, const Product& product)
-      : graph_(graph), product_(product),
-        sum_{Doubles(product.channels, 1), Doubles(product.channels, 0)} {}
+      : graph_(graph), product_(product), sum_{Doubles(product.channels, 1), Doubles(product.channels, 0)} {}
 
   const ScaleAndShift& sum() const { return sum_; }
 
@@ -125,10 +124,13 @@ class ChainFolder {
   }
 
  private:
-  Affine Number(double value) const { return ScaleAndShift{Doubles(product_.channels, 0), Doubles(product_.channels, value)}; }
+  Affine Number(double value) const {
+    return ScaleAndShift{Doubles(product_.channels, 0), Doubles(product_.channels, value)};
+  }
 
   Affine Evaluate(const Instr& instr, const Node& map, ValueId x, const std::vector<Affine>& values) const {
-    if (instr.op == ExprOp::kInput) return map.inputs[instr.input] == x ? Affine(sum_) : Vector(map.inputs[instr.input]);
+    if (instr.op == ExprOp::kInput)
+      return map.inputs[instr.input] == x ? Affine(sum_) : Vector(map.inputs[instr.input]);
     if (instr.op == ExprOp::kConstant) return Number(instr.value.real);
     const int operands = NumOperands(instr.op);
     for (int i = 0; i < operands; ++i) {
@@ -136,9 +138,12 @@ class ChainFolder {
     }
     const Affine& a = values[instr.args[0]];
     switch (instr.op) {
-      case ExprOp::kNeg: return Scaled(*a, *Number(-1));
-      case ExprOp::kAdd: return Sum(*a, *values[instr.args[1]], 1);
-      case ExprOp::kSub: return Sum(*a, *values[instr.args[1]], -1);
+      case ExprOp::kNeg:
+        return Scaled(*a, *Number(-1));
+      case ExprOp::kAdd:
+        return Sum(*a, *values[instr.args[1]], 1);
+      case ExprOp::kSub:
+        return Sum(*a, *values[instr.args[1]], -1);
       case ExprOp::kMul: {
         const ScaleAndShift& b = *values[instr.args[1]];
         if (IsConstant(b)) return Scaled(*a, b);
@@ -150,7 +155,8 @@ class ChainFolder {
         for (double& v : b.shift) v = 1 / v;
         return Scaled(*a, b);
       }
-      default: return std::nullopt;
+      default:
+        return std::nullopt;
     }
   }
 
@@ -225,7 +231,8 @@ class ScaleFolder {
         if (!node.attr<ContractAttrs>().epilogue.empty()) return std::nullopt;
         axis_from_end = node.attr<ContractAttrs>().transpose_b ? 2 : 1;
         break;
-      default: return std::nullopt;
+      default:
+        return std::nullopt;
     }
     p.result = node.outputs[0];
     p.filter = node.inputs[1];

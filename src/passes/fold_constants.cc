@@ -113,10 +113,12 @@ class Folder {
         return elements(node.outputs[0]) * static_cast<double>(depth);
       }
       case OpKind::kConv:
-      case OpKind::kConvTranspose: return elements(node.outputs[0]) * elements(node.inputs[1]);
+      case OpKind::kConvTranspose:
+        return elements(node.outputs[0]) * elements(node.inputs[1]);
       case OpKind::kLinearAlgebra:
         return elements(node.inputs[0]) * static_cast<double>(first.rank() < 1 ? 1 : first.dim(first.rank() - 1));
-      default: return 0;
+      default:
+        return 0;
     }
   }
 

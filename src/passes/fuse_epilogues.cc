@@ -22,9 +22,12 @@ constexpr int kMaxEpilogueInstrs = 64;
 int NumProductInputs(OpKind kind) {
   switch (kind) {
     case OpKind::kConv:
-    case OpKind::kContract: return 2;
-    case OpKind::kConvTranspose: return 3;
-    default: return 0;
+    case OpKind::kContract:
+      return 2;
+    case OpKind::kConvTranspose:
+      return 3;
+    default:
+      return 0;
   }
 }
 

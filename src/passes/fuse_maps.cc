@@ -16,23 +16,23 @@
 namespace moulin {
 namespace {
 
-constexpr int kMaxInputs = 16;   // distinct operands of a fused Map
-constexpr int kMaxInstrs = 64;   // instructions of a fused Map, apart from those that read operands
+constexpr int kMaxInputs = 16;     // distinct operands of a fused Map
+constexpr int kMaxInstrs = 64;     // instructions of a fused Map, apart from those that read operands
 constexpr int kMaxRecomputed = 8;  // instructions of a group that are recomputed for each element broadcast to
 constexpr int64_t kSmallElements = 65536;
 
 // A Map that will be, from its last node on.
 struct Group {
   NodeId root = kNoId;
-  std::vector<NodeId> members;  // descending, the root first
+  std::vector<NodeId> members;             // descending, the root first
   absl::InlinedVector<ValueId, 8> inputs;  // distinct, without the members' own results
   int instrs = 0;
   int recomputed = 0;
 };
 
 int CountInstrs(const Expr& expr) {
-  return static_cast<int>(std::count_if(expr.instrs().begin(), expr.instrs().end(),
-                                        [](const Instr& i) { return i.op != ExprOp::kInput; }));
+  return static_cast<int>(
+      std::count_if(expr.instrs().begin(), expr.instrs().end(), [](const Instr& i) { return i.op != ExprOp::kInput; }));
 }
 
 bool IsCheap(ExprOp op) {
@@ -50,15 +50,38 @@ bool IsCheap(ExprOp op) {
     case ExprOp::kSelect:
     case ExprOp::kNot:
     case ExprOp::kAnd:
-    case ExprOp::kOr: return true;
-    default: return false;
+    case ExprOp::kOr:
+      return true;
+    default:
+      return false;
   }
+}
+
+// For each value, one that surely has the same shape, also where sizes are unknown: values with the same one are alike.
+// A Map has the shape of an operand where all the others have it too or surely broadcast to it.
+std::vector<ValueId> SameShapes(const Graph& graph) {
+  std::vector<ValueId> same(graph.num_values());
+  for (ValueId v = 0; v < graph.num_values(); ++v) same[v] = v;
+  for (const Node& node : graph.nodes()) {
+    if (node.kind != OpKind::kMap || node.inputs.empty()) continue;
+    const auto rank = [&](ValueId v) { return graph.value(v).type.shape.rank(); };
+    const auto widest = std::max_element(node.inputs.begin(), node.inputs.end(),
+                                         [&](ValueId a, ValueId b) { return rank(a) < rank(b); });
+    const bool is_like_widest = std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId v) {
+      return same[v] == same[*widest] || SurelyBroadcastsTo(graph.value(v).type.shape, graph.value(*widest).type.shape);
+    });
+    if (is_like_widest) same[node.outputs[0]] = same[*widest];
+  }
+  return same;
 }
 
 class MapFuser {
  public:
   explicit MapFuser(Graph* graph)
-      : graph_(*graph), consumers_(graph->Consumers()), is_output_(graph->OutputFlags()),
+      : graph_(*graph),
+        consumers_(graph->Consumers()),
+        is_output_(graph->OutputFlags()),
+        same_shape_(SameShapes(*graph)),
         group_of_(graph->num_nodes(), kNoGroup) {}
 
   StatusOr<bool> Run() {
@@ -113,26 +136,11 @@ class MapFuser {
     return true;
   }
 
-  // Whether a Map surely has as many elements as the group's result. A size that is unknown in both is the same size
-  // where nothing else that the group reads can have another than 1 there.
+  // Whether a Map surely has as many elements as the group's result.
   bool HasShapeOf(NodeId id, const Group& group) const {
-    const PartialShape& mine = shape(Result(id));
-    const PartialShape& whole = shape(Result(group.root));
-    if (!mine.has_rank() || !whole.has_rank() || mine.rank() != whole.rank()) return false;
-    for (int i = 0; i < mine.rank(); ++i) {
-      if (mine.dim(i) != whole.dim(i)) return false;
-      if (mine.dim(i) == kUnknownDim && !OthersAreOne(id, group, whole.rank() - i)) return false;
-    }
-    return true;
-  }
-
-  bool OthersAreOne(NodeId id, const Group& group, int axis_from_end) const {
-    const ValueId result = Result(id);
-    return std::all_of(group.inputs.begin(), group.inputs.end(), [&](ValueId v) {
-      const PartialShape& s = shape(v);
-      if (v == result) return true;
-      return s.has_rank() && (s.rank() < axis_from_end || s.dim(s.rank() - axis_from_end) == 1);
-    });
+    const ValueId mine = Result(id);
+    const ValueId whole = Result(group.root);
+    return SurelyEqual(shape(mine), shape(whole)) || same_shape_[mine] == same_shape_[whole];
   }
 
   bool IsWorthRecomputing(NodeId id, const Group& group) const {
@@ -158,9 +166,10 @@ class MapFuser {
     const Value& value = graph_.value(v);
     if (!value.is_constant()) return std::nullopt;
     const int rank = value.constant.shape().rank();
-    const auto keeps_rank = [&](ValueId other) { return !graph_.value(other).is_constant() && shape(other).rank() >= rank; };
-    if (std::none_of(group.inputs.begin(), group.inputs.end(), keeps_rank) &&
-        (rank > 0 || !HasNonConstant(group))) {
+    const auto keeps_rank = [&](ValueId other) {
+      return !graph_.value(other).is_constant() && shape(other).rank() >= rank;
+    };
+    if (std::none_of(group.inputs.begin(), group.inputs.end(), keeps_rank) && (rank > 0 || !HasNonConstant(group))) {
       return std::nullopt;
     }
     return ScalarConstant(value.constant);
@@ -173,8 +182,8 @@ class MapFuser {
 
   // Rewrites the root of a group; whether that changes anything. The other members die with their last reader.
   bool Build(const Group& group) {
-    const bool has_scalars = std::any_of(group.inputs.begin(), group.inputs.end(),
-                                         [&](ValueId v) { return Inlined(v, group).has_value(); });
+    const bool has_scalars =
+        std::any_of(group.inputs.begin(), group.inputs.end(), [&](ValueId v) { return Inlined(v, group).has_value(); });
     Node& root = graph_.node(group.root);
     if (group.members.size() == 1 && !has_scalars && group.inputs.size() == root.inputs.size()) return false;
     Expr expr;
@@ -216,6 +225,7 @@ class MapFuser {
   Graph& graph_;
   const std::vector<absl::InlinedVector<NodeId, 2>> consumers_;
   const std::vector<bool> is_output_;
+  const std::vector<ValueId> same_shape_;
   std::vector<int> group_of_;  // by node
   std::vector<Group> groups_;
 };

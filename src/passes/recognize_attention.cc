@@ -1,7 +1,8 @@
 // Finds scaled dot-product attention: softmax(scale * q k^T + mask) v, with or without the mask and the scale.
 //
-// The scores and probabilities must have no other reader, and all batch axes must be known and alike, for Attention does
-// not broadcast q, k and v. The scale may be a multiplication or a division by a scalar, on its own or in an epilogue.
+// The scores and probabilities must have no other reader, and all batch axes must be known and alike, for Attention
+// does not broadcast q, k and v. The scale may be a multiplication or a division by a scalar, on its own or in an
+// epilogue.
 #include <optional>
 #include <vector>
 
@@ -60,7 +61,8 @@ class AttentionMatcher {
         const auto divisor = terms_.Scalar(terms_.Operand(term, 1));
         return divisor && *divisor != 0 && MatchScaled(a, 1 / *divisor, scores);
       }
-      default: return false;
+      default:
+        return false;
     }
   }
 

@@ -23,9 +23,9 @@ namespace {
 
 constexpr int kMaxMonomials = 16;
 constexpr int kMaxDegree = 6;
-constexpr int kMaxDepth = 12;     // of the terms looked at
-constexpr int kMaxVisited = 64;   // terms looked at for one candidate
-constexpr int kMaxMapsBehind = 6; // Maps between the one with the square root and the result
+constexpr int kMaxDepth = 12;      // of the terms looked at
+constexpr int kMaxVisited = 64;    // terms looked at for one candidate
+constexpr int kMaxMapsBehind = 6;  // Maps between the one with the square root and the result
 
 // A sum of products of atoms (by number), with coefficients.
 using Monomial = absl::InlinedVector<int, kMaxDegree>;
@@ -64,13 +64,18 @@ class Expander {
     if (const auto scalar = terms_.Scalar(term)) return Number(*scalar);
     if (term.is_leaf()) return Atom(AddAtom(term));
     switch (terms_.instr(term).op) {
-      case ExprOp::kAdd: return Sum(term, 1, depth);
-      case ExprOp::kSub: return Sum(term, -1, depth);
-      case ExprOp::kMul: return Product(Expand(terms_.Operand(term, 0), depth + 1),
-                                        Expand(terms_.Operand(term, 1), depth + 1));
-      case ExprOp::kNeg: return Product(Number(-1), Expand(terms_.Operand(term, 0), depth + 1));
-      case ExprOp::kDiv: return Quotient(term, depth);
-      default: return Atom(AddAtom(term));
+      case ExprOp::kAdd:
+        return Sum(term, 1, depth);
+      case ExprOp::kSub:
+        return Sum(term, -1, depth);
+      case ExprOp::kMul:
+        return Product(Expand(terms_.Operand(term, 0), depth + 1), Expand(terms_.Operand(term, 1), depth + 1));
+      case ExprOp::kNeg:
+        return Product(Number(-1), Expand(terms_.Operand(term, 0), depth + 1));
+      case ExprOp::kDiv:
+        return Quotient(term, depth);
+      default:
+        return Atom(AddAtom(term));
     }
   }
 
@@ -146,34 +151,52 @@ class LayerNormMatcher {
   };
 
   std::optional<Match> Find(ValueId result) const {
-    int visited = 0;
-    const std::optional<Term> root = FindRoot(terms_.Of(result), 0, &visited);
-    if (!root) return std::nullopt;
-    Match match;
-    match.root = *root;
-    Term mean;
-    if (!MatchVariance(&match, &mean) || !MatchResult(terms_.Of(result), mean, &match)) return std::nullopt;
-    const TensorType& x = graph_.value(match.x).type;
-    return IsFloating(x.dtype) && x.dtype == graph_.value(result).type.dtype ? std::optional(match) : std::nullopt;
+    for (const Term root : FindRoots(terms_.Of(result))) {
+      Match match;
+      match.root = root;
+      Term mean;
+      if (!MatchVariance(&match, &mean) || !MatchResult(terms_.Of(result), mean, &match)) continue;
+      const TensorType& x = graph_.value(match.x).type;
+      if (IsFloating(x.dtype) && x.dtype == graph_.value(result).type.dtype) return match;
+    }
+    return std::nullopt;
   }
 
  private:
-  // The first Rsqrt, or Sqrt that is divided by, among sums and products below `term`.
-  std::optional<Term> FindRoot(Term term, int depth, int* visited) const {
-    if (term.is_leaf() || ++*visited > kMaxVisited || depth > kMaxDepth) return std::nullopt;
-    switch (terms_.instr(term).op) {
-      case ExprOp::kRsqrt: return term;
-      case ExprOp::kNeg: return FindRoot(terms_.Operand(term, 0), depth + 1, visited);
-      case ExprOp::kDiv:
-        if (terms_.Is(terms_.Operand(term, 1), ExprOp::kSqrt)) return terms_.Operand(term, 1);
-        return FindRoot(terms_.Operand(term, 0), depth + 1, visited);
-      case ExprOp::kAdd:
-      case ExprOp::kSub:
-      case ExprOp::kMul: break;
-      default: return std::nullopt;
+  // Every Rsqrt, and Sqrt that is divided by, among sums and products below `term`, the nearest first: farther ones
+  // belong to what x was computed from.
+  std::vector<Term> FindRoots(Term term) const {
+    std::vector<Term> roots;
+    std::vector<Term> queue = {term};
+    for (size_t next = 0; next < queue.size() && next < kMaxVisited; ++next) {
+      const Term t = queue[next];
+      if (t.is_leaf()) continue;
+      switch (terms_.instr(t).op) {
+        case ExprOp::kRsqrt:
+          AddRoot(t, &roots);
+          break;
+        case ExprOp::kDiv:
+          if (terms_.Is(terms_.Operand(t, 1), ExprOp::kSqrt)) AddRoot(terms_.Operand(t, 1), &roots);
+          queue.push_back(terms_.Operand(t, 0));
+          break;
+        case ExprOp::kNeg:
+          queue.push_back(terms_.Operand(t, 0));
+          break;
+        case ExprOp::kAdd:
+        case ExprOp::kSub:
+        case ExprOp::kMul:
+          queue.push_back(terms_.Operand(t, 0));
+          queue.push_back(terms_.Operand(t, 1));
+          break;
+        default:
+          break;
+      }
     }
-    const auto first = FindRoot(terms_.Operand(term, 0), depth + 1, visited);
-    return first ? first : FindRoot(terms_.Operand(term, 1), depth + 1, visited);
+    return roots;
+  }
+
+  static void AddRoot(Term root, std::vector<Term>* roots) {
+    if (std::find(roots->begin(), roots->end(), root) == roots->end()) roots->push_back(root);
   }
 
   // From the root down: variance + epsilon, the mean of (x - mean(x))^2.

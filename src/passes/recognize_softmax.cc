@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "passes/pass.h"
+#include "passes/reduce_facts.h"
 #include "passes/rewriter.h"
 #include "passes/term.h"
-#include "passes/reduce_facts.h"
 
 namespace moulin {
 namespace {

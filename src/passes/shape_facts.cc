@@ -62,9 +62,7 @@ bool ReshapeOperand(const PartialShape& shape, std::vector<int64_t>* operand) {
   return true;
 }
 
-int64_t NumElements(const PartialShape& shape) {
-  return shape.IsFullyKnown() ? shape.ToShape().num_elements() : -1;
-}
+int64_t NumElements(const PartialShape& shape) { return shape.IsFullyKnown() ? shape.ToShape().num_elements() : -1; }
 
 std::vector<int> UseCounts(const Graph& graph) {
   std::vector<int> counts(graph.num_values(), 0);

@@ -1,10 +1,9 @@
 // Drops data movement that moves nothing, and merges what follows each other: reshapes of reshapes, transposes of
-// transposes, paddings in front of convolutions, transposes in front of matrix products.
+// transposes, paddings in front of convolutions, transposes in front of matrix products, dilation by space-to-batch.
 //
 // Rules are rows of a table by primitive. Each gets a node and returns the value to read in the place of its output (an
 // operand, or one made by the builder), or kNoId. None undoes another, and each leaves fewer or simpler nodes.
 #include <algorithm>
-#include <numeric>
 #include <vector>
 
 #include "base/status_macros.h"
@@ -37,24 +36,40 @@ class Simplifier {
   // The rules read `node` before they make the builder add one, which moves the nodes.
   ValueId Simplified(const Node& node) {
     switch (node.kind) {
-      case OpKind::kMap: return SimplifyMap(node);
+      case OpKind::kMap:
+        return SimplifyMap(node);
       case OpKind::kReshape:
       case OpKind::kSqueeze:
-      case OpKind::kExpandDims: return SimplifyView(node);
-      case OpKind::kBitcast: return type(node.inputs[0]) == type(node.outputs[0]) ? node.inputs[0] : kNoId;
-      case OpKind::kTranspose: return SimplifyTranspose(node);
-      case OpKind::kSlice: return SimplifySlice(node);
-      case OpKind::kStridedSlice: return SimplifyStridedSlice(node);
-      case OpKind::kSplit: return node.outputs.size() == 1 ? node.inputs[0] : kNoId;
-      case OpKind::kConcat: return node.inputs.size() == 2 ? node.inputs[1] : kNoId;
-      case OpKind::kPad: return AllAre(node.inputs[1], 0) ? node.inputs[0] : kNoId;
-      case OpKind::kBroadcast: return SurelyEqual(shape(node.inputs[0]), shape(node.outputs[0])) ? node.inputs[0] : kNoId;
-      case OpKind::kTile: return AllAre(node.inputs[1], 1) ? node.inputs[0] : kNoId;
-      case OpKind::kReverse: return NumElements(shape(node.inputs[1])) == 0 ? node.inputs[0] : kNoId;
-      case OpKind::kReduce: return SimplifyReduce(node);
-      case OpKind::kConv: return SimplifyConv(node);
-      case OpKind::kContract: return SimplifyContract(node);
-      default: return kNoId;
+      case OpKind::kExpandDims:
+        return SimplifyView(node);
+      case OpKind::kBitcast:
+        return type(node.inputs[0]) == type(node.outputs[0]) ? node.inputs[0] : kNoId;
+      case OpKind::kTranspose:
+        return SimplifyTranspose(node);
+      case OpKind::kSlice:
+        return SimplifySlice(node);
+      case OpKind::kStridedSlice:
+        return SimplifyStridedSlice(node);
+      case OpKind::kSplit:
+        return node.outputs.size() == 1 ? node.inputs[0] : kNoId;
+      case OpKind::kConcat:
+        return node.inputs.size() == 2 ? node.inputs[1] : kNoId;
+      case OpKind::kPad:
+        return AllAre(node.inputs[1], 0) ? node.inputs[0] : kNoId;
+      case OpKind::kBroadcast:
+        return SurelyEqual(shape(node.inputs[0]), shape(node.outputs[0])) ? node.inputs[0] : kNoId;
+      case OpKind::kTile:
+        return AllAre(node.inputs[1], 1) ? node.inputs[0] : kNoId;
+      case OpKind::kReverse:
+        return NumElements(shape(node.inputs[1])) == 0 ? node.inputs[0] : kNoId;
+      case OpKind::kReduce:
+        return SimplifyReduce(node);
+      case OpKind::kConv:
+        return SimplifyConv(node);
+      case OpKind::kContract:
+        return SimplifyContract(node);
+      default:
+        return kNoId;
     }
   }
 
@@ -92,12 +107,15 @@ class Simplifier {
     return ReshapeOperand(to, &operand) ? b_.Reshape(source, b_.Ints(operand)) : kNoId;
   }
 
-  // What `v` is a view of, through any number of views (those in front have been merged already).
+  // What `v` is a view of, through any number of views.
   ValueId ViewSource(ValueId v) const {
-    for (const OpKind kind : {OpKind::kReshape, OpKind::kSqueeze, OpKind::kExpandDims}) {
-      if (const Node* view = Producer(v, kind)) return view->inputs[0];
+    while (true) {
+      const NodeId producer = graph_.value(v).producer;
+      if (producer == kNoId) return v;
+      const Node& node = graph_.node(producer);
+      if (node.kind != OpKind::kReshape && node.kind != OpKind::kSqueeze && node.kind != OpKind::kExpandDims) return v;
+      v = node.inputs[0];
     }
-    return v;
   }
 
   // The permutation of a Transpose, normalised; false where it is not constant.
@@ -149,10 +167,14 @@ class Simplifier {
     return AllAre(node.inputs[1], 0) && AllAre(node.inputs[2], -1) ? x : kNoId;
   }
 
+  // A slice that takes every element, if only to add or drop axes of size 1.
   ValueId SimplifyStridedSlice(const Node& node) {
-    const StridedSliceAttrs& attrs = node.attr<StridedSliceAttrs>();
-    if (attrs.new_axis_mask != 0 || attrs.shrink_axis_mask != 0 || !AllAre(node.inputs[3], 1)) return kNoId;
-    return SurelyEqual(shape(node.inputs[0]), shape(node.outputs[0])) ? node.inputs[0] : kNoId;
+    const ValueId x = node.inputs[0];
+    const PartialShape& to = shape(node.outputs[0]);
+    if (!AllAre(node.inputs[3], 1) || NumElements(to) < 0 || NumElements(shape(x)) != NumElements(to)) return kNoId;
+    if (shape(x) == to) return x;
+    Ints operand;
+    return ReshapeOperand(to, &operand) ? b_.Reshape(ViewSource(x), b_.Ints(operand)) : kNoId;
   }
 
   // A reduction over no axis, or over axes of size 1 alone.
@@ -173,30 +195,70 @@ class Simplifier {
 
   // Zeros padded in front of a convolution become padding of its own.
   ValueId SimplifyConv(const Node& node) {
-    const Node* pad = Producer(node.inputs[0], OpKind::kPad);
     ConvAttrs attrs = node.attr<ConvAttrs>();
-    if (pad == nullptr || attrs.padding == Padding::kSame || uses_[pad->outputs[0]] != 1) return kNoId;
-    Ints paddings;
-    if (!PadsZeros(*pad) || !b_.ConstantInts(pad->inputs[1], &paddings)) return kNoId;
-    const int spatial = static_cast<int>(attrs.strides.size());
-    if (static_cast<int>(paddings.size()) != 2 * (spatial + 2)) return kNoId;
-    const int first = attrs.channels_last ? 1 : 2;
-    const int channels = attrs.channels_last ? spatial + 1 : 1;
-    if (std::any_of(paddings.begin(), paddings.end(), [](int64_t p) { return p < 0; })) return kNoId;
-    for (const int axis : {0, channels}) {
-      if (paddings[2 * axis] != 0 || paddings[2 * axis + 1] != 0) return kNoId;
+    std::vector<ValueId> inputs(node.inputs.begin(), node.inputs.end());
+    while (const Node* pad = Producer(inputs[0], OpKind::kPad)) {
+      if (uses_[pad->outputs[0]] != 1 || !TakePadding(*pad, &attrs)) break;
+      inputs[0] = pad->inputs[0];
     }
-    if (attrs.padding == Padding::kValid) {
-      attrs.pad_before.assign(spatial, 0);
-      attrs.pad_after.assign(spatial, 0);
+    return inputs[0] == node.inputs[0] ? kNoId : b_.Add(OpKind::kConv, std::move(attrs), inputs);
+  }
+
+  // Adds the padding of a Pad to that of the convolution that reads it; false where it pads other than space by zeros.
+  bool TakePadding(const Node& pad, ConvAttrs* attrs) const {
+    Ints paddings;
+    if (attrs->padding == Padding::kSame || !PadsZeros(pad) || !b_.ConstantInts(pad.inputs[1], &paddings)) return false;
+    const int spatial = static_cast<int>(attrs->strides.size());
+    if (static_cast<int>(paddings.size()) != 2 * (spatial + 2)) return false;
+    if (std::any_of(paddings.begin(), paddings.end(), [](int64_t p) { return p < 0; })) return false;
+    for (const int axis : {0, attrs->channels_last ? spatial + 1 : 1}) {
+      if (paddings[2 * axis] != 0 || paddings[2 * axis + 1] != 0) return false;
+    }
+    if (attrs->padding == Padding::kValid) {
+      attrs->pad_before.assign(spatial, 0);
+      attrs->pad_after.assign(spatial, 0);
+      attrs->padding = Padding::kExplicit;
+    }
+    const int first = attrs->channels_last ? 1 : 2;
+    for (int i = 0; i < spatial; ++i) {
+      attrs->pad_before[i] += paddings[2 * (first + i)];
+      attrs->pad_after[i] += paddings[2 * (first + i) + 1];
+    }
+    return true;
+  }
+
+  // A convolution of space cut into a batch of every k-th place, put together again, is one dilated by k: how
+  // TensorFlow 1 writes dilated convolutions. What is padded and cropped around it becomes padding of the convolution.
+  ValueId SimplifyBatchToSpace(const Node& node) {
+    const Node* conv = Producer(node.inputs[0], OpKind::kConv);
+    const Node* cut = conv == nullptr ? nullptr : Producer(conv->inputs[0], OpKind::kSpaceToBatch);
+    if (cut == nullptr || node.inputs[0] >= static_cast<ValueId>(uses_.size()) || uses_[node.inputs[0]] != 1) {
+      return kNoId;
+    }
+    Ints block, same_block, paddings, crops;
+    if (!b_.ConstantInts(cut->inputs[1], &block) || !b_.ConstantInts(node.inputs[1], &same_block) ||
+        !b_.ConstantInts(cut->inputs[2], &paddings) || !b_.ConstantInts(node.inputs[2], &crops)) {
+      return kNoId;
+    }
+    ConvAttrs attrs = conv->attr<ConvAttrs>();
+    const bool is_plain = attrs.channels_last && attrs.padding == Padding::kValid && attrs.epilogue.empty() &&
+                          std::all_of(attrs.strides.begin(), attrs.strides.end(), [](int64_t s) { return s == 1; });
+    const size_t spatial = attrs.strides.size();
+    if (!is_plain || block != same_block || block.size() != spatial || paddings.size() != 2 * spatial ||
+        crops.size() != 2 * spatial || attrs.dilations.size() != spatial) {
+      return kNoId;
     }
     attrs.padding = Padding::kExplicit;
-    for (int i = 0; i < spatial; ++i) {
-      attrs.pad_before[i] += paddings[2 * (first + i)];
-      attrs.pad_after[i] += paddings[2 * (first + i) + 1];
+    attrs.pad_before.clear();
+    attrs.pad_after.clear();
+    for (size_t i = 0; i < spatial; ++i) {
+      attrs.dilations[i] *= block[i];
+      attrs.pad_before.push_back(paddings[2 * i] - crops[2 * i]);
+      attrs.pad_after.push_back(paddings[2 * i + 1] - crops[2 * i + 1]);
+      if (attrs.pad_before.back() < 0 || attrs.pad_after.back() < 0) return kNoId;
     }
-    std::vector<ValueId> inputs(node.inputs.begin(), node.inputs.end());
-    inputs[0] = pad->inputs[0];
+    std::vector<ValueId> inputs(conv->inputs.begin(), conv->inputs.end());
+    inputs[0] = cut->inputs[0];
     return b_.Add(OpKind::kConv, std::move(attrs), inputs);
   }
 

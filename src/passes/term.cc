@@ -9,9 +9,12 @@ namespace moulin {
 int EpilogueOffset(const Node& node) {
   switch (node.kind) {
     case OpKind::kConv:
-    case OpKind::kContract: return 2;
-    case OpKind::kConvTranspose: return 3;
-    default: return -1;
+    case OpKind::kContract:
+      return 2;
+    case OpKind::kConvTranspose:
+      return 3;
+    default:
+      return -1;
   }
 }
 
@@ -21,11 +24,18 @@ const Expr* Terms::Expression(ValueId value) const {
   const Node& node = graph_.node(producer);
   const Expr* expr = nullptr;
   switch (node.kind) {
-    case OpKind::kMap: expr = &node.attr<MapAttrs>().expr; break;
-    case OpKind::kContract: expr = &node.attr<ContractAttrs>().epilogue; break;
+    case OpKind::kMap:
+      expr = &node.attr<MapAttrs>().expr;
+      break;
+    case OpKind::kContract:
+      expr = &node.attr<ContractAttrs>().epilogue;
+      break;
     case OpKind::kConv:
-    case OpKind::kConvTranspose: expr = &node.attr<ConvAttrs>().epilogue; break;
-    default: break;
+    case OpKind::kConvTranspose:
+      expr = &node.attr<ConvAttrs>().epilogue;
+      break;
+    default:
+      break;
   }
   if (expr == nullptr || expr->empty()) return nullptr;
   // A Map that passes one of several operands through broadcasts it: not the same as that operand.

@@ -28,8 +28,7 @@ ArenaLayout LayOutGreedily(absl::Span<const ArenaRequest> requests, const LaneSc
   layout.offsets.assign(requests.size(), 0);
   std::vector<int> by_size(requests.size());
   std::iota(by_size.begin(), by_size.end(), 0);
-  std::stable_sort(by_size.begin(), by_size.end(),
-                   [&](int a, int b) { return requests[a].bytes > requests[b].bytes; });
+  std::stable_sort(by_size.begin(), by_size.end(), [&](int a, int b) { return requests[a].bytes > requests[b].bytes; });
   std::vector<int> placed;  // by rising offset
   for (int r : by_size) {
     const int64_t bytes = RoundUp(requests[r].bytes);

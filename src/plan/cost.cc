@@ -18,8 +18,9 @@ double NumElements(const Graph& graph, ValueId value) {
 
 double LastDim(const Graph& graph, ValueId value) {
   const PartialShape& shape = graph.value(value).type.shape;
-  return shape.IsFullyKnown() && shape.rank() > 0 ? std::max<double>(1, static_cast<double>(shape.dim(shape.rank() - 1)))
-                                                  : 1;
+  return shape.IsFullyKnown() && shape.rank() > 0
+             ? std::max<double>(1, static_cast<double>(shape.dim(shape.rank() - 1)))
+             : 1;
 }
 
 double Flops(const Graph& graph, const Node& node) {
@@ -35,8 +36,10 @@ double Flops(const Graph& graph, const Node& node) {
       if (!a.IsFullyKnown() || a.rank() < 2) return 0;
       return 2 * outputs * static_cast<double>(a.dim(a.rank() - (node.attr<ContractAttrs>().transpose_a ? 2 : 1)));
     }
-    case OpKind::kMap: return outputs * node.attr<MapAttrs>().expr.size();
-    default: return outputs;
+    case OpKind::kMap:
+      return outputs * node.attr<MapAttrs>().expr.size();
+    default:
+      return outputs;
   }
 }
 

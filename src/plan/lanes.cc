@@ -8,7 +8,9 @@ namespace {
 
 // List scheduling: fills schedule->lane and ->num_lanes.
 void PlaceTasks(absl::Span<const LaneTask> tasks, int max_lanes, LaneSchedule* schedule) {
-  std::vector<double> lane_end(max_lanes, 0);
+  // Lane 0 begins at once, the others when their thread has been woken.
+  std::vector<double> lane_end(max_lanes, kSyncCostNs);
+  lane_end[0] = 0;
   std::vector<double> finish(tasks.size(), 0);
   schedule->lane.assign(tasks.size(), 0);
   int lanes_used = 1;

@@ -34,8 +34,8 @@ struct LaneSchedule {
 };
 
 // Places each task, in order, on the lane where it can begin first (list scheduling as in HEFT: Topcuoglu, Hariri, Wu
-// 2002), a change of lane costing kSyncCostNs, so that short side branches stay where they are. Then gives each task the
-// fewest waits that order it behind its predecessors: none for those that its lane, or another wait, implies.
+// 2002), a change of lane costing kSyncCostNs, so that short side branches stay where they are. Then gives each task
+// the fewest waits that order it behind its predecessors: none for those that its lane, or another wait, implies.
 // Deterministic. Cost: tasks x lanes x predecessors.
 LaneSchedule ScheduleLanes(absl::Span<const LaneTask> tasks, int max_lanes);
 

@@ -2,7 +2,8 @@
 //
 // A plan is made in this order, each stage reading only what the ones before it settled:
 //   1. which nodes the outputs need, which of them are views, and a kernel for each of the others;
-//   2. a task a kernel, in the graph's order, with the buffers it reads and writes; results written over a dying operand
+//   2. a task a kernel, in the graph's order, with the buffers it reads and writes; results written over a dying
+//   operand
 //      where the kernel can; copies for outputs that have no memory of their own;
 //   3. lanes, and the events between them (plan/lanes.h);
 //   4. the place of each buffer in the arena (plan/arena.h);
@@ -108,7 +109,8 @@ class Planner {
       const auto index = std::find(inputs.begin(), inputs.end(), root) - inputs.begin();
       buffer = AddBuffer(BufferKind::kInput, root, ValueBytes(graph_, root), static_cast<int>(index));
     } else {
-      return MakeError(ErrorCode::kInternal, "the graph reads value ", root, " \"", v.name(), "\" before it is computed");
+      return MakeError(ErrorCode::kInternal, "the graph reads value ", root, " \"", v.name(),
+                       "\" before it is computed");
     }
     return buffer;
   }
@@ -165,7 +167,8 @@ class Planner {
       if (is_output_[root] || readers_left_[root] > 0) continue;
       // On several lanes, other readers would have to be waited for.
       if (options_.max_lanes > 1 && total_readers_[root] > 1) continue;
-      if (std::count_if(node.inputs.begin(), node.inputs.end(), [&](ValueId v) { return roots_[v] == root; }) > 1) continue;
+      if (std::count_if(node.inputs.begin(), node.inputs.end(), [&](ValueId v) { return roots_[v] == root; }) > 1)
+        continue;
       if (kernel.can_run_in_place(static_cast<int>(i))) return buffer;
     }
     return kNoId;
@@ -283,12 +286,12 @@ class Planner {
   const PlanOptions options_;
   std::shared_ptr<Plan> plan_;
   std::vector<ValueId> roots_;
-  std::vector<bool> needed_;         // per node
-  std::vector<int> readers_left_;    // per root value: tasks that have yet to read it
-  std::vector<int> total_readers_;   // per root value
-  std::vector<bool> is_output_;      // per root value
-  std::vector<Step> tasks_;          // launches and copies in order
-  std::vector<double> costs_;        // per task
+  std::vector<bool> needed_;        // per node
+  std::vector<int> readers_left_;   // per root value: tasks that have yet to read it
+  std::vector<int> total_readers_;  // per root value
+  std::vector<bool> is_output_;     // per root value
+  std::vector<Step> tasks_;         // launches and copies in order
+  std::vector<double> costs_;       // per task
 };
 
 }  // namespace

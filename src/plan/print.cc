@@ -23,11 +23,21 @@ std::string BufferLine(const Plan& plan, BufferId id) {
   const Buffer& b = plan.buffers[id];
   std::string line = absl::StrCat("  b", id, " ");
   switch (b.kind) {
-    case BufferKind::kInput: absl::StrAppend(&line, "input ", b.index); break;
-    case BufferKind::kConstant: absl::StrAppend(&line, "constant"); break;
-    case BufferKind::kArena: absl::StrAppend(&line, "arena [", b.offset, ", ", b.offset + b.bytes, ")"); break;
-    case BufferKind::kOutput: absl::StrAppend(&line, "output ", b.index); break;
-    case BufferKind::kOwned: absl::StrAppend(&line, "owned"); break;
+    case BufferKind::kInput:
+      absl::StrAppend(&line, "input ", b.index);
+      break;
+    case BufferKind::kConstant:
+      absl::StrAppend(&line, "constant");
+      break;
+    case BufferKind::kArena:
+      absl::StrAppend(&line, "arena [", b.offset, ", ", b.offset + b.bytes, ")");
+      break;
+    case BufferKind::kOutput:
+      absl::StrAppend(&line, "output ", b.index);
+      break;
+    case BufferKind::kOwned:
+      absl::StrAppend(&line, "owned");
+      break;
   }
   return absl::StrCat(line, ": ", Origin(plan, b.value), "\n");
 }
@@ -35,9 +45,13 @@ std::string BufferLine(const Plan& plan, BufferId id) {
 std::string StepLine(const Plan& plan, const Step& step) {
   std::string line = absl::StrCat("  lane ", step.lane, ": ");
   switch (step.kind) {
-    case StepKind::kRecord: return absl::StrCat(line, "record e", step.event, "\n");
-    case StepKind::kWait: return absl::StrCat(line, "wait e", step.event, "\n");
-    case StepKind::kCopy: absl::StrAppend(&line, "copy"); break;
+    case StepKind::kRecord:
+      return absl::StrCat(line, "record e", step.event, "\n");
+    case StepKind::kWait:
+      return absl::StrCat(line, "wait e", step.event, "\n");
+    case StepKind::kCopy:
+      absl::StrAppend(&line, "copy");
+      break;
     case StepKind::kLaunch: {
       const Node& node = plan.graph->node(step.node);
       absl::StrAppend(&line, Name(node.kind), node.name.empty() ? "" : absl::StrCat(" \"", Printable(node.name), "\""),

@@ -24,8 +24,7 @@ bool AllShapeOperandsConstant(const Graph& graph, const Node& node) {
 }
 
 bool AllShapesKnown(const Graph& graph, absl::Span<const ValueId> values) {
-  return std::all_of(values.begin(), values.end(),
-                     [&](ValueId v) { return graph.value(v).type.shape.IsFullyKnown(); });
+  return std::all_of(values.begin(), values.end(), [&](ValueId v) { return graph.value(v).type.shape.IsFullyKnown(); });
 }
 
 // Builds the two graphs of a split.
@@ -84,9 +83,7 @@ class Splitter {
     return value.producer == kNoId || runs_now_[value.producer];
   }
 
-  static void CopyNames(const Value& from, Graph* to, ValueId id) {
-    to->value(id).names = from.names;
-  }
+  static void CopyNames(const Value& from, Graph* to, ValueId id) { to->value(id).names = from.names; }
 
   void CopyNode(NodeId n, Graph* to, std::vector<ValueId>* map) {
     const Node& node = graph_.node(n);
@@ -194,13 +191,19 @@ bool ComputesShapes(OpKind kind) {
     case OpKind::kBroadcastShapes:
     case OpKind::kTranspose:
     case OpKind::kReverse:
-    case OpKind::kTile: return true;
-    default: return false;
+    case OpKind::kTile:
+      return true;
+    default:
+      return false;
   }
 }
 
+// Whether a value is worth being part of a plan's key. Longer ones, or those whose length is a batch's, take too many
+// values; what is computed from them cuts the graph into stages instead.
 bool IsShapeLike(const Value& value) {
-  return IsInteger(value.type.dtype) && (!value.type.shape.has_rank() || value.type.shape.rank() <= 1);
+  constexpr int64_t kMaxElements = 16;
+  return IsInteger(value.type.dtype) && value.type.shape.IsFullyKnown() &&
+         value.type.shape.ToShape().num_elements() <= kMaxElements;
 }
 
 }  // namespace
@@ -211,8 +214,7 @@ std::vector<bool> InputsReadAsShapes(const Graph& graph) {
   std::vector<bool> read(graph.num_values(), false);
   for (NodeId n = graph.num_nodes() - 1; n >= 0; --n) {
     const Node& node = graph.node(n);
-    const bool results_read =
-        std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId v) { return read[v]; });
+    const bool results_read = std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId v) { return read[v]; });
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const ValueId v = node.inputs[i];
       if (IsShapeOperand(node, i)) read[v] = true;

@@ -49,10 +49,11 @@ class Verifier {
 
   std::string StepName(int s) const {
     const Step& step = plan_.steps[s];
-    const std::string what = step.kind == StepKind::kCopy ? "copy"
-                             : step.kind == StepKind::kLaunch
-                                 ? absl::StrCat(Name(graph_.node(step.node).kind), " \"", graph_.node(step.node).name, "\"")
-                                 : absl::StrCat(step.kind == StepKind::kRecord ? "record e" : "wait e", step.event);
+    const std::string what =
+        step.kind == StepKind::kCopy ? "copy"
+        : step.kind == StepKind::kLaunch
+            ? absl::StrCat(Name(graph_.node(step.node).kind), " \"", graph_.node(step.node).name, "\"")
+            : absl::StrCat(step.kind == StepKind::kRecord ? "record e" : "wait e", step.event);
     return absl::StrCat("step ", s, " (", what, ", lane ", step.lane, ")");
   }
 
@@ -67,8 +68,8 @@ class Verifier {
       const Buffer& buffer = plan_.buffers[b];
       if (buffer.kind != BufferKind::kArena) continue;
       if (buffer.offset < 0 || buffer.bytes < 0 || buffer.offset + buffer.bytes > plan_.arena_bytes) {
-        return Broken("b", b, " lies at [", buffer.offset, ", ", buffer.offset + buffer.bytes, "), outside the arena of ",
-                      plan_.arena_bytes, " bytes");
+        return Broken("b", b, " lies at [", buffer.offset, ", ", buffer.offset + buffer.bytes,
+                      "), outside the arena of ", plan_.arena_bytes, " bytes");
       }
     }
     if (plan_.output_buffers.size() != graph_.outputs().size()) {

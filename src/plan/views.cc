@@ -10,9 +10,12 @@ bool IsView(const Graph& graph, const Node& node) {
   switch (node.kind) {
     case OpKind::kReshape:
     case OpKind::kSqueeze:
-    case OpKind::kExpandDims: return from.dtype == to.dtype;
-    case OpKind::kBitcast: return SizeOf(from.dtype) == SizeOf(to.dtype) && SizeOf(to.dtype) > 0;
-    default: return false;
+    case OpKind::kExpandDims:
+      return from.dtype == to.dtype;
+    case OpKind::kBitcast:
+      return SizeOf(from.dtype) == SizeOf(to.dtype) && SizeOf(to.dtype) > 0;
+    default:
+      return false;
   }
 }
 

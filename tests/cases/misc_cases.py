@@ -88,3 +88,49 @@ add("Composed_gelu", lambda x: tf.nn.gelu(x) + tf.nn.gelu(x, approximate=True), 
 add("Composed_swish", tf.nn.silu, f32(3, 8), unknown=True)
 add("Composed_softmax", lambda x: tf.exp(x - tf.reduce_max(x, -1, keepdims=True)) / tf.reduce_sum(tf.exp(x - tf.reduce_max(x, -1, keepdims=True)), -1, keepdims=True), f32(3, 8), unknown=True)
 add("Composed_residual", lambda x: tf.nn.relu(tf.nn.conv2d(tf.nn.relu(tf.nn.conv2d(x, f32(3, 3, 4, 4, low=-0.3, high=0.3), 1, "SAME") * f32(4) + f32(4, key=1)), f32(3, 3, 4, 4, low=-0.3, high=0.3, key=2), 1, "SAME") + x), f32(2, 6, 6, 4), unknown=True)
+
+for t in ("f32", "f64"):
+    add(f"BesselI0_{t}", raw("BesselI0"), draw(t, (7,), -4, 4))
+    add(f"BesselI1_{t}", raw("BesselI1"), draw(t, (7,), -4, 4))
+add("CheckNumericsV2", raw("CheckNumericsV2", message="bad"), f32(2, 3))
+add("GuaranteeConst", raw("GuaranteeConst"), f32(2, 3))
+add("Empty", lambda x: tf.raw_ops.Empty(shape=[2, 3], dtype=tf.float32, init=True) + x, f32(2, 3))
+add("Print", lambda x: tf.raw_ops.Print(input=x, data=[], first_n=0) * 2.0, f32(2, 3))
+add("ControlTrigger", lambda x: _after_trigger(x), f32(2))
+
+
+def _after_trigger(x):
+    with tf.control_dependencies([tf.raw_ops.ControlTrigger()]):
+        return x * 2.0
+
+
+def _fused(op: str, fused_ops: list[str], attrs: dict[str, tf.compat.v1.AttrValue]):
+    """Turns the one product or convolution of a graph, with what follows it, into TensorFlow's own fused op.
+
+    The grappler makes these; they appear in graphs that were saved after it ran."""
+
+    def rewrite(graph_def):
+        nodes = {n.name: n for n in graph_def.node}
+        source = next(n for n in graph_def.node if n.op in ("MatMul", "Conv2D"))
+        bias = next(n for n in graph_def.node if n.op == "BiasAdd")
+        fused = tf.compat.v1.NodeDef(name="fused", op=op, input=[*source.input, bias.input[1]])
+        for key, value in source.attr.items():
+            fused.attr[key].CopyFrom(value)
+        fused.attr["fused_ops"].list.s.extend(o.encode() for o in fused_ops)
+        fused.attr["num_args"].i = 1
+        for key, value in attrs.items():
+            fused.attr[key].CopyFrom(value)
+        nodes["o0"].input[0] = "fused"
+        keep = [n for n in graph_def.node if n.op in ("Placeholder", "Const", "Identity")]
+        del graph_def.node[:]
+        graph_def.node.extend([*keep, fused])
+
+    return rewrite
+
+
+_float = lambda f: tf.compat.v1.AttrValue(f=f)
+for activation, function in (("", lambda x: x), ("Relu", tf.nn.relu), ("Relu6", tf.nn.relu6), ("Elu", tf.nn.elu), ("LeakyRelu", lambda x: tf.nn.leaky_relu(x, 0.3))):
+    fused = ["BiasAdd", activation] if activation else ["BiasAdd"]
+    attrs = {"leakyrelu_alpha": _float(0.3)} if activation == "LeakyRelu" else {}
+    add(f"_FusedMatMul_{activation}", lambda x, w, b, f=function: f(tf.nn.bias_add(tf.matmul(x, w), b)), f32(3, 4), f32(4, 5, key="w"), f32(5, key="b"), rewrite=_fused("_FusedMatMul", fused, attrs))
+    add(f"_FusedConv2D_{activation}", lambda x, w, b, f=function: f(tf.nn.bias_add(tf.nn.conv2d(x, w, 1, "SAME"), b)), f32(1, 5, 5, 3), f32(3, 3, 3, 4, key="w"), f32(4, key="b"), rewrite=_fused("_FusedConv2D", fused, attrs))

@@ -100,3 +100,5 @@ for pad in (False, True):
     add(f"NonMaxSuppressionV4_{pad}", lambda b, s, p=pad: list(tf.raw_ops.NonMaxSuppressionV4(boxes=b, scores=s, max_output_size=9, iou_threshold=0.3, score_threshold=0.4, pad_to_max_output_size=p)), B, S)
     add(f"NonMaxSuppressionV5_{pad}", lambda b, s, p=pad: list(tf.raw_ops.NonMaxSuppressionV5(boxes=b, scores=s, max_output_size=9, iou_threshold=0.5, score_threshold=0.1, soft_nms_sigma=0.4, pad_to_max_output_size=p)), B, S)
 add("NonMaxSuppressionV3_then_gather", lambda b, s: tf.gather(b, tf.raw_ops.NonMaxSuppressionV3(boxes=b, scores=s, max_output_size=9, iou_threshold=0.3, score_threshold=0.4)), B, S)
+for pad in (False, True):
+    add(f"CombinedNonMaxSuppression_{pad}", lambda b, s, p=pad: list(tf.raw_ops.CombinedNonMaxSuppression(boxes=b, scores=s, max_output_size_per_class=4, max_total_size=6, iou_threshold=0.4, score_threshold=0.2, pad_per_class=p)), np.stack([B, B[::-1]])[:, :, None, :], f32(2, 12, 2, low=0, high=1))

@@ -236,6 +236,18 @@ TEST_F(GraphDefTest, CountsAreBounded) {
   EXPECT_THAT(ParseGraphDef(Binary(graph), limits), FailsWith("E_LIMIT"));
 }
 
+TEST_F(GraphDefTest, CountsAreBoundedInText) {
+  Limits limits;
+  limits.nodes = 2;
+  EXPECT_THAT(ParseGraphDef(Text(SmallGraph()), limits), FailsWith("E_LIMIT"));
+  limits = Limits();
+  limits.inputs_per_node = 1;
+  EXPECT_THAT(Message(ParseGraphDef(Text(SmallGraph()), limits)), AllOf(HasSubstr("E_LIMIT"), HasSubstr("\"sum\"")));
+  std::string empty_nodes;
+  for (int i = 0; i < 3'000'000; ++i) empty_nodes += "node{}";
+  EXPECT_THAT(ParseGraphDef(empty_nodes), FailsWith("E_LIMIT"));
+}
+
 TEST_F(GraphDefTest, RankIsBounded) {
   tf::GraphDef graph = SmallGraph();
   auto* shape = (*graph.mutable_node(1)->mutable_attr())["value"].mutable_tensor()->mutable_tensor_shape();

@@ -25,9 +25,9 @@ TEST(ArrayTest, ConcatInBothVersions) {
 }
 
 TEST(ArrayTest, PackAndUnpack) {
-  const Tensor packed = ImportAndRun(Placeholder("x", {2}) + Placeholder("z", {2}) +
-                                         NodeText("y", "Pack", {"x", "z"}, kN2 + IntAttr("axis", -1)),
-                                     {Floats({2}, {1, 2}), Floats({2}, {3, 4})});
+  const Tensor packed = ImportAndRun(
+      Placeholder("x", {2}) + Placeholder("z", {2}) + NodeText("y", "Pack", {"x", "z"}, kN2 + IntAttr("axis", -1)),
+      {Floats({2}, {1, 2}), Floats({2}, {3, 4})});
   EXPECT_EQ(packed.shape(), Shape({2, 2}));
   EXPECT_THAT(ValuesOf<float>(packed), ElementsAre(1, 3, 2, 4));
   const Tensor last = ImportAndRun(kX + NodeText("u", "Unpack", {"x"}, kT + IntAttr("num", 3) + IntAttr("axis", 1)) +
@@ -48,11 +48,11 @@ TEST(ArrayTest, SplitAlongAnAxisOfUnknownSize) {
 }
 
 TEST(ArrayTest, SplitV) {
-  const Tensor y = ImportAndRun(kX + IntsText("sizes", {1, -1}) + IntText("axis", 1) +
-                                    NodeText("s", "SplitV", {"x", "sizes", "axis"},
-                                             kT + TypeAttr("Tlen", "DT_INT32") + IntAttr("num_split", 2)) +
-                                    NodeText("y", "Add", {"s:1", "s:0"}, kT),
-                                {X()});
+  const Tensor y = ImportAndRun(
+      kX + IntsText("sizes", {1, -1}) + IntText("axis", 1) +
+          NodeText("s", "SplitV", {"x", "sizes", "axis"}, kT + TypeAttr("Tlen", "DT_INT32") + IntAttr("num_split", 2)) +
+          NodeText("y", "Add", {"s:1", "s:0"}, kT),
+      {X()});
   EXPECT_THAT(ValuesOf<float>(y), ElementsAre(3, 4, 9, 10));
 }
 
@@ -64,7 +64,8 @@ TEST(ArrayTest, StridedSliceReadsItsMasks) {
   EXPECT_EQ(y.shape(), Shape({2, 2}));
   EXPECT_THAT(ValuesOf<float>(y), ElementsAre(2, 3, 5, 6));
   const Tensor row = ImportAndRun(
-      operands + NodeText("y", "StridedSlice", {"x", "b", "e", "s"}, kT + index + IntAttr("shrink_axis_mask", 1)), {X()});
+      operands + NodeText("y", "StridedSlice", {"x", "b", "e", "s"}, kT + index + IntAttr("shrink_axis_mask", 1)),
+      {X()});
   EXPECT_EQ(row.shape(), Shape({2}));
   EXPECT_THAT(ValuesOf<float>(row), ElementsAre(2, 3));
 }
@@ -88,8 +89,8 @@ TEST(ArrayTest, Pads) {
 }
 
 TEST(ArrayTest, ReverseTakesBoolsOrAxes) {
-  const std::string text = kX + ConstText("d", "DT_BOOL", {2}, "bool_val: [false, true]") +
-                           NodeText("y", "Reverse", {"x", "d"}, kT);
+  const std::string text =
+      kX + ConstText("d", "DT_BOOL", {2}, "bool_val: [false, true]") + NodeText("y", "Reverse", {"x", "d"}, kT);
   EXPECT_THAT(ValuesOf<float>(ImportAndRun(text, {X()})), ElementsAre(3, 2, 1, 6, 5, 4));
   const std::string open = kX + Placeholder("d", {2}, "DT_BOOL") + NodeText("y", "Reverse", {"x", "d"}, kT);
   EXPECT_THAT(ValuesOf<float>(ImportAndRun(open, {X(), Tensor::Of<bool>({2}, {true, false})})),
@@ -107,14 +108,13 @@ TEST(ArrayTest, InvertPermutation) {
 TEST(ArrayTest, ShapesAndFills) {
   const Tensor shape = ImportAndRun(Placeholder("x", {-1, 3}) + NodeText("y", "Shape", {"x"}, kT), {X()});
   EXPECT_THAT(ValuesOf<int32_t>(shape), ElementsAre(2, 3));
-  const Tensor size = ImportAndRun(Placeholder("x", {-1, 3}) +
-                                       NodeText("y", "Size", {"x"}, kT + TypeAttr("out_type", "DT_INT64")),
-                                   {X()});
+  const Tensor size = ImportAndRun(
+      Placeholder("x", {-1, 3}) + NodeText("y", "Size", {"x"}, kT + TypeAttr("out_type", "DT_INT64")), {X()});
   EXPECT_THAT(ValuesOf<int64_t>(size), ElementsAre(6));
   const Tensor rank = ImportAndRun(kX + NodeText("y", "Rank", {"x"}, kT), {X()});
   EXPECT_THAT(ValuesOf<int32_t>(rank), ElementsAre(2));
-  const Tensor filled = ImportAndRun(IntsText("d", {2, 2}) + Placeholder("v", {}) + NodeText("y", "Fill", {"d", "v"}, kT),
-                                     {Floats({}, {7})});
+  const Tensor filled = ImportAndRun(
+      IntsText("d", {2, 2}) + Placeholder("v", {}) + NodeText("y", "Fill", {"d", "v"}, kT), {Floats({}, {7})});
   EXPECT_EQ(filled.shape(), Shape({2, 2}));
   EXPECT_THAT(ValuesOf<float>(filled), ElementsAre(7, 7, 7, 7));
   EXPECT_THAT(Import(IntsText("d", {2}) + Placeholder("v", {3}) + NodeText("y", "Fill", {"d", "v"}, kT)),
@@ -125,11 +125,12 @@ TEST(ArrayTest, ShapesAndFills) {
 }
 
 TEST(ArrayTest, ConcatOffset) {
-  const std::string text = IntText("axis", -1) + IntsText("s0", {2, 3}) + IntsText("s1", {2, 5}) + IntsText("s2", {2, 1}) +
+  const std::string text = IntText("axis", -1) + IntsText("s0", {2, 3}) + IntsText("s1", {2, 5}) +
+                           IntsText("s2", {2, 1}) +
                            NodeText("o", "ConcatOffset", {"axis", "s0", "s1", "s2"}, IntAttr("N", 3));
   const auto graph = Import(text, {"o", "o:1", "o:2"});
   ASSERT_TRUE(graph.ok()) << graph.status();
-  const std::vector<Tensor> outputs = Run(**graph, {});
+  const std::vector<Tensor> outputs = RunGraph(**graph, {});
   EXPECT_THAT(ValuesOf<int32_t>(outputs[0]), ElementsAre(0, 0));
   EXPECT_THAT(ValuesOf<int32_t>(outputs[1]), ElementsAre(0, 3));
   EXPECT_THAT(ValuesOf<int32_t>(outputs[2]), ElementsAre(0, 8));
@@ -137,7 +138,9 @@ TEST(ArrayTest, ConcatOffset) {
 
 TEST(ArrayTest, DepthAttributes) {
   const std::string x = Placeholder("x", {1, 2, 2, 1});
-  const auto lower = [&](const std::string& attrs) { return Import(x + NodeText("y", "SpaceToDepth", {"x"}, kT + attrs)); };
+  const auto lower = [&](const std::string& attrs) {
+    return Import(x + NodeText("y", "SpaceToDepth", {"x"}, kT + attrs));
+  };
   const auto good = lower(IntAttr("block_size", 2));
   ASSERT_TRUE(good.ok()) << good.status();
   EXPECT_EQ((*good)->value((*good)->outputs()[0].value).type.shape, PartialShape(Shape({1, 1, 1, 4})));

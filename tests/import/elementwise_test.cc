@@ -32,9 +32,9 @@ std::vector<float> ApplyFloats(const std::string& op, std::initializer_list<floa
 
 std::vector<int32_t> ApplyInts(const std::string& op, std::vector<int32_t> x, std::vector<int32_t> y) {
   const Shape shape({static_cast<int64_t>(x.size())});
-  return ValuesOf<int32_t>(Apply(op, {Tensor::Of<int32_t>(shape, absl::MakeConstSpan(x)),
-                                      Tensor::Of<int32_t>(shape, absl::MakeConstSpan(y))},
-                                 TypeAttr("T", "DT_INT32")));
+  return ValuesOf<int32_t>(Apply(
+      op, {Tensor::Of<int32_t>(shape, absl::MakeConstSpan(x)), Tensor::Of<int32_t>(shape, absl::MakeConstSpan(y))},
+      TypeAttr("T", "DT_INT32")));
 }
 
 TEST(ElementwiseTest, Unary) {
@@ -77,8 +77,8 @@ TEST(ElementwiseTest, Equality) {
   const Tensor differs = Apply("NotEqual", {Floats({2}, {1, 2}), Floats({3}, {1, 2, 3})}, lenient);
   EXPECT_EQ(differs.shape(), Shape());
   EXPECT_THAT(ValuesOf<bool>(differs), ElementsAre(true));
-  const Tensor near = Apply("ApproximateEqual", {Floats({2}, {1, 2}), Floats({2}, {1.05, 2.5})},
-                            kT + FloatAttr("tolerance", 0.1));
+  const Tensor near =
+      Apply("ApproximateEqual", {Floats({2}, {1, 2}), Floats({2}, {1.05, 2.5})}, kT + FloatAttr("tolerance", 0.1));
   EXPECT_THAT(ValuesOf<bool>(near), ElementsAre(true, false));
 }
 
@@ -109,7 +109,8 @@ TEST(ElementwiseTest, SelectOfVersion1TakesAVectorOverTheFirstAxis) {
 }
 
 TEST(ElementwiseTest, SelectV2AndClip) {
-  const Tensor y = Apply("SelectV2", {Tensor::Of<bool>({2}, {true, false}), Floats({2, 1}, {1, 2}), Floats({}, {9})}, kT);
+  const Tensor y =
+      Apply("SelectV2", {Tensor::Of<bool>({2}, {true, false}), Floats({2, 1}, {1, 2}), Floats({}, {9})}, kT);
   EXPECT_THAT(ValuesOf<float>(y), ElementsAre(1, 9, 2, 9));
   const Tensor clipped = Apply("ClipByValue", {Floats({3}, {-5, 0.5, 5}), Floats({}, {0}), Floats({}, {1})}, kT);
   EXPECT_THAT(ValuesOf<float>(clipped), ElementsAre(0, 0.5, 1));
@@ -117,10 +118,10 @@ TEST(ElementwiseTest, SelectV2AndClip) {
 
 TEST(ElementwiseTest, AddNSumsAnyNumber) {
   std::vector<std::string> names(40, "x");
-  const Tensor y = ImportAndRun(Placeholder("x", {2}) + NodeText("y", "AddN", names, kT + IntAttr("N", 40)),
-                                {Floats({2}, {1, 2})});
+  const Tensor y =
+      ImportAndRun(Placeholder("x", {2}) + NodeText("y", "AddN", names, kT + IntAttr("N", 40)), {Floats({2}, {1, 2})});
   EXPECT_THAT(ValuesOf<float>(y), ElementsAre(40, 80));
-  EXPECT_THAT(Import(Placeholder("x", {2}) + Placeholder("z", {}) +
+  EXPECT_THAT(Import(Placeholder("x", {2}) + Placeholder("z", {1, 2}) +
                      NodeText("y", "AddN", {"x", "z"}, kT + IntAttr("N", 2))),
               FailsWith("E_SHAPE", "node \"y\""));
 }

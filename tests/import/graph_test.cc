@@ -25,9 +25,9 @@ std::vector<std::string> OutputNames(const Graph& graph) {
 }
 
 TEST(ImportGraphTest, DefaultsAreThePlaceholdersAndWhatNobodyReads) {
-  const auto graph = Import(Placeholder("b", {2}) + Placeholder("a", {2}) + Placeholder("unused", {2}) +
-                            NodeText("y", "Add", {"a", "b"}, kT) + NodeText("z", "Neg", {"b"}, kT) +
-                            NodeText("n", "NoOp", {"^y"}));
+  const auto graph =
+      Import(Placeholder("b", {2}) + Placeholder("a", {2}) + Placeholder("unused", {2}) +
+             NodeText("y", "Add", {"a", "b"}, kT) + NodeText("z", "Neg", {"b"}, kT) + NodeText("n", "NoOp", {"^y"}));
   ASSERT_TRUE(graph.ok()) << graph.status();
   EXPECT_THAT(InputNames(**graph), ElementsAre("b", "a"));
   EXPECT_THAT(OutputNames(**graph), ElementsAre("y", "z"));
@@ -37,19 +37,19 @@ TEST(ImportGraphTest, InputsAndOutputsKeepTheNamesAndOrderAskedFor) {
   ImportOptions options;
   options.inputs = {{"second", "b:0"}, {"first", "a"}};
   options.outputs = {{"result", "y:0"}, {"again", "y"}};
-  const auto graph = ImportGraph(
-      Text(NodeText("y", "Sub", {"a", "b"}, kT) + Placeholder("a", {2}) + Placeholder("b", {2})), options);
+  const auto graph =
+      ImportGraph(Text(NodeText("y", "Sub", {"a", "b"}, kT) + Placeholder("a", {2}) + Placeholder("b", {2})), options);
   ASSERT_TRUE(graph.ok()) << graph.status();
   EXPECT_THAT(InputNames(**graph), ElementsAre("second", "first"));
   EXPECT_THAT(OutputNames(**graph), ElementsAre("result", "again"));
-  const std::vector<Tensor> outputs = Run(**graph, {Floats({2}, {1, 2}), Floats({2}, {10, 20})});
+  const std::vector<Tensor> outputs = RunGraph(**graph, {Floats({2}, {1, 2}), Floats({2}, {10, 20})});
   EXPECT_THAT(ValuesOf<float>(outputs[0]), ElementsAre(9, 18));
 }
 
 TEST(ImportGraphTest, NodesMayComeInAnyOrder) {
-  const Tensor y = ImportAndRun(NodeText("y", "Mul", {"z:0", "z"}, kT) + NodeText("z", "Neg", {"x"}, kT) +
-                                    Placeholder("x", {2}),
-                                {Floats({2}, {2, 3})});
+  const Tensor y =
+      ImportAndRun(NodeText("y", "Mul", {"z:0", "z"}, kT) + NodeText("z", "Neg", {"x"}, kT) + Placeholder("x", {2}),
+                   {Floats({2}, {2, 3})});
   EXPECT_THAT(ValuesOf<float>(y), ElementsAre(4, 9));
 }
 
@@ -57,16 +57,17 @@ TEST(ImportGraphTest, DevicesUnknownAttributesAndControlInputsChangeNothing) {
   const Tensor y = ImportAndRun(
       Placeholder("x", {2}) + NodeText("n", "NoOp", {}) +
           NodeText("y", "Neg", {"x", "^n"},
-                   kT + "device: \"/job:evil/device:XPU:9\" attr { key: \"_class\" value { list { s: \"loc:@x\" } } } " +
+                   kT +
+                       "device: \"/job:evil/device:XPU:9\" attr { key: \"_class\" value { list { s: \"loc:@x\" } } } " +
                        IntAttr("never_heard_of", 3)),
       {Floats({2}, {2, 3})});
   EXPECT_THAT(ValuesOf<float>(y), ElementsAre(-2, -3));
 }
 
 TEST(ImportGraphTest, IdentitiesMakeNoNodesButNames) {
-  const auto graph = Import(Placeholder("x", {2}) + NodeText("i", "Identity", {"x"}, kT) +
-                            NodeText("s", "StopGradient", {"i"}, kT) + NodeText("y", "Neg", {"s"}, kT) +
-                            NodeText("out", "Snapshot", {"y"}, kT));
+  const auto graph =
+      Import(Placeholder("x", {2}) + NodeText("i", "Identity", {"x"}, kT) + NodeText("s", "StopGradient", {"i"}, kT) +
+             NodeText("y", "Neg", {"s"}, kT) + NodeText("out", "Snapshot", {"y"}, kT));
   ASSERT_TRUE(graph.ok()) << graph.status();
   EXPECT_EQ((*graph)->num_nodes(), 1);
   EXPECT_THAT((*graph)->value((*graph)->inputs()[0]).names, ElementsAre("x", "x:0", "i:0", "s:0"));
@@ -93,30 +94,43 @@ TEST(ImportGraphTest, AnyTensorMayBeFed) {
                            NodeText("n", "Neg", {"odd"}, kT) + NodeText("y", "Neg", {"n"}, kT);
   const auto graph = Import(text, {"y"}, {"n"});
   ASSERT_TRUE(graph.ok()) << graph.status();
-  EXPECT_THAT(ValuesOf<float>(Run(**graph, {Floats({1}, {5})})[0]), ElementsAre(-5));
+  EXPECT_THAT(ValuesOf<float>(RunGraph(**graph, {Floats({1}, {5})})[0]), ElementsAre(-5));
   EXPECT_THAT(Import(text, {"y"}, {"odd"}), FailsWith("E_DTYPE", "node \"odd\""));
 }
 
 TEST(ImportGraphTest, PlaceholdersWithDefaultsAreInputsOnlyWhereAskedFor) {
-  const std::string text =
-      ConstText("d", "DT_FLOAT", {}, "float_val: 7") + NodeText("p", "PlaceholderWithDefault", {"d"},
-                                                                TypeAttr("dtype") +
-                                                                    "attr { key: \"shape\" value { shape { } } }") +
-      NodeText("y", "Neg", {"p"}, kT);
+  const std::string text = ConstText("d", "DT_FLOAT", {}, "float_val: 7") +
+                           NodeText("p", "PlaceholderWithDefault", {"d"},
+                                    TypeAttr("dtype") + "attr { key: \"shape\" value { shape { } } }") +
+                           NodeText("y", "Neg", {"p"}, kT);
   EXPECT_THAT(ValuesOf<float>(ImportAndRun(text, {})), ElementsAre(-7));
   const auto graph = Import(text, {"y"}, {"p"});
   ASSERT_TRUE(graph.ok()) << graph.status();
-  EXPECT_THAT(ValuesOf<float>(Run(**graph, {Floats({}, {2})})[0]), ElementsAre(-2));
+  EXPECT_THAT(ValuesOf<float>(RunGraph(**graph, {Floats({}, {2})})[0]), ElementsAre(-2));
 }
 
 TEST(ImportGraphTest, OldPlaceholdersOfScalarShapeHaveUnknownShape) {
   const std::string nodes = Placeholder("x", {}) + NodeText("y", "Neg", {"x"}, kT);
   const auto old_graph = Import(nodes + "versions { producer: 20 }");
-  ASSERT_TRUE(old_graph.ok());
+  ASSERT_TRUE(old_graph.ok()) << old_graph.status();
   EXPECT_FALSE((*old_graph)->value((*old_graph)->inputs()[0]).type.shape.has_rank());
   const auto new_graph = Import(nodes + "versions { producer: 1882 }");
   ASSERT_TRUE(new_graph.ok());
   EXPECT_EQ((*new_graph)->value((*new_graph)->inputs()[0]).type.shape, PartialShape(Shape()));
+}
+
+TEST(ImportGraphTest, ShapesGivenNarrowThoseDeclared) {
+  ImportOptions options;
+  options.input_shapes = {{"x", PartialShape({3, kUnknownDim, 2})}};
+  const auto shape_of = [&](const std::vector<int64_t>& declared) -> StatusOr<PartialShape> {
+    const auto graph = ImportGraph(Text(Placeholder("x", declared) + NodeText("y", "Neg", {"x"}, kT)), options);
+    if (!graph.ok()) return graph.status();
+    return (*graph)->value((*graph)->inputs()[0]).type.shape;
+  };
+  EXPECT_EQ(shape_of({-1, 5, -1}).value(), PartialShape(Shape({3, 5, 2})));
+  EXPECT_EQ(shape_of({}).value(), PartialShape({3, kUnknownDim, 2}));  // the scalar of an old graph
+  EXPECT_THAT(shape_of({4, 5, 2}), FailsWith("E_SHAPE", "expected [4,5,2], got [3,?,2]"));
+  EXPECT_THAT(shape_of({-1, 5}), FailsWith("E_SHAPE", "\"x\""));
 }
 
 TEST(ImportGraphTest, VariablesTakeTheirValuesFromTheCaller) {
@@ -126,22 +140,29 @@ TEST(ImportGraphTest, VariablesTakeTheirValuesFromTheCaller) {
     return Floats({2}, {3, 4});
   };
   const std::string text = NodeText("v", "VarHandleOp", {}, TypeAttr("dtype")) +
-                           NodeText("r", "ReadVariableOp", {"v"}, TypeAttr("dtype")) +
-                           NodeText("y", "Neg", {"r"}, kT);
+                           NodeText("r", "ReadVariableOp", {"v"}, TypeAttr("dtype")) + NodeText("y", "Neg", {"r"}, kT);
   const auto graph = ImportGraph(Text(text), options);
   ASSERT_TRUE(graph.ok()) << graph.status();
-  EXPECT_THAT(ValuesOf<float>(Run(**graph, {})[0]), ElementsAre(-3, -4));
+  EXPECT_THAT(ValuesOf<float>(RunGraph(**graph, {})[0]), ElementsAre(-3, -4));
   EXPECT_THAT(Import(text), FailsWith("E_UNSUPPORTED", "node \"v\""));
 }
 
 TEST(ImportGraphTest, AllUnsupportedNodesAreReportedAtOnce) {
-  const auto graph = Import(Placeholder("x", {2}) + NodeText("a", "FirstStrangeOp", {"x"}) +
-                            NodeText("b", "SecondStrangeOp", {"a"}) + NodeText("y", "Neg", {"b"}, kT) +
-                            NodeText("z", "Neg", {"x"}, kT));
+  const auto graph =
+      Import(Placeholder("x", {2}) + NodeText("a", "FirstStrangeOp", {"x"}) + NodeText("b", "SecondStrangeOp", {"a"}) +
+             NodeText("y", "Neg", {"b"}, kT) + NodeText("z", "Neg", {"x"}, kT));
   EXPECT_THAT(graph, FailsWith("E_UNSUPPORTED", "2 nodes are not supported"));
   EXPECT_THAT(graph.status().message(),
               AllOf(HasSubstr("node \"a\" (op FirstStrangeOp)"), HasSubstr("node \"b\" (op SecondStrangeOp)"),
                     HasSubstr("outputs that work without them: \"z\"")));
+}
+
+TEST(ImportGraphTest, LoopsAreNotCycles) {
+  const std::string merge = NodeText("m", "Merge", {"x", "n"}, kT + IntAttr("N", 2));
+  EXPECT_THAT(
+      Import(Placeholder("x", {}) + merge + NodeText("n", "NextIteration", {"y"}, kT) + NodeText("y", "Neg", {"m"}, kT),
+             {"y"}),
+      FailsWith("E_UNSUPPORTED", "node \"n\" (op NextIteration)"));
 }
 
 TEST(ImportGraphTest, ManyUnsupportedNodesAreCounted) {
@@ -175,7 +196,7 @@ TEST(ImportGraphTest, RunsAChainOfManyIdentities) {
     const auto graph = ImportGraph(std::move(graph_def), {});
     ASSERT_TRUE(graph.ok()) << graph.status();
     EXPECT_EQ((*graph)->num_nodes(), 0);
-    EXPECT_THAT(ValuesOf<float>(Run(**graph, {Floats({1}, {5})})[0]), ElementsAre(5));
+    EXPECT_THAT(ValuesOf<float>(RunGraph(**graph, {Floats({1}, {5})})[0]), ElementsAre(5));
   });
   EXPECT_LT(seconds, 30);
 }
@@ -193,10 +214,9 @@ TEST(ImportGraphTest, ImportsAWideFan) {
 }
 
 TEST(SummarizeGraphTest, TellsInterfaceOpsAndWhatIsMissing) {
-  const auto summary = SummarizeGraph(
-      Text(Placeholder("x", {2}) + NodeText("a", "Neg", {"x"}, kT) + NodeText("b", "Neg", {"a"}, kT) +
-           NodeText("c", "Strange", {"b"})),
-      Limits());
+  const auto summary = SummarizeGraph(Text(Placeholder("x", {2}) + NodeText("a", "Neg", {"x"}, kT) +
+                                           NodeText("b", "Neg", {"a"}, kT) + NodeText("c", "Strange", {"b"})),
+                                      Limits());
   ASSERT_TRUE(summary.ok()) << summary.status();
   ASSERT_EQ(summary->inputs.size(), 1);
   EXPECT_EQ(summary->inputs[0].tensor, "x:0");

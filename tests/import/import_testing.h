@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "google/protobuf/text_format.h"
 #include "import/import.h"
 #include "ops/op_def.h"
@@ -55,9 +57,9 @@ inline std::string ShapeText(const std::vector<int64_t>& dims) {
 
 inline std::string Placeholder(const std::string& name, const std::vector<int64_t>& dims,
                                const std::string& type = "DT_FLOAT") {
-  return NodeText(name, "Placeholder", {},
-                  absl::StrCat(TypeAttr("dtype", type), "attr { key: \"shape\" value { shape { ", ShapeText(dims),
-                               " } } }"));
+  return NodeText(
+      name, "Placeholder", {},
+      absl::StrCat(TypeAttr("dtype", type), "attr { key: \"shape\" value { shape { ", ShapeText(dims), " } } }"));
 }
 
 // A Const; `values` is text of the TensorProto: "float_val: [1, 2]".
@@ -84,7 +86,7 @@ inline StatusOr<std::shared_ptr<Graph>> Import(const std::string& text, const st
 }
 
 // Runs a graph node by node on the reference kernels, the inputs in the graph's order.
-inline std::vector<Tensor> Run(const Graph& graph, const std::vector<Tensor>& inputs) {
+inline std::vector<Tensor> RunGraph(const Graph& graph, const std::vector<Tensor>& inputs) {
   std::vector<Tensor> values(graph.num_values());
   for (int i = 0; i < graph.num_values(); ++i) values[i] = graph.value(i).constant;
   EXPECT_EQ(graph.inputs().size(), inputs.size());
@@ -110,7 +112,7 @@ inline Tensor ImportAndRun(const std::string& text, const std::vector<Tensor>& i
   const StatusOr<std::shared_ptr<Graph>> graph = Import(text);
   EXPECT_TRUE(graph.ok()) << graph.status();
   if (!graph.ok()) return Tensor();
-  const std::vector<Tensor> outputs = Run(**graph, inputs);
+  const std::vector<Tensor> outputs = RunGraph(**graph, inputs);
   EXPECT_EQ(outputs.size(), 1);
   return outputs.empty() ? Tensor() : outputs[0];
 }

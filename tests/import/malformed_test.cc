@@ -35,23 +35,24 @@ TEST(MalformedGraphTest, Arity) {
   const std::string x = Placeholder("x", {1});
   EXPECT_THAT(Import(x + NodeText("y", "Add", {"x"}, kT)), FailsWith("E_ARITY", "got 1; node \"y\" (op Add)"));
   EXPECT_THAT(Import(x + NodeText("y", "Add", {"x", "x", "x"}, kT)), FailsWith("E_ARITY", "got 3"));
-  EXPECT_THAT(Import(x + IntText("axis", 0) +
-                     NodeText("y", "ConcatV2", {"x", "x", "axis"}, kT + IntAttr("N", 3) + TypeAttr("Tidx", "DT_INT32"))),
-              FailsWith("E_ARITY", "expected 4 inputs, got 3"));
+  EXPECT_THAT(
+      Import(x + IntText("axis", 0) +
+             NodeText("y", "ConcatV2", {"x", "x", "axis"}, kT + IntAttr("N", 3) + TypeAttr("Tidx", "DT_INT32"))),
+      FailsWith("E_ARITY", "expected 4 inputs, got 3"));
 }
 
 TEST(MalformedGraphTest, Cycles) {
   EXPECT_THAT(Import(NodeText("y", "Neg", {"y"}, kT), {"y"}), FailsWith("E_CYCLE", "\"y\" <- \"y\""));
-  EXPECT_THAT(Import(NodeText("a", "Neg", {"b"}, kT) + NodeText("b", "Neg", {"a"}, kT) + NodeText("y", "Neg", {"a"}, kT)),
-              FailsWith("E_CYCLE", "\"a\" <- \"b\" <- \"a\""));
+  EXPECT_THAT(
+      Import(NodeText("a", "Neg", {"b"}, kT) + NodeText("b", "Neg", {"a"}, kT) + NodeText("y", "Neg", {"a"}, kT)),
+      FailsWith("E_CYCLE", "\"a\" <- \"b\" <- \"a\""));
 }
 
 TEST(MalformedGraphTest, Attributes) {
   const std::string x = Placeholder("x", {1});
   EXPECT_THAT(Import(x + NodeText("y", "Neg", {"x"})), FailsWith("E_ATTR", "missing attribute \"T\"; node \"y\""));
   EXPECT_THAT(Import(x + NodeText("y", "Neg", {"x"}, IntAttr("T", 1))), FailsWith("E_ATTR", "expected a type"));
-  EXPECT_THAT(Import(x + NodeText("y", "LeakyRelu", {"x"},
-                                  kT + "attr { key: \"alpha\" value { list { f: 1 } } }")),
+  EXPECT_THAT(Import(x + NodeText("y", "LeakyRelu", {"x"}, kT + "attr { key: \"alpha\" value { list { f: 1 } } }")),
               FailsWith("E_ATTR", "\"alpha\": expected a float, got a list"));
   EXPECT_THAT(Import(x + NodeText("y", "Squeeze", {"x"}, kT + IntAttr("squeeze_dims", 0))),
               FailsWith("E_ATTR", "expected a list of integers, got an integer"));
@@ -65,7 +66,8 @@ TEST(MalformedGraphTest, Constants) {
   const auto with_attrs = [](const std::string& attrs) {
     return Import(NodeText("c", "Const", {}, attrs) + NodeText("y", "Neg", {"c"}, kT));
   };
-  const std::string value = "attr { key: \"value\" value { tensor { dtype: DT_FLOAT tensor_shape { } float_val: 1 } } }";
+  const std::string value =
+      "attr { key: \"value\" value { tensor { dtype: DT_FLOAT tensor_shape { } float_val: 1 } } }";
   EXPECT_TRUE(with_attrs(TypeAttr("dtype") + value).ok());
   EXPECT_THAT(with_attrs(TypeAttr("dtype")), FailsWith("E_ATTR", "missing attribute \"value\"; node \"c\""));
   EXPECT_THAT(with_attrs(value), FailsWith("E_ATTR", "missing attribute \"dtype\""));
@@ -102,7 +104,8 @@ TEST(MalformedGraphTest, Versions) {
 }
 
 TEST(MalformedGraphTest, OutputsAskedFor) {
-  const std::string text = Placeholder("input", {1}) + NodeText("negated", "Neg", {"input"}, kT) + NodeText("n", "NoOp", {});
+  const std::string text =
+      Placeholder("input", {1}) + NodeText("negated", "Neg", {"input"}, kT) + NodeText("n", "NoOp", {});
   EXPECT_THAT(Import(text, {"negate"}), FailsWith("E_OUTPUT", "did you mean \"negated\""));
   EXPECT_THAT(Import(text, {"n"}), FailsWith("E_OUTPUT", "op NoOp has 0 outputs"));
   EXPECT_THAT(Import(text, {"input"}), FailsWith("E_OUTPUT", "placeholder"));
@@ -122,9 +125,9 @@ TEST(MalformedGraphTest, InputsAskedFor) {
 TEST(MalformedGraphTest, Limits) {
   ImportOptions options;
   options.limits.nodes = 2;
-  EXPECT_THAT(ImportGraph(Text(Placeholder("a", {1}) + Placeholder("b", {1}) + NodeText("y", "Add", {"a", "b"}, kT)),
-                          options),
-              FailsWith("E_LIMIT", "at most 2 nodes"));
+  EXPECT_THAT(
+      ImportGraph(Text(Placeholder("a", {1}) + Placeholder("b", {1}) + NodeText("y", "Add", {"a", "b"}, kT)), options),
+      FailsWith("E_LIMIT", "at most 2 nodes"));
   std::vector<std::string> inputs(70'000, "x");
   EXPECT_THAT(Import(Placeholder("x", {1}) + NodeText("y", "AddN", inputs, kT + IntAttr("N", 70'000))),
               FailsWith("E_LIMIT", "inputs"));
@@ -132,9 +135,9 @@ TEST(MalformedGraphTest, Limits) {
 
 TEST(MalformedGraphTest, EnsureShape) {
   const auto ensure = [](const std::vector<int64_t>& dims) {
-    return Import(Placeholder("x", {2, -1}) +
-                  NodeText("y", "EnsureShape", {"x"},
-                           kT + "attr { key: \"shape\" value { shape { " + ShapeText(dims) + "} } }"));
+    return Import(
+        Placeholder("x", {2, -1}) +
+        NodeText("y", "EnsureShape", {"x"}, kT + "attr { key: \"shape\" value { shape { " + ShapeText(dims) + "} } }"));
   };
   EXPECT_TRUE(ensure({2, 3}).ok());
   EXPECT_TRUE(ensure({-1, 3}).ok());

@@ -2,8 +2,8 @@
 #ifndef MOULIN_TESTS_IMPORT_ONE_OP_H_
 #define MOULIN_TESTS_IMPORT_ONE_OP_H_
 
-#include <google/protobuf/text_format.h>
 #include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -70,7 +70,9 @@ class OneOp {
   bool all_unknown_ = false;
 };
 
-inline Tensor Floats(const Shape& shape, std::initializer_list<float> values) { return Tensor::Of<float>(shape, values); }
+inline Tensor Floats(const Shape& shape, std::initializer_list<float> values) {
+  return Tensor::Of<float>(shape, values);
+}
 inline Tensor Int32s(const Shape& shape, std::initializer_list<int32_t> values) {
   return Tensor::Of<int32_t>(shape, values);
 }
@@ -98,7 +100,8 @@ void ExpectElements(const StatusOr<std::vector<Tensor>>& outputs, int i, const S
 }
 
 // Expects a failure whose message starts with `code` and holds `text`.
-inline void ExpectError(const StatusOr<std::vector<Tensor>>& outputs, const std::string& code, const std::string& text) {
+inline void ExpectError(const StatusOr<std::vector<Tensor>>& outputs, const std::string& code,
+                        const std::string& text) {
   ASSERT_FALSE(outputs.ok()) << "expected " << code;
   EXPECT_TRUE(absl::StartsWith(outputs.status().message(), code)) << outputs.status();
   EXPECT_THAT(std::string(outputs.status().message()), ::testing::HasSubstr(text));

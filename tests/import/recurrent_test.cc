@@ -17,7 +17,11 @@ Tensor Ones(const Shape& shape) {
 TEST(LstmBlockCellTest, OneStep) {
   OneOp op("LSTMBlockCell");
   op.Fed(Floats({1, 1}, {0.5f})).Fed(Floats({1, 1}, {0.25f})).Fed(Floats({1, 1}, {-0.25f}));
-  op.Constant(Ones({2, 4})).Constant(Ones({1})).Constant(Ones({1})).Constant(Ones({1})).Constant(Floats({4}, {0, 0, 0, 0}));
+  op.Constant(Ones({2, 4}))
+      .Constant(Ones({1}))
+      .Constant(Ones({1}))
+      .Constant(Ones({1}))
+      .Constant(Floats({4}, {0, 0, 0, 0}));
   const auto y = op.Run();
   const float i = Sigmoid(0.25f), f = Sigmoid(1.25f), ci = std::tanh(0.25f);
   const float cs = ci * i + 0.25f * f;

@@ -88,7 +88,8 @@ TEST(ConvTest, ExplicitPadding) {
 
 TEST(ConvTest, SamePaddingPutsTheOddElementBehind) {
   // Window 2 at stride 1 pads one element, behind.
-  const Tensor y = RunOne(OpKind::kConv, Attrs({1}, {1}, Padding::kSame), {Iota({1, 3, 1}), Floats({2, 1, 1}, {1, 10})});
+  const Tensor y =
+      RunOne(OpKind::kConv, Attrs({1}, {1}, Padding::kSame), {Iota({1, 3, 1}), Floats({2, 1, 1}, {1, 10})});
   ExpectFloats(y, {1, 3, 1}, {10, 21, 2});
 }
 
@@ -124,8 +125,7 @@ TEST(ConvTest, Epilogue) {
   const int product = attrs.epilogue.Input(0, DType::kFloat32);
   const int bias = attrs.epilogue.Input(1, DType::kFloat32);
   attrs.epilogue.Unary(ExprOp::kRelu, attrs.epilogue.Binary(ExprOp::kAdd, product, bias));
-  const Tensor y =
-      RunOne(OpKind::kConv, attrs, {Iota({1, 2, 1}), Floats({1, 1, 2}, {1, -1}), Floats({2}, {0.5, 0.5})});
+  const Tensor y = RunOne(OpKind::kConv, attrs, {Iota({1, 2, 1}), Floats({1, 1, 2}, {1, -1}), Floats({2}, {0.5, 0.5})});
   ExpectFloats(y, {1, 2, 2}, {0.5, 0.5, 1.5, 0});
 }
 

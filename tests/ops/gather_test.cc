@@ -73,9 +73,9 @@ TEST(TensorScatterTest, UpdatesSlicesAndStrings) {
   const Tensor y = RunOne(OpKind::kTensorScatter, ScatterAttrs{ScatterOp::kUpdate},
                           {Iota({2, 2}), Ints({1}).Reshaped({1, 1}), Floats({1, 2}, {8, 9})});
   ExpectFloats(y, {2, 2}, {0, 1, 8, 9});
-  const Tensor s = RunOne(
-      OpKind::kTensorScatter, ScatterAttrs{ScatterOp::kUpdate},
-      {Tensor::OfStrings({2}, {"a", "b"}), Ints({1}).Reshaped({1, 1}), Tensor::OfStrings({1}, {"z"})});
+  const Tensor s =
+      RunOne(OpKind::kTensorScatter, ScatterAttrs{ScatterOp::kUpdate},
+             {Tensor::OfStrings({2}, {"a", "b"}), Ints({1}).Reshaped({1, 1}), Tensor::OfStrings({1}, {"z"})});
   EXPECT_THAT(s.strings(), ElementsAre("a", "z"));
 }
 

@@ -36,8 +36,8 @@ TEST(TransposeTest, ChecksThePermutation) {
 TEST(ConcatTest, JoinsAlongAnAxis) {
   ExpectFloats(RunOne(OpKind::kConcat, NoAttrs(), {Int(1), Iota({2, 1}), Iota({2, 0}), Iota({2, 2})}), {2, 3},
                {0, 0, 1, 1, 2, 3});
-  const Tensor y = RunOne(OpKind::kConcat, NoAttrs(),
-                          {Int(-1), Tensor::OfStrings({1}, {"a"}), Tensor::OfStrings({2}, {"b", "c"})});
+  const Tensor y =
+      RunOne(OpKind::kConcat, NoAttrs(), {Int(-1), Tensor::OfStrings({1}, {"a"}), Tensor::OfStrings({2}, {"b", "c"})});
   EXPECT_THAT(y.strings(), ElementsAre("a", "b", "c"));
 }
 
@@ -83,6 +83,11 @@ TEST(BroadcastTest, RepeatsAxes) {
               HasSubstr("E_SHAPE: cannot broadcast [2] to [3]"));
   EXPECT_THAT(ErrorOf(OpKind::kBroadcast, NoAttrs(), {Iota({1, 2}), Ints({2})}), HasSubstr("E_SHAPE"));
   EXPECT_THAT(ErrorOf(OpKind::kBroadcast, NoAttrs(), {Iota({}), Ints({int64_t{1} << 40})}), HasSubstr("E_LIMIT"));
+}
+
+TEST(BroadcastTest, UnknownSizesMayFit) {
+  EXPECT_EQ(Inferred(OpKind::kBroadcast, NoAttrs(), {{DType::kFloat32, {kUnknownDim, 3}}, Ints({2, 1, 3})}),
+            "f32[2,1,3]");
 }
 
 TEST(TileTest, Repeats) {

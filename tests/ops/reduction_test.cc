@@ -137,7 +137,7 @@ TEST(ArgReduce, FirstOfEqualsAndNaN) {
   EXPECT_THAT(Inferred(OpKind::kArgReduce, ArgReduceAttrs{}, {{DType::kFloat32, {0, 3}}, Axis(0)}),
               HasSubstr("E_SHAPE"));
   EXPECT_EQ(Inferred(OpKind::kArgReduce, ArgReduceAttrs{true, DType::kInt32},
-                     {{DType::kFloat32, {-1, 3}}, {DType::kInt32, {}}}),
+                     {{DType::kFloat32, {-1, 3}}, {DType::kInt32, PartialShape::OfRank(0)}}),
             "i32[?]");
 }
 

@@ -23,7 +23,7 @@ TEST(TopK, EdgesOfK) {
   EXPECT_EQ(RunOne(OpKind::kTopK, TopKAttrs{}, {x, Tensor::Scalar<int32_t>(0)}).shape(), Shape({2, 0}));
   EXPECT_THAT(ErrorOf(OpKind::kTopK, TopKAttrs{}, {x, Tensor::Scalar<int32_t>(3)}), HasSubstr("E_VALUE"));
   EXPECT_THAT(ErrorOf(OpKind::kTopK, TopKAttrs{}, {x, Tensor::Scalar<int32_t>(-1)}), HasSubstr("E_VALUE"));
-  EXPECT_EQ(InferredAll(OpKind::kTopK, TopKAttrs{true, DType::kInt64}, {{DType::kFloat32, {-1, 7}}, {DType::kInt32, {}}}),
+  EXPECT_EQ(InferredAll(OpKind::kTopK, TopKAttrs{true, DType::kInt64}, {{DType::kFloat32, {-1, 7}}, {DType::kInt32, PartialShape::OfRank(0)}}),
             "f32[?,?] i64[?,?]");
 }
 

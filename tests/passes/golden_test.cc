@@ -49,8 +49,8 @@ TEST_F(GoldenTest, SmallConvNet) {
   v = b_.Add(OpKind::kConv, conv, {v, Constant(Shape({3, 3, 2, 2}))});
   b_.SetOrigin("bn", "FusedBatchNormV3");
   const ValueId variance = graph_.AddConstant(Tensor::Of<float>(Shape({2}), {1, 2}));
-  v = b_.Add(OpKind::kBatchNorm, BatchNormAttrs{}, {v, Constant(Shape({2}), 2), Constant(Shape({2}), 3),
-                                                    Constant(Shape({2}), 4), variance});
+  v = b_.Add(OpKind::kBatchNorm, BatchNormAttrs{},
+             {v, Constant(Shape({2}), 2), Constant(Shape({2}), 3), Constant(Shape({2}), 4), variance});
   b_.SetOrigin("swish", "Mul");
   v = b_.Binary(ExprOp::kMul, v, b_.Unary(ExprOp::kSigmoid, v));
   b_.SetOrigin("residual", "AddV2");
@@ -79,8 +79,7 @@ TEST_F(GoldenTest, SmallTransformer) {
   ValueId v = b_.Add(OpKind::kContract, ContractAttrs{}, {project(x, 1), b_.Transpose(project(x, 2), {0, 2, 1})});
   v = b_.Binary(ExprOp::kDiv, v, scalar(2));
   b_.SetOrigin("mask", "AddV2");
-  v = b_.Binary(ExprOp::kAdd, v,
-                b_.Binary(ExprOp::kMul, b_.Binary(ExprOp::kSub, scalar(1), keep), scalar(-10000)));
+  v = b_.Binary(ExprOp::kAdd, v, b_.Binary(ExprOp::kMul, b_.Binary(ExprOp::kSub, scalar(1), keep), scalar(-10000)));
   b_.SetOrigin("softmax", "Softmax");
   const ValueId e = b_.Unary(ExprOp::kExp, b_.Binary(ExprOp::kSub, v, b_.Reduce(ReduceOp::kMax, v, {2}, true)));
   v = b_.Binary(ExprOp::kDiv, e, b_.Reduce(ReduceOp::kSum, e, {2}, true));

@@ -3,7 +3,7 @@
 #define MOULIN_TESTS_PASSES_PASS_TEST_H_
 
 #include <cmath>
-#include <map>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -108,9 +108,7 @@ class PassTest : public ::testing::Test {
     return count;
   }
   // The node that computes output `i`.
-  const Node& OutputNode(int i = 0) const {
-    return graph_.node(graph_.value(graph_.outputs()[i].value).producer);
-  }
+  const Node& OutputNode(int i = 0) const { return graph_.node(graph_.value(graph_.outputs()[i].value).producer); }
 
   Graph graph_;
   PassOptions options_;

@@ -1,5 +1,7 @@
 #include "passes/pipeline.h"
 
+#include <chrono>
+
 #include "tests/passes/pass_test.h"
 
 namespace moulin::testing {

@@ -88,11 +88,57 @@ TEST_F(SimplifyTest, KeepsReversingSlices) {
   EXPECT_FALSE(Apply(SimplifyViews));
 }
 
+TEST_F(SimplifyTest, SlicesThatTakeAllAreViews) {
+  const ValueId x = Input("x", {2, 4});
+  StridedSliceAttrs attrs;
+  attrs.begin_mask = attrs.end_mask = 5;
+  attrs.new_axis_mask = 2;
+  Output(b_.Add(OpKind::kStridedSlice, attrs, {x, b_.Ints({0, 0, 0}), b_.Ints({0, 0, 0}), b_.Ints({1, 1, 1})}));
+  EXPECT_TRUE(Apply(SimplifyViews));
+  EXPECT_EQ(OutputNode().kind, OpKind::kReshape);
+}
+
 TEST_F(SimplifyTest, ReductionOfAxesOfOneIsAView) {
   const ValueId x = Input("x", {kUnknownDim, 1, 5, 1});
   Output(b_.Reduce(ReduceOp::kMean, x, {1, 3}, /*keep_dims=*/false));
   EXPECT_TRUE(Apply(SimplifyViews));
   EXPECT_EQ(Count(OpKind::kReduce), 0);
+}
+
+class SimplifyDilationTest : public SimplifyTest {
+ protected:
+  void Build(std::vector<int64_t> crops, Padding padding = Padding::kValid) {
+    const ValueId x = Input("x", {kUnknownDim, 7, 6, 2});
+    const auto pairs = [&](std::vector<int64_t> values) {
+      return graph_.AddConstant(Tensor::Of<int64_t>(Shape({2, 2}), absl::MakeConstSpan(values)));
+    };
+    const ValueId cut = b_.Add(OpKind::kSpaceToBatch, NoAttrs{}, {x, b_.Ints({2, 3}), pairs({2, 3, 3, 3})});
+    ConvAttrs attrs;
+    attrs.strides = {1, 1};
+    attrs.dilations = {1, 1};
+    attrs.padding = padding;
+    const ValueId conv = b_.Add(OpKind::kConv, attrs, {cut, Constant(Shape({3, 3, 2, 4}))});
+    Output(b_.Add(OpKind::kBatchToSpace, NoAttrs{}, {conv, b_.Ints({2, 3}), pairs(crops)}));
+  }
+};
+
+TEST_F(SimplifyDilationTest, SpaceToBatchAroundAConvolution) {
+  Build({0, 1, 0, 0});
+  EXPECT_TRUE(Apply(SimplifyViews, 1e-5));
+  ASSERT_EQ(graph_.num_nodes(), 1);
+  EXPECT_EQ(OutputNode().attr<ConvAttrs>().dilations, (SpatialDims{2, 3}));
+  EXPECT_EQ(OutputNode().attr<ConvAttrs>().pad_after, (SpatialDims{2, 3}));
+}
+
+TEST_F(SimplifyDilationTest, CropsBeforeToo) {
+  Build({1, 2, 3, 0});
+  EXPECT_TRUE(Apply(SimplifyViews, 1e-5));
+  EXPECT_EQ(graph_.num_nodes(), 1);
+}
+
+TEST_F(SimplifyDilationTest, NotWithPaddingInEachPart) {
+  Build({0, 1, 0, 0}, Padding::kSame);
+  EXPECT_FALSE(Apply(SimplifyViews));
 }
 
 class SimplifyConvTest : public SimplifyTest {

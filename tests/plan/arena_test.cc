@@ -28,16 +28,14 @@ TEST(ArenaTest, BuffersOfDifferentTimesShare) {
 }
 
 TEST(ArenaTest, TakesTheSmallestGapThatFits) {
-  // At task 1 the arena is [0,512) and [576,640) busy... the 64-byte buffer goes into the gap that is just its size.
-  const ArenaRequest requests[] = {Alive(1024, 0, 9), Alive(512, 0, 3), Alive(256, 0, 9), Alive(128, 0, 3),
-                                   Alive(64, 0, 9),   Alive(100, 5, 6)};
+  // At task 5 the buffers of 512 and of 128 bytes have left gaps; that of 128 fits best.
+  const ArenaRequest requests[] = {Alive(1024, 0, 9), Alive(512, 0, 3), Alive(256, 0, 9),
+                                   Alive(128, 0, 3),  Alive(110, 0, 9), Alive(100, 5, 6)};
   const ArenaLayout layout = LayOutArena(requests, OneLane(10));
   EXPECT_EQ(layout.offsets[5], layout.offsets[3]);
 }
 
-TEST(ArenaTest, EmptyBuffersTakeNothing) {
-  EXPECT_EQ(LayOutArena({Alive(0, 0, 3)}, OneLane(4)).bytes, 0);
-}
+TEST(ArenaTest, EmptyBuffersTakeNothing) { EXPECT_EQ(LayOutArena({Alive(0, 0, 3)}, OneLane(4)).bytes, 0); }
 
 // Above the limit of the greedy algorithm, the linear one: no overlap, and not much more than what is alive at once.
 TEST(ArenaTest, ManyRequestsAreLaidOutWithoutOverlap) {

@@ -44,7 +44,9 @@ class GraphMaker {
  public:
   explicit GraphMaker(int64_t size = 16) : size_(size), builder_(graph_.get(), Limits()) { graph_->name = "test"; }
 
-  ValueId Input(const std::string& name) { return Named(graph_->AddInput(name, {DType::kFloat32, PartialShape({size_})}), name); }
+  ValueId Input(const std::string& name) {
+    return Named(graph_->AddInput(name, {DType::kFloat32, PartialShape({size_})}), name);
+  }
   ValueId Constant(const std::string& name, float value) {
     return Named(graph_->AddConstant(Tensor::Of<float>(Shape({size_}), std::vector<float>(size_, value))), name);
   }

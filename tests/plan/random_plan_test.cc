@@ -18,13 +18,21 @@ std::shared_ptr<Graph> RandomGraph(Random& random, int nodes) {
   for (int i = 0; i < nodes; ++i) {
     const std::string name = "n" + std::to_string(i);
     // Recent values are likelier, so that there are chains as well as wide parts.
-    const auto pick = [&] { return flat[flat.size() - 1 - std::min<int>(Below(random, flat.size()), Below(random, 12))]; };
+    const auto pick = [&] {
+      return flat[flat.size() - 1 - std::min<int>(Below(random, flat.size()), Below(random, 12))];
+    };
     switch (Below(random, 5)) {
       case 0:
-      case 1: flat.push_back(m.Tanh(name, pick())); break;
+      case 1:
+        flat.push_back(m.Tanh(name, pick()));
+        break;
       case 2:
-      case 3: flat.push_back(m.Add(name, pick(), pick())); break;
-      case 4: columns.push_back(m.Column(name, pick())); break;
+      case 3:
+        flat.push_back(m.Add(name, pick(), pick()));
+        break;
+      case 4:
+        columns.push_back(m.Column(name, pick()));
+        break;
     }
   }
   for (int i = 0; i < 3; ++i) m.Output("y" + std::to_string(i), flat[flat.size() - 1 - Below(random, 3)]);

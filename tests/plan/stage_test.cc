@@ -83,6 +83,18 @@ TEST(StageTest, InputsReadAsShapesThroughArithmetic) {
   EXPECT_THAT(InputsReadAsShapes(*graph), ElementsAre(false, true, false));
 }
 
+// The greatest of a batch's lengths decides a shape: rather a stage more than a plan for each batch of lengths.
+TEST(StageTest, LongInputsAreNotReadAsShapes) {
+  auto graph = std::make_shared<Graph>();
+  GraphBuilder b(graph.get(), Limits());
+  const ValueId lengths = graph->AddInput("lengths", {DType::kInt32, PartialShape({kUnknownDim})});
+  const ValueId longest = b.Reduce(ReduceOp::kMax, lengths, {0}, /*keep_dims=*/false);
+  const ValueId zero = b.Scalar(DType::kInt32, 0), one = b.Scalar(DType::kInt32, 1);
+  graph->AddOutput("steps", b.Add(OpKind::kRange, NoAttrs(), {zero, longest, one}));
+  ASSERT_TRUE(b.ok()) << b.status();
+  EXPECT_THAT(InputsReadAsShapes(*graph), ElementsAre(false));
+}
+
 TEST(StageTest, NothingToStartWithIsAnError) {
   auto graph = std::make_shared<Graph>();
   GraphBuilder b(graph.get(), Limits());

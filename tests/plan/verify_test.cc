@@ -77,7 +77,8 @@ TEST(VerifyPlanTest, UnknownEventAndLane) {
 TEST(VerifyPlanTest, SwappedOrder) {
   Plan plan = OneLane();
   std::swap(plan.steps[0], plan.steps[1]);
-  EXPECT_THAT(Fault(plan), AllOf(HasSubstr("step 0 (Map \"s\", lane 0) reads value"), HasSubstr("which holds nothing")));
+  EXPECT_THAT(Fault(plan),
+              AllOf(HasSubstr("step 0 (Map \"s\", lane 0) reads value"), HasSubstr("which holds nothing")));
 }
 
 TEST(VerifyPlanTest, OverlappingOffsets) {

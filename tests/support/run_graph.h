@@ -15,7 +15,7 @@ namespace moulin::testing {
 namespace internal {
 
 // Runs one node on values[...], dropping the inputs that nobody reads after it.
-inline Status RunNode(const Graph& graph, const Node& node, std::vector<Tensor>* values, std::vector<int>* readers) {
+inline Status RunNode(const Node& node, std::vector<Tensor>* values, std::vector<int>* readers) {
   std::vector<Tensor> inputs;
   for (const ValueId v : node.inputs) {
     if (!(*values)[v].is_valid()) return MakeError(ErrorCode::kMissingInput, "node \"", node.name, "\" lacks an input");
@@ -33,8 +33,9 @@ inline Status RunNode(const Graph& graph, const Node& node, std::vector<Tensor>*
   std::vector<Tensor> outputs;
   MOULIN_RETURN_IF_ERROR(RunReference(node, types, inputs, Limits(), &outputs));
   for (size_t port = 0; port < node.outputs.size(); ++port) (*values)[node.outputs[port]] = outputs[port];
+  const Tensor none;
   for (const ValueId v : node.inputs) {
-    if (--(*readers)[v] == 0) (*values)[v] = Tensor();
+    if (--(*readers)[v] == 0) (*values)[v] = none;
   }
   return absl::OkStatus();
 }
@@ -52,7 +53,7 @@ inline StatusOr<std::vector<Tensor>> RunGraph(const Graph& graph, absl::Span<con
     for (const ValueId v : node.inputs) ++readers[v];
   }
   for (const GraphOutput& output : graph.outputs()) ++readers[output.value];
-  for (const Node& node : graph.nodes()) MOULIN_RETURN_IF_ERROR(internal::RunNode(graph, node, &values, &readers));
+  for (const Node& node : graph.nodes()) MOULIN_RETURN_IF_ERROR(internal::RunNode(node, &values, &readers));
   std::vector<Tensor> outputs;
   for (const GraphOutput& output : graph.outputs()) outputs.push_back(values[output.value]);
   return outputs;

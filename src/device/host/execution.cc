@@ -205,15 +205,14 @@ Outputs HostExecution::CollectOutputs() const {
   Outputs outputs;
   outputs.reserve(plan_.output_buffers.size());
   for (size_t i = 0; i < plan_.output_buffers.size(); ++i) {
-    outputs.push_back(AsValue(buffers_[plan_.output_buffers[i]],
-                              plan_.graph->value(plan_.graph->outputs()[i].value).type));
+    outputs.push_back(
+        AsValue(buffers_[plan_.output_buffers[i]], plan_.graph->value(plan_.graph->outputs()[i].value).type));
   }
   return outputs;
 }
 
 void HostExecution::Finish() {
-  StatusOr<Outputs> result = error_;
-  if (error_.ok()) result = CollectOutputs();
+  StatusOr<Outputs> result = error_.ok() ? StatusOr<Outputs>(CollectOutputs()) : StatusOr<Outputs>(error_);
   inputs_.clear();
   for (Tensor& t : buffers_) t = Tensor();
   // The callback may launch this execution anew, or destroy it.

@@ -66,14 +66,14 @@ class HostExecution : public Execution {
   std::vector<std::unique_ptr<HostEvent>> events_;
 
   // Of the run in flight.
-  uint64_t run_ = 0;                // counts the launches; the number that events are signalled with
+  uint64_t run_ = 0;  // counts the launches; the number that events are signalled with
   std::vector<Tensor> inputs_;
-  std::vector<Tensor> buffers_;     // per buffer: kOutput and kOwned results
+  std::vector<Tensor> buffers_;  // per buffer: kOutput and kOwned results
   LaunchCallback done_;
   std::atomic<int> lanes_left_{0};
   std::atomic<bool> failed_{false};
   std::mutex error_mutex_;
-  Status error_;                    // the first; guarded by error_mutex_ while lanes run
+  Status error_;  // the first; guarded by error_mutex_ while lanes run
 };
 
 }  // namespace moulin

@@ -9,8 +9,7 @@
 
 namespace moulin {
 
-HostDevice::HostDevice(DeviceInfo info)
-    : info_(std::move(info)), constants_(std::make_shared<ConstantRegistry>()) {}
+HostDevice::HostDevice(DeviceInfo info) : info_(std::move(info)), constants_(std::make_shared<ConstantRegistry>()) {}
 
 StatusOr<std::unique_ptr<Stream>> HostDevice::NewStream(int) { return std::make_unique<ThreadStream>(); }
 

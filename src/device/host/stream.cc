@@ -32,13 +32,17 @@ void HostStream::Wait(Event& event) {
 }
 
 struct ThreadStream::Queue {
+  // Counts a task as done.
+  void NoteDone();
+
   std::mutex mutex;
   std::condition_variable work_or_stop;
   std::condition_variable done_changed;
   std::vector<Task> waiting;
-  uint64_t enqueued = 0;  // tasks, ever
-  uint64_t done = 0;      // tasks, ever
-  int synchronizing = 0;  // callers of Synchronize
+  uint64_t enqueued = 0;  // tasks, ever; guarded by mutex like the other plain members
+  // Either a task that ends sees that someone synchronizes, or that one sees that the task is done.
+  std::atomic<uint64_t> done{0};  // tasks, ever
+  std::atomic<int> synchronizing{0};
   bool sleeping = false;  // the thread is or is about to be in work_or_stop
   bool stopping = false;
 };
@@ -78,6 +82,14 @@ void ThreadStream::Synchronize() {
   --queue_->synchronizing;
 }
 
+void ThreadStream::Queue::NoteDone() {
+  ++done;
+  if (synchronizing == 0) return;
+  // Not between the other's look at `done` and its sleep.
+  std::lock_guard<std::mutex> lock(mutex);
+  done_changed.notify_all();
+}
+
 void ThreadStream::Work(std::shared_ptr<Queue> queue) {
   std::vector<Task> taken;  // swapped with `waiting`, so that neither is allocated anew
   std::unique_lock<std::mutex> lock(queue->mutex);
@@ -93,11 +105,10 @@ void ThreadStream::Work(std::shared_ptr<Queue> queue) {
     for (Task& task : taken) {
       task();
       task = nullptr;  // what it holds goes before the next task begins
+      queue->NoteDone();
     }
-    lock.lock();
-    queue->done += taken.size();
     taken.clear();
-    if (queue->synchronizing > 0) queue->done_changed.notify_all();
+    lock.lock();
   }
 }
 

@@ -66,7 +66,7 @@ TEST(EpilogueTest, NearMissesAreRefused) {
   a.Op(ExprOp::kMul, a.Op(ExprOp::kMul, a.x, a.C(0.5)),
        a.Op(ExprOp::kAdd, a.Op(ExprOp::kErf, a.Op(ExprOp::kMul, a.x, a.C(0.70))), a.C(1)));
   EXPECT_FALSE(ToPostOps(a.e).has_value());
-  Builder b;  // relu up to 50, then flat beyond 300
+  Builder b;  // not relu, though the same up to 300
   b.Op(ExprOp::kMin, b.Op(ExprOp::kRelu, b.x), b.C(300));
   const auto clip = ToPostOps(b.e);
   ASSERT_TRUE(clip.has_value());

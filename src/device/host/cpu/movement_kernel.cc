@@ -92,7 +92,8 @@ Moves SliceMoves(const KernelRequest& request, const DenseSlice& slice) {
 
 Moves PlainSliceMoves(const KernelRequest& request) {
   DenseSlice slice;
-  for (int64_t size : request.output_shape().dims()) {
+  const Shape y = request.output_shape();
+  for (int64_t size : y.dims()) {
     slice.strides.push_back(1);
     slice.sizes.push_back(size);
   }

@@ -4,7 +4,8 @@
 //
 // The transcendental functions of float are our own: range reduction, then polynomials fitted by weighted least squares
 // (Lawson's iteration) for the least relative error. They vectorise, being free of branches. Largest errors, measured
-// against double over the whole range (tests/device/cpu/tile_ops_test.cc): exp, log, erf 1-2 ULP; tanh, sigmoid 3 ULP.
+// against double over the whole range (tests/device/cpu/tile_ops_test.cc): exp 0.96 ULP,
+// expm1 1.5, log 0.79, log1p 2.4, tanh 1.3, erf 1.2, sigmoid 2.1, softplus 2.6, elu 0.9.
 
 namespace moulin::cpu::MOULIN_TILE_NAMESPACE {
 namespace {
@@ -50,12 +51,16 @@ inline float Exp(float x) {
   return x != x ? x : y;
 }
 
+// 2^n (exp(r) - 1) + (2^n - 1), which keeps the digits near 0; far from it the 1 no longer matters.
 inline float Expm1(float x) {
-  const bool small = x > -0.35f && x < 0.35f;
-  const float r = small ? x : 0.0f;
-  const float near = r + ExpTail(r);
-  const float far = Exp(x) - 1.0f;
-  return small ? near : far;
+  const float clamped = x < -25.0f ? -25.0f : (x > 25.0f ? 25.0f : x);
+  const float shifted = clamped * 0x1.715476p+0f + 12582912.0f;
+  const float n = shifted - 12582912.0f;
+  const float r = (clamped - n * 0x1.62e400p-1f) - n * 0x1.7f7d1cp-20f;
+  const float scale = FloatOfBits(static_cast<uint32_t>(static_cast<int32_t>(n) + 127) << 23);
+  const float near = scale * (r + ExpTail(r)) + (scale - 1.0f);
+  const float far = Exp(x);
+  return x > 25.0f ? far : (x != x ? x : near);
 }
 
 // log(x) = e log(2) + log(1 + f), 1 + f in [sqrt(1/2), sqrt(2)).

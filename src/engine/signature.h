@@ -1,0 +1,27 @@
+// Signatures of a SavedModel: which tensors are fed and fetched, and under which keys.
+#ifndef MOULIN_ENGINE_SIGNATURE_H_
+#define MOULIN_ENGINE_SIGNATURE_H_
+
+#include <string>
+#include <vector>
+
+#include "import/import.h"
+#include "moulin/status.h"
+#include "proto/saved_model.pb.h"
+
+namespace moulin::internal {
+
+struct Signature {
+  std::string key;
+  std::vector<NamedTensorRef> inputs;   // by rising key
+  std::vector<NamedTensorRef> outputs;  // by rising key
+};
+
+// The signature called `key`; for "", "serving_default" or else the only one (those that TensorFlow adds for itself,
+// "__saved_model...", do not count). E_NAME, listing those there are, where there is no such one; E_UNSUPPORTED where a
+// tensor of it is sparse or composite.
+StatusOr<Signature> FindSignature(const tf::MetaGraphDef& meta_graph, const std::string& key);
+
+}  // namespace moulin::internal
+
+#endif  // MOULIN_ENGINE_SIGNATURE_H_
