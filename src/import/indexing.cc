@@ -140,63 +140,6 @@ void LowerUnravelIndex(LoweringContext& c) {
   c.Output(at.Apply(ExprOp::kFloorMod, Term(b, dims)));
 }
 
-// `values` at `indices` (a scalar, a vector or a matrix of coordinates) of a tensor filled with a default.
-void LowerSparseToDense(LoweringContext& c) {
-  GraphBuilder& b = c.b;
-  if (!RankIsOneOf(c, 0, {0, 1, 2}) || !RankIsOneOf(c, 2, {0, 1})) return;
-  ValueId indices = c.input(0);
-  if (c.shape(0).rank() == 0) indices = b.Reshape(indices, b.Ints({1, 1}));
-  if (c.shape(0).rank() == 1) indices = b.ExpandDims(indices, 1);
-  ValueId values = c.input(2);
-  if (c.shape(2).rank() == 0) values = b.Add(OpKind::kBroadcast, NoAttrs{}, {values, DimOf(b, indices, 0)});
-  const ValueId filled = b.Add(OpKind::kBroadcast, NoAttrs{}, {c.input(3), c.input(1)});
-  c.Output(b.Add(OpKind::kTensorScatter, ScatterAttrs{ScatterOp::kUpdate}, {filled, indices, values}));
-}
-
-// (indices, values, shape, dense): the sum of a sparse and a dense tensor.
-void LowerSparseTensorDenseAdd(LoweringContext& c) {
-  c.Output(c.b.Add(OpKind::kTensorScatter, ScatterAttrs{ScatterOp::kAdd}, {c.input(3), c.input(0), c.input(1)}));
-}
-
-// (indices, values, shape, axes): sums of a sparse tensor, as a dense one.
-void LowerSparseReduceSum(LoweringContext& c) {
-  GraphBuilder& b = c.b;
-  const ValueId dense = b.Add(OpKind::kScatterNd, ScatterAttrs{}, {c.input(0), c.input(1), c.input(2)});
-  c.Output(b.Add(OpKind::kReduce, ReduceAttrs{ReduceOp::kSum, c.Bool("keep_dims", false)}, {dense, c.input(3)}));
-}
-
-// The ranges [start, limit) by delta of each row, one after another -> splits between the rows, values.
-void LowerRaggedRange(LoweringContext& c) {
-  GraphBuilder& b = c.b;
-  for (int i = 0; i < 3; ++i) {
-    if (!RankIsOneOf(c, i, {0, 1})) return;
-  }
-  const DType type = c.dtype(0);
-  const DType split_type = c.Type("Tsplits", DType::kInt64);
-  // All three as vectors of as many rows.
-  const Term sum = Term(b, c.input(0)) + Term(b, c.input(1)) + Term(b, c.input(2));
-  const ValueId rows = b.Reshape(b.Add(OpKind::kSizeOfTensor, ShapeOfAttrs{DType::kInt64}, {sum}), b.Ints({1}));
-  const auto as_rows = [&](int i) { return Term(b, b.Add(OpKind::kBroadcast, NoAttrs{}, {c.input(i), rows})); };
-  const Term start = as_rows(0), limit = as_rows(1), delta = as_rows(2);
-  Term length = limit - start;
-  if (IsFloating(type)) {
-    length = (length / delta).Apply(ExprOp::kCeil);
-  } else {
-    length = -((-length).Apply(ExprOp::kFloorDiv, delta));
-  }
-  const Term lengths = length.Max(0).Cast(DType::kInt64);
-  const Term ends(b, b.Add(OpKind::kScan, ScanAttrs{}, {lengths, b.Int(0)}));
-  const ValueId total = b.Reduce(ReduceOp::kSum, lengths, {0}, false);
-  const Term places(b, b.Add(OpKind::kRange, NoAttrs{}, {b.Int(0), total, b.Int(1)}));
-  // The row of a place is the number of rows that end at or before it.
-  const Term ended = Term(b, b.ExpandDims(ends, 0)) <= Term(b, b.ExpandDims(places, 1));
-  const ValueId row = b.Reduce(ReduceOp::kSum, ended.Cast(DType::kInt64), {1}, false);
-  const auto of_row = [&](Term x) { return Term(b, b.Add(OpKind::kGather, GatherAttrs{}, {x, row, b.Int(0)})); };
-  const Term in_row = (places - of_row(ends - lengths)).Cast(type);
-  c.Output(b.Cast(b.Concat({b.Ints({0}), ends}, 0), split_type));
-  c.Output(of_row(start) + in_row * of_row(delta));
-}
-
 constexpr OpLowering kRows[] = {
     {"Gather", 2, 2, LowerGather},
     {"GatherV2", 3, 3, LowerGatherV2},
@@ -219,10 +162,6 @@ constexpr OpLowering kRows[] = {
     {"DynamicStitch", 2, kAnyNumber, LowerDynamicStitch},
     {"ParallelDynamicStitch", 2, kAnyNumber, LowerDynamicStitch},
     {"UnravelIndex", 2, 2, LowerUnravelIndex},
-    {"SparseToDense", 4, 4, LowerSparseToDense},
-    {"SparseTensorDenseAdd", 4, 4, LowerSparseTensorDenseAdd},
-    {"SparseReduceSum", 4, 4, LowerSparseReduceSum},
-    {"RaggedRange", 3, 3, LowerRaggedRange},
 };
 
 }  // namespace

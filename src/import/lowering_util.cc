@@ -168,7 +168,10 @@ ValueId ElementOf(GraphBuilder& b, ValueId vector, int64_t i) {
 
 ValueId SliceAxis(GraphBuilder& b, ValueId x, int axis, int64_t begin, int64_t size) {
   const int rank = b.shape(x).rank();
-  if (rank < 0) return kNoId;
+  if (axis >= rank) {
+    b.Fail(MakeError(ErrorCode::kShape, "rank ", axis + 1, " or more expected, found ", b.shape(x).ToString()));
+    return kNoId;
+  }
   std::vector<int64_t> begins(rank, 0), sizes(rank, -1);
   begins[axis] = begin;
   sizes[axis] = size;

@@ -66,6 +66,13 @@ ValueId UpdateRunning(LoweringContext& c, ValueId running, ValueId batch) {
 void LowerTrainingBatchNorm(LoweringContext& c, int rank, bool channels_last, double epsilon) {
   if (c.shape(0).has_rank() && !RankIsOneOf(c, 0, {4, 5})) return;
   GraphBuilder& b = c.b;
+  const int64_t channels = c.shape(0).has_rank() ? c.shape(0).dim(channels_last ? rank - 1 : 1) : kUnknownDim;
+  for (int i = 1; i <= 2; ++i) {
+    if (channels == kUnknownDim || c.shape(i).Accepts(Shape{channels})) continue;
+    b.Fail(MakeError(ErrorCode::kShape, "input ", i, " should have the ", channels, " channels of input 0, found ",
+                     c.shape(i).ToString()));
+    return;
+  }
   const Moments m = NormalizeByBatch(c, rank, channels_last, epsilon);
   // The variance given out is the unbiased estimate; that kept for the gradient is not.
   const Term count(b, m.count);

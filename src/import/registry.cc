@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "import/lowering.h"
+#include "import/sparse.h"
 
 namespace moulin {
 namespace {
@@ -12,7 +13,8 @@ constexpr Family kFamilies[] = {
     ActivationLowerings,  ArrayLowerings,     BlockLowerings,         ConvolutionLowerings,   DetectionLowerings,
     ElementwiseLowerings, ImageLowerings,     IndexingLowerings,      LinearAlgebraLowerings, MatmulLowerings,
     MatrixLowerings,      MiscLowerings,      NormalizationLowerings, PoolingLowerings,       QuantizationLowerings,
-    RecurrentLowerings,   ReductionLowerings, ShapeLowerings,         SliceLowerings,         StringLowerings,
+    RecurrentLowerings,   ReductionLowerings, ShapeLowerings,         SliceLowerings,         SparseLowerings,
+    StringLowerings,
 };
 
 bool NameLess(const OpLowering* a, const OpLowering* b) { return absl::string_view(a->op) < absl::string_view(b->op); }

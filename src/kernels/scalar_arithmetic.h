@@ -26,15 +26,20 @@ using Wrapping = std::conditional_t<(sizeof(T) > 4), uint64_t, uint32_t>;
 
 template <typename T>
 MOULIN_HD T Neg(T x) {
-  if constexpr (kIsFloat<T>) return -x;
-  else return static_cast<T>(Wrapping<T>{0} - static_cast<Wrapping<T>>(x));
+  if constexpr (kIsFloat<T>)
+    return -x;
+  else
+    return static_cast<T>(Wrapping<T>{0} - static_cast<Wrapping<T>>(x));
 }
 
 template <typename T>
 MOULIN_HD T Abs(T x) {
-  if constexpr (kIsFloat<T>) return std::fabs(x);
-  else if constexpr (std::is_unsigned_v<T>) return x;
-  else return x < 0 ? Neg(x) : x;
+  if constexpr (kIsFloat<T>)
+    return std::fabs(x);
+  else if constexpr (std::is_unsigned_v<T>)
+    return x;
+  else
+    return x < 0 ? Neg(x) : x;
 }
 
 // -1, 0 or 1; a NaN gives NaN.
@@ -43,8 +48,10 @@ MOULIN_HD T Sign(T x) {
   if constexpr (kIsFloat<T>) {
     if (x != x) return x;
   }
-  if constexpr (std::is_unsigned_v<T>) return static_cast<T>(x > 0);
-  else return static_cast<T>((x > 0) - (x < 0));
+  if constexpr (std::is_unsigned_v<T>)
+    return static_cast<T>(x > 0);
+  else
+    return static_cast<T>((x > 0) - (x < 0));
 }
 
 template <typename T>
@@ -55,34 +62,102 @@ MOULIN_HD T Reciprocal(T x) {
   return static_cast<T>(T(1) / x);
 }
 
-template <typename T> MOULIN_HD T Sqrt(T x) { return std::sqrt(x); }
-template <typename T> MOULIN_HD T Rsqrt(T x) { return T(1) / std::sqrt(x); }
-template <typename T> MOULIN_HD T Exp(T x) { return std::exp(x); }
-template <typename T> MOULIN_HD T Expm1(T x) { return std::expm1(x); }
-template <typename T> MOULIN_HD T Log(T x) { return std::log(x); }
-template <typename T> MOULIN_HD T Log1p(T x) { return std::log1p(x); }
-template <typename T> MOULIN_HD T Sin(T x) { return std::sin(x); }
-template <typename T> MOULIN_HD T Cos(T x) { return std::cos(x); }
-template <typename T> MOULIN_HD T Tan(T x) { return std::tan(x); }
-template <typename T> MOULIN_HD T Asin(T x) { return std::asin(x); }
-template <typename T> MOULIN_HD T Acos(T x) { return std::acos(x); }
-template <typename T> MOULIN_HD T Atan(T x) { return std::atan(x); }
-template <typename T> MOULIN_HD T Sinh(T x) { return std::sinh(x); }
-template <typename T> MOULIN_HD T Cosh(T x) { return std::cosh(x); }
-template <typename T> MOULIN_HD T Tanh(T x) { return std::tanh(x); }
-template <typename T> MOULIN_HD T Asinh(T x) { return std::asinh(x); }
-template <typename T> MOULIN_HD T Acosh(T x) { return std::acosh(x); }
-template <typename T> MOULIN_HD T Atanh(T x) { return std::atanh(x); }
-template <typename T> MOULIN_HD T Erf(T x) { return std::erf(x); }
-template <typename T> MOULIN_HD T Erfc(T x) { return std::erfc(x); }
-template <typename T> MOULIN_HD T Floor(T x) { return std::floor(x); }
-template <typename T> MOULIN_HD T Ceil(T x) { return std::ceil(x); }
+template <typename T>
+MOULIN_HD T Sqrt(T x) {
+  return std::sqrt(x);
+}
+template <typename T>
+MOULIN_HD T Rsqrt(T x) {
+  return T(1) / std::sqrt(x);
+}
+template <typename T>
+MOULIN_HD T Exp(T x) {
+  return std::exp(x);
+}
+template <typename T>
+MOULIN_HD T Expm1(T x) {
+  return std::expm1(x);
+}
+template <typename T>
+MOULIN_HD T Log(T x) {
+  return std::log(x);
+}
+template <typename T>
+MOULIN_HD T Log1p(T x) {
+  return std::log1p(x);
+}
+template <typename T>
+MOULIN_HD T Sin(T x) {
+  return std::sin(x);
+}
+template <typename T>
+MOULIN_HD T Cos(T x) {
+  return std::cos(x);
+}
+template <typename T>
+MOULIN_HD T Tan(T x) {
+  return std::tan(x);
+}
+template <typename T>
+MOULIN_HD T Asin(T x) {
+  return std::asin(x);
+}
+template <typename T>
+MOULIN_HD T Acos(T x) {
+  return std::acos(x);
+}
+template <typename T>
+MOULIN_HD T Atan(T x) {
+  return std::atan(x);
+}
+template <typename T>
+MOULIN_HD T Sinh(T x) {
+  return std::sinh(x);
+}
+template <typename T>
+MOULIN_HD T Cosh(T x) {
+  return std::cosh(x);
+}
+template <typename T>
+MOULIN_HD T Tanh(T x) {
+  return std::tanh(x);
+}
+template <typename T>
+MOULIN_HD T Asinh(T x) {
+  return std::asinh(x);
+}
+template <typename T>
+MOULIN_HD T Acosh(T x) {
+  return std::acosh(x);
+}
+template <typename T>
+MOULIN_HD T Atanh(T x) {
+  return std::atanh(x);
+}
+template <typename T>
+MOULIN_HD T Erf(T x) {
+  return std::erf(x);
+}
+template <typename T>
+MOULIN_HD T Erfc(T x) {
+  return std::erfc(x);
+}
+template <typename T>
+MOULIN_HD T Floor(T x) {
+  return std::floor(x);
+}
+template <typename T>
+MOULIN_HD T Ceil(T x) {
+  return std::ceil(x);
+}
 
 // To the nearest integer, halves to the even one.
 template <typename T>
 MOULIN_HD T Round(T x) {
-  if constexpr (kIsFloat<T>) return std::rint(x);
-  else return x;
+  if constexpr (kIsFloat<T>)
+    return std::rint(x);
+  else
+    return x;
 }
 
 // 1 / (1 + exp(-x)), without overflow on either side.
@@ -99,27 +174,39 @@ MOULIN_HD T Softplus(T x) {
   return x > 0 ? x + rest : rest;
 }
 
-template <typename T> MOULIN_HD T Relu(T x) { return x < 0 ? T(0) : x; }  // a NaN stays
-template <typename T> MOULIN_HD T Elu(T x) { return x < 0 ? std::expm1(x) : x; }
+template <typename T>
+MOULIN_HD T Relu(T x) {
+  return x < 0 ? T(0) : x;
+}  // a NaN stays
+template <typename T>
+MOULIN_HD T Elu(T x) {
+  return x < 0 ? std::expm1(x) : x;
+}
 
 // --- two operands
 
 template <typename T>
 MOULIN_HD T Add(T x, T y) {
-  if constexpr (kIsFloat<T>) return x + y;
-  else return static_cast<T>(static_cast<Wrapping<T>>(x) + static_cast<Wrapping<T>>(y));
+  if constexpr (kIsFloat<T>)
+    return x + y;
+  else
+    return static_cast<T>(static_cast<Wrapping<T>>(x) + static_cast<Wrapping<T>>(y));
 }
 
 template <typename T>
 MOULIN_HD T Sub(T x, T y) {
-  if constexpr (kIsFloat<T>) return x - y;
-  else return static_cast<T>(static_cast<Wrapping<T>>(x) - static_cast<Wrapping<T>>(y));
+  if constexpr (kIsFloat<T>)
+    return x - y;
+  else
+    return static_cast<T>(static_cast<Wrapping<T>>(x) - static_cast<Wrapping<T>>(y));
 }
 
 template <typename T>
 MOULIN_HD T Mul(T x, T y) {
-  if constexpr (kIsFloat<T>) return x * y;
-  else return static_cast<T>(static_cast<Wrapping<T>>(x) * static_cast<Wrapping<T>>(y));
+  if constexpr (kIsFloat<T>)
+    return x * y;
+  else
+    return static_cast<T>(static_cast<Wrapping<T>>(x) * static_cast<Wrapping<T>>(y));
 }
 
 // Towards zero for integers; the lowest divided by -1 wraps to itself.
@@ -161,8 +248,14 @@ MOULIN_HD T FloorMod(T x, T y) {
   return rest != 0 && (rest < 0) != (y < 0) ? static_cast<T>(rest + y) : rest;
 }
 
-template <typename T> MOULIN_HD T DivNoNan(T x, T y) { return y == 0 ? T(0) : Div(x, y); }
-template <typename T> MOULIN_HD T MulNoNan(T x, T y) { return y == 0 ? T(0) : Mul(x, y); }
+template <typename T>
+MOULIN_HD T DivNoNan(T x, T y) {
+  return y == 0 ? T(0) : Div(x, y);
+}
+template <typename T>
+MOULIN_HD T MulNoNan(T x, T y) {
+  return y == 0 ? T(0) : Mul(x, y);
+}
 
 // Integers by repeated squaring, wrapping; a negative exponent gives 0 (evaluators on the host report it).
 template <typename T>
@@ -180,23 +273,56 @@ MOULIN_HD T Pow(T x, T y) {
   }
 }
 
-template <typename T> MOULIN_HD T Atan2(T y, T x) { return std::atan2(y, x); }
-template <typename T> MOULIN_HD T NextAfter(T x, T y) { return std::nextafter(x, y); }
+template <typename T>
+MOULIN_HD T Atan2(T y, T x) {
+  return std::atan2(y, x);
+}
+template <typename T>
+MOULIN_HD T NextAfter(T x, T y) {
+  return std::nextafter(x, y);
+}
 
 // A NaN on either side gives NaN.
-template <typename T> MOULIN_HD T Max(T x, T y) { return x != x || x > y ? x : y; }
-template <typename T> MOULIN_HD T Min(T x, T y) { return x != x || x < y ? x : y; }
+template <typename T>
+MOULIN_HD T Max(T x, T y) {
+  return x != x || x > y ? x : y;
+}
+template <typename T>
+MOULIN_HD T Min(T x, T y) {
+  return x != x || x < y ? x : y;
+}
 
-template <typename T> MOULIN_HD T Xdivy(T x, T y) { return x == 0 ? T(0) : x / y; }
-template <typename T> MOULIN_HD T Xlogy(T x, T y) { return x == 0 ? T(0) : x * std::log(y); }
-template <typename T> MOULIN_HD T Xlog1py(T x, T y) { return x == 0 ? T(0) : x * std::log1p(y); }
+template <typename T>
+MOULIN_HD T Xdivy(T x, T y) {
+  return x == 0 ? T(0) : x / y;
+}
+template <typename T>
+MOULIN_HD T Xlogy(T x, T y) {
+  return x == 0 ? T(0) : x * std::log(y);
+}
+template <typename T>
+MOULIN_HD T Xlog1py(T x, T y) {
+  return x == 0 ? T(0) : x * std::log1p(y);
+}
 
 // --- bits
 
-template <typename T> MOULIN_HD T BitNot(T x) { return static_cast<T>(~x); }
-template <typename T> MOULIN_HD T BitAnd(T x, T y) { return static_cast<T>(x & y); }
-template <typename T> MOULIN_HD T BitOr(T x, T y) { return static_cast<T>(x | y); }
-template <typename T> MOULIN_HD T BitXor(T x, T y) { return static_cast<T>(x ^ y); }
+template <typename T>
+MOULIN_HD T BitNot(T x) {
+  return static_cast<T>(~x);
+}
+template <typename T>
+MOULIN_HD T BitAnd(T x, T y) {
+  return static_cast<T>(x & y);
+}
+template <typename T>
+MOULIN_HD T BitOr(T x, T y) {
+  return static_cast<T>(x | y);
+}
+template <typename T>
+MOULIN_HD T BitXor(T x, T y) {
+  return static_cast<T>(x ^ y);
+}
 
 template <typename T>
 MOULIN_HD uint8_t PopCount(T x) {
@@ -219,20 +345,49 @@ MOULIN_HD T ShiftLeft(T x, T y) {
 }
 
 // Arithmetic for signed types.
-template <typename T> MOULIN_HD T ShiftRight(T x, T y) { return static_cast<T>(x >> ShiftDistance(y)); }
+template <typename T>
+MOULIN_HD T ShiftRight(T x, T y) {
+  return static_cast<T>(x >> ShiftDistance(y));
+}
 
 // --- truth
 
-// By comparison, for integers have no other way.
-template <typename T> MOULIN_HD bool IsNan(T x) { return x != x; }
-template <typename T> MOULIN_HD bool IsFinite(T x) { return x - x == 0; }
-template <typename T> MOULIN_HD bool IsInf(T x) { return x == x && !(x - x == 0); }
-template <typename T> MOULIN_HD bool Equal(T x, T y) { return x == y; }
-template <typename T> MOULIN_HD bool NotEqual(T x, T y) { return x != y; }
-template <typename T> MOULIN_HD bool Less(T x, T y) { return x < y; }
-template <typename T> MOULIN_HD bool LessEqual(T x, T y) { return x <= y; }
-template <typename T> MOULIN_HD bool Greater(T x, T y) { return x > y; }
-template <typename T> MOULIN_HD bool GreaterEqual(T x, T y) { return x >= y; }
+template <typename T>
+MOULIN_HD bool IsNan(T x) {
+  return x != x;
+}
+template <typename T>
+MOULIN_HD bool IsFinite(T x) {
+  return x - x == 0;
+}
+template <typename T>
+MOULIN_HD bool IsInf(T x) {
+  return x == x && !(x - x == 0);
+}
+template <typename T>
+MOULIN_HD bool Equal(T x, T y) {
+  return x == y;
+}
+template <typename T>
+MOULIN_HD bool NotEqual(T x, T y) {
+  return x != y;
+}
+template <typename T>
+MOULIN_HD bool Less(T x, T y) {
+  return x < y;
+}
+template <typename T>
+MOULIN_HD bool LessEqual(T x, T y) {
+  return x <= y;
+}
+template <typename T>
+MOULIN_HD bool Greater(T x, T y) {
+  return x > y;
+}
+template <typename T>
+MOULIN_HD bool GreaterEqual(T x, T y) {
+  return x >= y;
+}
 MOULIN_HD inline bool Not(bool x) { return !x; }
 MOULIN_HD inline bool And(bool x, bool y) { return x && y; }
 MOULIN_HD inline bool Or(bool x, bool y) { return x || y; }

@@ -46,9 +46,12 @@ MOULIN_HD To Cast(From x) {
   if constexpr (std::is_same_v<To, bool>) {
     return x != From(0);
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    if constexpr (std::is_same_v<To, uint64_t>) return ToUInt64(x);
-    else if constexpr (sizeof(To) == 8 || std::is_same_v<To, uint32_t>) return static_cast<To>(ToInt64(x));
-    else return static_cast<To>(ToInt32(x));
+    if constexpr (std::is_same_v<To, uint64_t>)
+      return ToUInt64(x);
+    else if constexpr (sizeof(To) == 8 || std::is_same_v<To, uint32_t>)
+      return static_cast<To>(ToInt64(x));
+    else
+      return static_cast<To>(ToInt32(x));
   } else {
     return static_cast<To>(x);
   }
@@ -71,10 +74,12 @@ MOULIN_HD To SaturatingCast(From x) {
     constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<To>::max());
     if constexpr (std::is_signed_v<From>) {
       if (x < 0) {
-        if constexpr (!std::is_signed_v<To>) return To(0);
-        else return static_cast<int64_t>(x) < static_cast<int64_t>(std::numeric_limits<To>::min())
-                        ? std::numeric_limits<To>::min()
-                        : static_cast<To>(x);
+        if constexpr (!std::is_signed_v<To>)
+          return To(0);
+        else
+          return static_cast<int64_t>(x) < static_cast<int64_t>(std::numeric_limits<To>::min())
+                     ? std::numeric_limits<To>::min()
+                     : static_cast<To>(x);
       }
     }
     return static_cast<uint64_t>(x) > kMax ? std::numeric_limits<To>::max() : static_cast<To>(x);

@@ -30,30 +30,46 @@ MOULIN_HD double Polynomial(const double (&c)[N], double x) {
 
 // The standard normal's quantile at 1/2 + q, given also the smaller tail 1/2 - |q| (AS 241, PPND16).
 MOULIN_HD inline double NormalQuantile(double q, double tail) {
-  constexpr double a[] = {3.3871328727963666080e0,  1.3314166789178437745e2, 1.9715909503065514427e3,
-                          1.3731693765509461125e4,  4.5921953931549871457e4, 6.7265770927008700853e4,
-                          3.3430575583588128105e4,  2.5090809287301226727e3};
-  constexpr double b[] = {1.0,                      4.2313330701600911252e1, 6.8718700749205790830e2,
-                          5.3941960214247511077e3,  2.1213794301586595867e4, 3.9307895800092710610e4,
-                          2.8729085735721942674e4,  5.2264952788528545610e3};
-  constexpr double c[] = {1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0,
-                          3.64784832476320460504e0, 1.27045825245236838258e0, 2.41780725177450611770e-1,
+  constexpr double a[] = {3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3,
+                          1.3731693765509461125e4, 4.5921953931549871457e4, 6.7265770927008700853e4,
+                          3.3430575583588128105e4, 2.5090809287301226727e3};
+  constexpr double b[] = {1.0,
+                          4.2313330701600911252e1,
+                          6.8718700749205790830e2,
+                          5.3941960214247511077e3,
+                          2.1213794301586595867e4,
+                          3.9307895800092710610e4,
+                          2.8729085735721942674e4,
+                          5.2264952788528545610e3};
+  constexpr double c[] = {1.42343711074968357734e0,  4.63033784615654529590e0, 5.76949722146069140550e0,
+                          3.64784832476320460504e0,  1.27045825245236838258e0, 2.41780725177450611770e-1,
                           2.27238449892691845833e-2, 7.74545014278341407640e-4};
-  constexpr double d[] = {1.0,                      2.05319162663775882187e0, 1.67638483018380384940e0,
-                          6.89767334985100004550e-1, 1.48103976427480074590e-1, 1.51986665636164571966e-2,
-                          5.47593808499534494600e-4, 1.05075007164441684324e-9};
-  constexpr double e[] = {6.65790464350110377720e0, 5.46378491116411436990e0, 1.78482653991729133580e0,
+  constexpr double d[] = {1.0,
+                          2.05319162663775882187e0,
+                          1.67638483018380384940e0,
+                          6.89767334985100004550e-1,
+                          1.48103976427480074590e-1,
+                          1.51986665636164571966e-2,
+                          5.47593808499534494600e-4,
+                          1.05075007164441684324e-9};
+  constexpr double e[] = {6.65790464350110377720e0,  5.46378491116411436990e0,  1.78482653991729133580e0,
                           2.96560571828504891230e-1, 2.65321895265761230930e-2, 1.24266094738807843860e-3,
                           2.71155556874348757815e-5, 2.01033439929228813265e-7};
-  constexpr double f[] = {1.0,                      5.99832206555887937690e-1, 1.36929880922735805310e-1,
-                          1.48753612908506148525e-2, 7.86869131145613259100e-4, 1.84631831751005468180e-5,
-                          1.42151175831644588870e-7, 2.04426310338993978564e-15};
+  constexpr double f[] = {1.0,
+                          5.99832206555887937690e-1,
+                          1.36929880922735805310e-1,
+                          1.48753612908506148525e-2,
+                          7.86869131145613259100e-4,
+                          1.84631831751005468180e-5,
+                          1.42151175831644588870e-7,
+                          2.04426310338993978564e-15};
   if (std::fabs(q) <= 0.425) {
     const double r = 0.180625 - q * q;
     return q * Polynomial(a, r) / Polynomial(b, r);
   }
   const double r = std::sqrt(-std::log(tail));
-  const double x = r <= 5 ? Polynomial(c, r - 1.6) / Polynomial(d, r - 1.6) : Polynomial(e, r - 5) / Polynomial(f, r - 5);
+  const double x =
+      r <= 5 ? Polynomial(c, r - 1.6) / Polynomial(d, r - 1.6) : Polynomial(e, r - 5) / Polynomial(f, r - 5);
   return q < 0 ? -x : x;
 }
 
@@ -103,6 +119,7 @@ MOULIN_HD inline double Zeta(double s, double q) {
                                   -7.1661652561756670113e18};
   if (s == 1) return Infinity();
   if (!(s > 1) || q != q) return NaN();
+  if (q == Infinity()) return 0;
   if (q <= 0) {
     const bool pole = q == std::floor(q);
     if (pole && s == std::floor(s) && std::fmod(s, 2) == 0) return Infinity();
@@ -113,7 +130,7 @@ MOULIN_HD inline double Zeta(double s, double q) {
   for (; q < 10 || q < s; q += 1) {
     const double term = std::pow(q, -s);
     sum += term;
-    if (q > 0 && term < kEpsilon * 0.01 * std::fabs(sum)) return sum;
+    if (q > 0 && term <= kEpsilon * 0.01 * std::fabs(sum)) return sum;  // also where both underflow to 0
   }
   const double power = std::pow(q, -s);
   sum += power * q / (s - 1) + 0.5 * power;
@@ -253,17 +270,50 @@ MOULIN_HD inline double BesselI1e(double x) { return BesselIe(1, x); }
 
 namespace moulin::scalar {
 
-template <typename T> MOULIN_HD T Erfinv(T x) { return static_cast<T>(special::Erfinv(x)); }
-template <typename T> MOULIN_HD T Ndtri(T x) { return static_cast<T>(special::Ndtri(x)); }
-template <typename T> MOULIN_HD T Lgamma(T x) { return static_cast<T>(special::Lgamma(x)); }
-template <typename T> MOULIN_HD T Digamma(T x) { return static_cast<T>(special::Digamma(x)); }
-template <typename T> MOULIN_HD T BesselI0e(T x) { return static_cast<T>(special::BesselI0e(x)); }
-template <typename T> MOULIN_HD T BesselI1e(T x) { return static_cast<T>(special::BesselI1e(x)); }
-template <typename T> MOULIN_HD T Zeta(T s, T q) { return static_cast<T>(special::Zeta(s, q)); }
-template <typename T> MOULIN_HD T Polygamma(T n, T x) { return static_cast<T>(special::Polygamma(n, x)); }
-template <typename T> MOULIN_HD T Igamma(T a, T x) { return static_cast<T>(special::Igamma(a, x)); }
-template <typename T> MOULIN_HD T Igammac(T a, T x) { return static_cast<T>(special::Igammac(a, x)); }
-template <typename T> MOULIN_HD T Betainc(T a, T b, T x) { return static_cast<T>(special::Betainc(a, b, x)); }
+template <typename T>
+MOULIN_HD T Erfinv(T x) {
+  return static_cast<T>(special::Erfinv(x));
+}
+template <typename T>
+MOULIN_HD T Ndtri(T x) {
+  return static_cast<T>(special::Ndtri(x));
+}
+template <typename T>
+MOULIN_HD T Lgamma(T x) {
+  return static_cast<T>(special::Lgamma(x));
+}
+template <typename T>
+MOULIN_HD T Digamma(T x) {
+  return static_cast<T>(special::Digamma(x));
+}
+template <typename T>
+MOULIN_HD T BesselI0e(T x) {
+  return static_cast<T>(special::BesselI0e(x));
+}
+template <typename T>
+MOULIN_HD T BesselI1e(T x) {
+  return static_cast<T>(special::BesselI1e(x));
+}
+template <typename T>
+MOULIN_HD T Zeta(T s, T q) {
+  return static_cast<T>(special::Zeta(s, q));
+}
+template <typename T>
+MOULIN_HD T Polygamma(T n, T x) {
+  return static_cast<T>(special::Polygamma(n, x));
+}
+template <typename T>
+MOULIN_HD T Igamma(T a, T x) {
+  return static_cast<T>(special::Igamma(a, x));
+}
+template <typename T>
+MOULIN_HD T Igammac(T a, T x) {
+  return static_cast<T>(special::Igammac(a, x));
+}
+template <typename T>
+MOULIN_HD T Betainc(T a, T b, T x) {
+  return static_cast<T>(special::Betainc(a, b, x));
+}
 
 }  // namespace moulin::scalar
 

@@ -60,15 +60,24 @@ Status StoreInts(absl::Span<const int64_t> values, Tensor* t) {
     return MakeError(ErrorCode::kInternal, "storing ", values.size(), " integers in ", t->shape().ToString());
   }
   switch (t->dtype()) {
-    case DType::kInt8: return store(int8_t{});
-    case DType::kInt16: return store(int16_t{});
-    case DType::kInt32: return store(int32_t{});
-    case DType::kInt64: return store(int64_t{});
-    case DType::kUInt8: return store(uint8_t{});
-    case DType::kUInt16: return store(uint16_t{});
-    case DType::kUInt32: return store(uint32_t{});
-    case DType::kUInt64: return store(uint64_t{});
-    default: return CheckIndexType(t->dtype(), "a result of indices");
+    case DType::kInt8:
+      return store(int8_t{});
+    case DType::kInt16:
+      return store(int16_t{});
+    case DType::kInt32:
+      return store(int32_t{});
+    case DType::kInt64:
+      return store(int64_t{});
+    case DType::kUInt8:
+      return store(uint8_t{});
+    case DType::kUInt16:
+      return store(uint16_t{});
+    case DType::kUInt32:
+      return store(uint32_t{});
+    case DType::kUInt64:
+      return store(uint64_t{});
+    default:
+      return CheckIndexType(t->dtype(), "a result of indices");
   }
 }
 

@@ -38,7 +38,7 @@ Status InferNms(InferContext& c) {
   const int64_t size = attrs.version >= 4 && attrs.pad_to_max_output_size && max_size ? *max_size : kUnknownDim;
   MOULIN_RETURN_IF_ERROR(AddOutput(c, DType::kInt32, PartialShape{size}));
   if (attrs.version >= 5) MOULIN_RETURN_IF_ERROR(AddOutput(c, c.dtype(1), PartialShape{size}));
-  if (attrs.version >= 4) c.Add(DType::kInt32, Shape());
+  if (attrs.version >= 4) c.Add(DType::kInt32, PartialShape::OfRank(0));
   return absl::OkStatus();
 }
 

@@ -142,10 +142,14 @@ Status InferLinearAlgebra(InferContext& c) {
 
 Status SolveMatrices(const KernelContext& c) {
   switch (c.input(0).dtype()) {
-    case DType::kFloat32: return SolveMatricesOf<float>(c);
-    case DType::kFloat64: return SolveMatricesOf<double>(c);
-    case DType::kComplex64: return SolveMatricesOf<std::complex<float>>(c);
-    default: return SolveMatricesOf<std::complex<double>>(c);
+    case DType::kFloat32:
+      return SolveMatricesOf<float>(c);
+    case DType::kFloat64:
+      return SolveMatricesOf<double>(c);
+    case DType::kComplex64:
+      return SolveMatricesOf<std::complex<float>>(c);
+    default:
+      return SolveMatricesOf<std::complex<double>>(c);
   }
 }
 

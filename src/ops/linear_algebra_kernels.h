@@ -83,7 +83,8 @@ struct Linear {
   static Status Svd(const InMap& a, bool full, OutMap s, OutMap* u, OutMap* v) {
     using ColumnMajor = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
     unsigned options = 0;
-    if (u != nullptr) options = full ? Eigen::ComputeFullU | Eigen::ComputeFullV : Eigen::ComputeThinU | Eigen::ComputeThinV;
+    if (u != nullptr)
+      options = full ? Eigen::ComputeFullU | Eigen::ComputeFullV : Eigen::ComputeThinU | Eigen::ComputeThinV;
     const Eigen::JacobiSVD<ColumnMajor> svd(a, options);
     s = svd.singularValues().template cast<T>().transpose();
     if (u != nullptr) {

@@ -31,13 +31,20 @@ void CompareStrings(const void* const* args, void* out, int n) {
 DType RegisterType(DType type) {
   switch (type) {
     case DType::kFloat16:
-    case DType::kBFloat16: return DType::kFloat32;
-    case DType::kQInt8: return DType::kInt8;
-    case DType::kQUInt8: return DType::kUInt8;
-    case DType::kQInt16: return DType::kInt16;
-    case DType::kQUInt16: return DType::kUInt16;
-    case DType::kQInt32: return DType::kInt32;
-    default: return type;
+    case DType::kBFloat16:
+      return DType::kFloat32;
+    case DType::kQInt8:
+      return DType::kInt8;
+    case DType::kQUInt8:
+      return DType::kUInt8;
+    case DType::kQInt16:
+      return DType::kInt16;
+    case DType::kQUInt16:
+      return DType::kUInt16;
+    case DType::kQInt32:
+      return DType::kInt32;
+    default:
+      return type;
   }
 }
 
@@ -48,12 +55,18 @@ int RegisterSize(DType type) {
 
 BlockFn FindSelectBlock(int register_size) {
   switch (register_size) {
-    case 1: return &SelectBlock<1>;
-    case 2: return &SelectBlock<2>;
-    case 4: return &SelectBlock<4>;
-    case 8: return &SelectBlock<8>;
-    case 16: return &SelectBlock<16>;
-    default: return nullptr;
+    case 1:
+      return &SelectBlock<1>;
+    case 2:
+      return &SelectBlock<2>;
+    case 4:
+      return &SelectBlock<4>;
+    case 8:
+      return &SelectBlock<8>;
+    case 16:
+      return &SelectBlock<16>;
+    default:
+      return nullptr;
   }
 }
 
@@ -64,55 +77,88 @@ BlockFn FindBoolBlock(ExprOp op) {
     MOULIN_BINARY_CASE(And)
     MOULIN_BINARY_CASE(Or)
     MOULIN_COMPARISONS(MOULIN_BINARY_CASE)
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 
 BlockFn FindStringBlock(ExprOp op) {
   switch (op) {
-    case ExprOp::kEqual: return &CompareStrings<true>;
-    case ExprOp::kNotEqual: return &CompareStrings<false>;
-    default: return nullptr;
+    case ExprOp::kEqual:
+      return &CompareStrings<true>;
+    case ExprOp::kNotEqual:
+      return &CompareStrings<false>;
+    default:
+      return nullptr;
   }
 }
 
 BlockFn FindBlock(ExprOp op, DType type) {
   if (op == ExprOp::kSelect) return FindSelectBlock(RegisterSize(type));
   switch (type) {
-    case DType::kFloat32: return FindFloatBlock<float>(op);
-    case DType::kFloat64: return FindFloatBlock<double>(op);
-    case DType::kInt8: return FindIntBlock<int8_t>(op);
-    case DType::kInt16: return FindIntBlock<int16_t>(op);
-    case DType::kInt32: return FindIntBlock<int32_t>(op);
-    case DType::kInt64: return FindIntBlock<int64_t>(op);
-    case DType::kUInt8: return FindIntBlock<uint8_t>(op);
-    case DType::kUInt16: return FindIntBlock<uint16_t>(op);
-    case DType::kUInt32: return FindIntBlock<uint32_t>(op);
-    case DType::kUInt64: return FindIntBlock<uint64_t>(op);
-    case DType::kComplex64: return FindComplexBlock<float>(op);
-    case DType::kComplex128: return FindComplexBlock<double>(op);
-    case DType::kBool: return FindBoolBlock(op);
-    case DType::kString: return FindStringBlock(op);
-    default: return nullptr;
+    case DType::kFloat32:
+      return FindFloatBlock<float>(op);
+    case DType::kFloat64:
+      return FindFloatBlock<double>(op);
+    case DType::kInt8:
+      return FindIntBlock<int8_t>(op);
+    case DType::kInt16:
+      return FindIntBlock<int16_t>(op);
+    case DType::kInt32:
+      return FindIntBlock<int32_t>(op);
+    case DType::kInt64:
+      return FindIntBlock<int64_t>(op);
+    case DType::kUInt8:
+      return FindIntBlock<uint8_t>(op);
+    case DType::kUInt16:
+      return FindIntBlock<uint16_t>(op);
+    case DType::kUInt32:
+      return FindIntBlock<uint32_t>(op);
+    case DType::kUInt64:
+      return FindIntBlock<uint64_t>(op);
+    case DType::kComplex64:
+      return FindComplexBlock<float>(op);
+    case DType::kComplex128:
+      return FindComplexBlock<double>(op);
+    case DType::kBool:
+      return FindBoolBlock(op);
+    case DType::kString:
+      return FindStringBlock(op);
+    default:
+      return nullptr;
   }
 }
 
 BlockFn FindCastBlock(DType from, DType to, bool saturating) {
   switch (to) {
-    case DType::kFloat32: return FindCastBlockTo<float>(from, saturating);
-    case DType::kFloat64: return FindCastBlockTo<double>(from, saturating);
-    case DType::kInt8: return FindCastBlockTo<int8_t>(from, saturating);
-    case DType::kInt16: return FindCastBlockTo<int16_t>(from, saturating);
-    case DType::kInt32: return FindCastBlockTo<int32_t>(from, saturating);
-    case DType::kInt64: return FindCastBlockTo<int64_t>(from, saturating);
-    case DType::kUInt8: return FindCastBlockTo<uint8_t>(from, saturating);
-    case DType::kUInt16: return FindCastBlockTo<uint16_t>(from, saturating);
-    case DType::kUInt32: return FindCastBlockTo<uint32_t>(from, saturating);
-    case DType::kUInt64: return FindCastBlockTo<uint64_t>(from, saturating);
-    case DType::kComplex64: return FindCastBlockTo<std::complex<float>>(from, saturating);
-    case DType::kComplex128: return FindCastBlockTo<std::complex<double>>(from, saturating);
-    case DType::kBool: return FindCastBlockTo<bool>(from, saturating);
-    default: return nullptr;
+    case DType::kFloat32:
+      return FindCastBlockTo<float>(from, saturating);
+    case DType::kFloat64:
+      return FindCastBlockTo<double>(from, saturating);
+    case DType::kInt8:
+      return FindCastBlockTo<int8_t>(from, saturating);
+    case DType::kInt16:
+      return FindCastBlockTo<int16_t>(from, saturating);
+    case DType::kInt32:
+      return FindCastBlockTo<int32_t>(from, saturating);
+    case DType::kInt64:
+      return FindCastBlockTo<int64_t>(from, saturating);
+    case DType::kUInt8:
+      return FindCastBlockTo<uint8_t>(from, saturating);
+    case DType::kUInt16:
+      return FindCastBlockTo<uint16_t>(from, saturating);
+    case DType::kUInt32:
+      return FindCastBlockTo<uint32_t>(from, saturating);
+    case DType::kUInt64:
+      return FindCastBlockTo<uint64_t>(from, saturating);
+    case DType::kComplex64:
+      return FindCastBlockTo<std::complex<float>>(from, saturating);
+    case DType::kComplex128:
+      return FindCastBlockTo<std::complex<double>>(from, saturating);
+    case DType::kBool:
+      return FindCastBlockTo<bool>(from, saturating);
+    default:
+      return nullptr;
   }
 }
 

@@ -63,9 +63,11 @@ void BinaryBlock(const void* const* args, void* out, int n) {
 
 // Cases of a switch over ExprOp in a function with an element type T.
 #define MOULIN_UNARY_CASE(name) \
-  case ExprOp::k##name: return &internal::UnaryBlock<ExprOp::k##name, T>;
+  case ExprOp::k##name:         \
+    return &internal::UnaryBlock<ExprOp::k##name, T>;
 #define MOULIN_BINARY_CASE(name) \
-  case ExprOp::k##name: return &internal::BinaryBlock<ExprOp::k##name, T>;
+  case ExprOp::k##name:          \
+    return &internal::BinaryBlock<ExprOp::k##name, T>;
 
 }  // namespace internal
 }  // namespace moulin

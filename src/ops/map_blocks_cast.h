@@ -55,20 +55,34 @@ BlockFn PickCast(bool saturating) {
 template <typename To>
 BlockFn FindCastBlockTo(DType from, bool saturating) {
   switch (from) {
-    case DType::kFloat32: return internal::PickCast<To, float>(saturating);
-    case DType::kFloat64: return internal::PickCast<To, double>(saturating);
-    case DType::kInt8: return internal::PickCast<To, int8_t>(saturating);
-    case DType::kInt16: return internal::PickCast<To, int16_t>(saturating);
-    case DType::kInt32: return internal::PickCast<To, int32_t>(saturating);
-    case DType::kInt64: return internal::PickCast<To, int64_t>(saturating);
-    case DType::kUInt8: return internal::PickCast<To, uint8_t>(saturating);
-    case DType::kUInt16: return internal::PickCast<To, uint16_t>(saturating);
-    case DType::kUInt32: return internal::PickCast<To, uint32_t>(saturating);
-    case DType::kUInt64: return internal::PickCast<To, uint64_t>(saturating);
-    case DType::kBool: return internal::PickCast<To, bool>(saturating);
-    case DType::kComplex64: return internal::PickCast<To, std::complex<float>>(saturating);
-    case DType::kComplex128: return internal::PickCast<To, std::complex<double>>(saturating);
-    default: return nullptr;
+    case DType::kFloat32:
+      return internal::PickCast<To, float>(saturating);
+    case DType::kFloat64:
+      return internal::PickCast<To, double>(saturating);
+    case DType::kInt8:
+      return internal::PickCast<To, int8_t>(saturating);
+    case DType::kInt16:
+      return internal::PickCast<To, int16_t>(saturating);
+    case DType::kInt32:
+      return internal::PickCast<To, int32_t>(saturating);
+    case DType::kInt64:
+      return internal::PickCast<To, int64_t>(saturating);
+    case DType::kUInt8:
+      return internal::PickCast<To, uint8_t>(saturating);
+    case DType::kUInt16:
+      return internal::PickCast<To, uint16_t>(saturating);
+    case DType::kUInt32:
+      return internal::PickCast<To, uint32_t>(saturating);
+    case DType::kUInt64:
+      return internal::PickCast<To, uint64_t>(saturating);
+    case DType::kBool:
+      return internal::PickCast<To, bool>(saturating);
+    case DType::kComplex64:
+      return internal::PickCast<To, std::complex<float>>(saturating);
+    case DType::kComplex128:
+      return internal::PickCast<To, std::complex<double>>(saturating);
+    default:
+      return nullptr;
   }
 }
 

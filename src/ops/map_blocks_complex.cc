@@ -14,7 +14,8 @@ BlockFn FindComplexBlock(ExprOp op) {
     MOULIN_UNARY_CASE(Imag)
     MOULIN_UNARY_CASE(Angle)
     MOULIN_UNARY_CASE(ComplexAbs)
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 

@@ -25,9 +25,12 @@ BlockFn FindFloatBlock(ExprOp op) {
     MOULIN_FLOAT_TESTS(MOULIN_UNARY_CASE)
     MOULIN_FLOAT_BINARY_OPS(MOULIN_BINARY_CASE)
     MOULIN_COMPARISONS(MOULIN_BINARY_CASE)
-    case ExprOp::kComplex: return &internal::BinaryBlock<ExprOp::kComplex, T>;
-    case ExprOp::kBetainc: return &internal::BetaincBlock<T>;
-    default: return nullptr;
+    case ExprOp::kComplex:
+      return &internal::BinaryBlock<ExprOp::kComplex, T>;
+    case ExprOp::kBetainc:
+      return &internal::BetaincBlock<T>;
+    default:
+      return nullptr;
   }
 }
 

@@ -12,8 +12,10 @@ BlockFn FindIntBlock(ExprOp op) {
     MOULIN_INT_UNARY_OPS(MOULIN_UNARY_CASE)
     MOULIN_INT_BINARY_OPS(MOULIN_BINARY_CASE)
     MOULIN_COMPARISONS(MOULIN_BINARY_CASE)
-    case ExprOp::kPopCount: return &internal::UnaryBlock<ExprOp::kPopCount, T>;
-    default: return nullptr;
+    case ExprOp::kPopCount:
+      return &internal::UnaryBlock<ExprOp::kPopCount, T>;
+    default:
+      return nullptr;
   }
 }
 

@@ -49,15 +49,24 @@ bool HasBadOperand(ExprOp op, const void* values, int n) {
 
 bool HasBadOperand(const Instr& instr, const void* values, int n) {
   switch (RegisterType(instr.type)) {
-    case DType::kInt8: return HasBadOperand<int8_t>(instr.op, values, n);
-    case DType::kInt16: return HasBadOperand<int16_t>(instr.op, values, n);
-    case DType::kInt32: return HasBadOperand<int32_t>(instr.op, values, n);
-    case DType::kInt64: return HasBadOperand<int64_t>(instr.op, values, n);
-    case DType::kUInt8: return HasBadOperand<uint8_t>(instr.op, values, n);
-    case DType::kUInt16: return HasBadOperand<uint16_t>(instr.op, values, n);
-    case DType::kUInt32: return HasBadOperand<uint32_t>(instr.op, values, n);
-    case DType::kUInt64: return HasBadOperand<uint64_t>(instr.op, values, n);
-    default: return false;
+    case DType::kInt8:
+      return HasBadOperand<int8_t>(instr.op, values, n);
+    case DType::kInt16:
+      return HasBadOperand<int16_t>(instr.op, values, n);
+    case DType::kInt32:
+      return HasBadOperand<int32_t>(instr.op, values, n);
+    case DType::kInt64:
+      return HasBadOperand<int64_t>(instr.op, values, n);
+    case DType::kUInt8:
+      return HasBadOperand<uint8_t>(instr.op, values, n);
+    case DType::kUInt16:
+      return HasBadOperand<uint16_t>(instr.op, values, n);
+    case DType::kUInt32:
+      return HasBadOperand<uint32_t>(instr.op, values, n);
+    case DType::kUInt64:
+      return HasBadOperand<uint64_t>(instr.op, values, n);
+    default:
+      return false;
   }
 }
 
@@ -72,7 +81,8 @@ Status CheckIntegerOperand(const Instr& instr, const void* values, int n) {
     case ExprOp::kPow:
       if (!HasBadOperand(instr, values, n)) return absl::OkStatus();
       return MakeError(ErrorCode::kValue, "an integer power needs an exponent of 0 or more, got a negative one");
-    default: return absl::OkStatus();
+    default:
+      return absl::OkStatus();
   }
 }
 
@@ -102,11 +112,16 @@ void Load(const Tensor& x, void* y, int n, const Offset& offset) {
     return;
   }
   switch (SizeOf(x.dtype())) {
-    case 1: return load(uint8_t(), uint8_t());
-    case 2: return load(uint16_t(), uint16_t());
-    case 4: return load(uint32_t(), uint32_t());
-    case 8: return load(uint64_t(), uint64_t());
-    default: return load(Bytes16(), Bytes16());
+    case 1:
+      return load(uint8_t(), uint8_t());
+    case 2:
+      return load(uint16_t(), uint16_t());
+    case 4:
+      return load(uint32_t(), uint32_t());
+    case 8:
+      return load(uint64_t(), uint64_t());
+    default:
+      return load(Bytes16(), Bytes16());
   }
 }
 
@@ -142,20 +157,47 @@ void Fill(void* buffer, T value) {
 bool FillConstant(const Instr& instr, void* buffer) {
   const ExprConstant& c = instr.value;
   switch (RegisterType(instr.type)) {
-    case DType::kFloat32: Fill(buffer, static_cast<float>(c.real)); break;
-    case DType::kFloat64: Fill(buffer, c.real); break;
-    case DType::kInt8: Fill(buffer, static_cast<int8_t>(c.integer)); break;
-    case DType::kInt16: Fill(buffer, static_cast<int16_t>(c.integer)); break;
-    case DType::kInt32: Fill(buffer, static_cast<int32_t>(c.integer)); break;
-    case DType::kInt64: Fill(buffer, c.integer); break;
-    case DType::kUInt8: Fill(buffer, static_cast<uint8_t>(c.integer)); break;
-    case DType::kUInt16: Fill(buffer, static_cast<uint16_t>(c.integer)); break;
-    case DType::kUInt32: Fill(buffer, static_cast<uint32_t>(c.integer)); break;
-    case DType::kUInt64: Fill(buffer, static_cast<uint64_t>(c.integer)); break;
-    case DType::kBool: Fill(buffer, c.integer != 0); break;
-    case DType::kComplex64: Fill(buffer, std::complex<float>(c.real, c.imag)); break;
-    case DType::kComplex128: Fill(buffer, std::complex<double>(c.real, c.imag)); break;
-    default: return false;
+    case DType::kFloat32:
+      Fill(buffer, static_cast<float>(c.real));
+      break;
+    case DType::kFloat64:
+      Fill(buffer, c.real);
+      break;
+    case DType::kInt8:
+      Fill(buffer, static_cast<int8_t>(c.integer));
+      break;
+    case DType::kInt16:
+      Fill(buffer, static_cast<int16_t>(c.integer));
+      break;
+    case DType::kInt32:
+      Fill(buffer, static_cast<int32_t>(c.integer));
+      break;
+    case DType::kInt64:
+      Fill(buffer, c.integer);
+      break;
+    case DType::kUInt8:
+      Fill(buffer, static_cast<uint8_t>(c.integer));
+      break;
+    case DType::kUInt16:
+      Fill(buffer, static_cast<uint16_t>(c.integer));
+      break;
+    case DType::kUInt32:
+      Fill(buffer, static_cast<uint32_t>(c.integer));
+      break;
+    case DType::kUInt64:
+      Fill(buffer, static_cast<uint64_t>(c.integer));
+      break;
+    case DType::kBool:
+      Fill(buffer, c.integer != 0);
+      break;
+    case DType::kComplex64:
+      Fill(buffer, std::complex<float>(c.real, c.imag));
+      break;
+    case DType::kComplex128:
+      Fill(buffer, std::complex<double>(c.real, c.imag));
+      break;
+    default:
+      return false;
   }
   RoundToType(instr.type, buffer, kBlock);
   return true;

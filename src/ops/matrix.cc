@@ -22,6 +22,10 @@ StatusOr<Band> BandOf(absl::Span<const int64_t> k) {
     return MakeError(ErrorCode::kShape, "diagonals: expected one or two numbers, got ", k.size());
   }
   const Band band{k[0], k[k.size() - 1]};
+  constexpr int64_t kFarthest = int64_t{1} << 40;  // beyond any matrix, and sums with it do not overflow
+  if (band.lower < -kFarthest || band.upper > kFarthest) {
+    return MakeError(ErrorCode::kValue, "diagonals ", band.lower, " to ", band.upper, " are outside any matrix");
+  }
   if (band.lower <= band.upper) return band;
   return MakeError(ErrorCode::kValue, "diagonals: expected lower <= upper, got ", band.lower, " and ", band.upper);
 }

@@ -105,9 +105,8 @@ Status RunBatchNorm(const KernelContext& c) {
     shift[i] -= mean[i] * factor[i];
   }
   const AxisView view(x.shape(), attrs.channels_last ? x.shape().rank() - 1 : 1);
-  return DispatchFloat(x.dtype(), "batch normalisation", [&](auto tag) {
-    return ScaleChannels<decltype(tag)>(x, view, factor, shift, &c.output(0));
-  });
+  return DispatchFloat(x.dtype(), "batch normalisation",
+                       [&](auto tag) { return ScaleChannels<decltype(tag)>(x, view, factor, shift, &c.output(0)); });
 }
 
 // Calls f(row of doubles, in and out) for each innermost row, and rounds what it leaves there.

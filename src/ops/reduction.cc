@@ -20,7 +20,10 @@ Status CheckReducible(ReduceOp op, DType type) {
   const bool ordered = op == ReduceOp::kMax || op == ReduceOp::kMin;
   if (logical ? type == DType::kBool : IsNumber(type) && !(ordered && IsComplex(type))) return absl::OkStatus();
   return MakeError(ErrorCode::kDType, "a reduction of this kind needs ",
-                   logical ? "bool" : ordered ? "a real type" : "a numeric type", ", got ", ShortName(type));
+                   logical   ? "bool"
+                   : ordered ? "a real type"
+                             : "a numeric type",
+                   ", got ", ShortName(type));
 }
 
 // The shape of `x` without `axes`, or with size 1 there.
@@ -124,33 +127,43 @@ void Accumulate(const Tensor& x, const Shape::Dims& strides, std::vector<A>* acc
 
 template <typename W>
 W WrappingAdd(W x, W y) {
-  if constexpr (std::is_integral_v<W>) return scalar::Add(x, y);
-  else return x + y;
+  if constexpr (std::is_integral_v<W>)
+    return scalar::Add(x, y);
+  else
+    return x + y;
 }
 
 template <typename W>
 W WrappingMul(W x, W y) {
-  if constexpr (std::is_integral_v<W>) return scalar::Mul(x, y);
-  else return x * y;
+  if constexpr (std::is_integral_v<W>)
+    return scalar::Mul(x, y);
+  else
+    return x * y;
 }
 
 // Where there is nothing to take the maximum or minimum of.
 template <typename T>
 Wide<T> LowestOf() {
-  if constexpr (kIsFloatElement<T>) return -std::numeric_limits<double>::infinity();
-  else return std::numeric_limits<T>::lowest();
+  if constexpr (kIsFloatElement<T>)
+    return -std::numeric_limits<double>::infinity();
+  else
+    return std::numeric_limits<T>::lowest();
 }
 template <typename T>
 Wide<T> HighestOf() {
-  if constexpr (kIsFloatElement<T>) return std::numeric_limits<double>::infinity();
-  else return std::numeric_limits<T>::max();
+  if constexpr (kIsFloatElement<T>)
+    return std::numeric_limits<double>::infinity();
+  else
+    return std::numeric_limits<T>::max();
 }
 
 // The mean of integers truncates; the mean of nothing is NaN, or 0 for integers.
 template <typename W>
 W MeanOf(W sum, int64_t count) {
-  if constexpr (std::is_integral_v<W>) return count == 0 ? W(0) : sum / static_cast<W>(count);
-  else return sum / static_cast<double>(count);
+  if constexpr (std::is_integral_v<W>)
+    return count == 0 ? W(0) : sum / static_cast<W>(count);
+  else
+    return sum / static_cast<double>(count);
 }
 
 template <typename T>
@@ -267,8 +280,12 @@ template <typename T>
 Status Scan(const KernelContext& c, const AxisView& view) {
   using W = Wide<T>;
   switch (c.attr<ScanAttrs>().op) {
-    case ScanOp::kSum: ScanAlong<T>(c, view, W(0), WrappingAdd<W>); break;
-    case ScanOp::kProd: ScanAlong<T>(c, view, W(1), WrappingMul<W>); break;
+    case ScanOp::kSum:
+      ScanAlong<T>(c, view, W(0), WrappingAdd<W>);
+      break;
+    case ScanOp::kProd:
+      ScanAlong<T>(c, view, W(1), WrappingMul<W>);
+      break;
     case ScanOp::kLogSumExp:
       if constexpr (kIsFloatElement<T>) ScanAlong<T>(c, view, LowestOf<T>(), LogAddExp);
       break;

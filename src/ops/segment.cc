@@ -1,5 +1,6 @@
 // Reductions over segments of the outermost axes. Tests: tests/ops/segment_test.cc.
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "kernels/scalar_arithmetic.h"
@@ -30,13 +31,16 @@ Status InferSortedSegments(InferContext& c) {
     c.Add(c.dtype(0), PartialShape::UnknownRank());
     return absl::OkStatus();
   }
-  if (c.shape(1).has_rank()) MOULIN_RETURN_IF_ERROR(MergeDims(c.shape(0).dim(0), c.shape(1).dim(0), "the ids").status());
+  if (c.shape(1).has_rank())
+    MOULIN_RETURN_IF_ERROR(MergeDims(c.shape(0).dim(0), c.shape(1).dim(0), "the ids").status());
   int64_t segments = kUnknownDim;
-  if (ids) {
-    if (!ids->empty() && ids->back() < 0) {
-      return MakeError(ErrorCode::kValue, "segment id ", ids->back(), " is negative");
+  if (ids && ids->empty()) segments = 0;
+  if (ids && !ids->empty()) {
+    const int64_t last = ids->back();
+    if (last < 0 || last == std::numeric_limits<int64_t>::max()) {
+      return MakeError(ErrorCode::kValue, "the last segment id is ", last, ": expected 0 or more, below 2^63 - 1");
     }
-    segments = ids->empty() ? 0 : ids->back() + 1;
+    segments = last + 1;
   }
   PartialShape out = c.shape(0);
   out.set_dim(0, segments);
@@ -107,8 +111,10 @@ W Combine(SegmentOp op, W x, W y) {
     if (op == SegmentOp::kMax) return scalar::Max(x, y);
     if (op == SegmentOp::kMin) return scalar::Min(x, y);
   }
-  if constexpr (std::is_integral_v<W>) return op == SegmentOp::kProd ? scalar::Mul(x, y) : scalar::Add(x, y);
-  else return op == SegmentOp::kProd ? x * y : x + y;
+  if constexpr (std::is_integral_v<W>)
+    return op == SegmentOp::kProd ? scalar::Mul(x, y) : scalar::Add(x, y);
+  else
+    return op == SegmentOp::kProd ? x * y : x + y;
 }
 
 template <typename T>

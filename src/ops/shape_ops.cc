@@ -48,12 +48,12 @@ Status InferShapeOf(InferContext& c) {
 
 Status InferSizeOfTensor(InferContext& c) {
   MOULIN_RETURN_IF_ERROR(CheckSizeType(c.attr<ShapeOfAttrs>().type));
-  c.Add(c.attr<ShapeOfAttrs>().type, Shape());
+  c.Add(c.attr<ShapeOfAttrs>().type, PartialShape::OfRank(0));
   return absl::OkStatus();
 }
 
 Status InferRankOf(InferContext& c) {
-  c.Add(DType::kInt32, Shape());
+  c.Add(DType::kInt32, PartialShape::OfRank(0));
   return absl::OkStatus();
 }
 

@@ -70,21 +70,50 @@ bool Precedes(const T* x, int64_t a, int64_t b) {
   return a < b;
 }
 
+// The k first of n by `before`, in the order in which TensorFlow leaves them when it need not sort: a heap with the
+// last of the k at its root, built of the first k + 1, in which each better candidate then takes the root's place.
+// Needs k < n.
+template <typename Before>
+std::vector<int64_t> HeapOrder(int64_t n, int64_t k, const Before& before) {
+  if (k == 0) return {};
+  std::vector<int64_t> heap(k + 1);
+  std::iota(heap.begin(), heap.end(), 0);
+  std::make_heap(heap.begin(), heap.end(), before);
+  std::pop_heap(heap.begin(), heap.end(), before);
+  heap.pop_back();
+  for (int64_t candidate = k + 1; candidate < n; ++candidate) {
+    if (!before(candidate, heap.front())) continue;
+    std::pop_heap(heap.begin(), heap.end(), before);
+    heap.back() = candidate;
+    std::push_heap(heap.begin(), heap.end(), before);
+  }
+  return heap;
+}
+
+template <typename Before>
+std::vector<int64_t> SortedOrder(int64_t n, int64_t k, const Before& before) {
+  std::vector<int64_t> order(n);
+  std::iota(order.begin(), order.end(), 0);
+  std::partial_sort(order.begin(), order.begin() + k, order.end(), before);
+  order.resize(k);
+  return order;
+}
+
 template <typename T>
 Status TopK(const KernelContext& c, int64_t k) {
+  const bool sorted = c.attr<TopKAttrs>().sorted;
   const Tensor& x = c.input(0);
   const int64_t n = x.shape().dim(x.shape().rank() - 1);
   const int64_t rows = n == 0 ? 0 : x.num_elements() / n;
-  const auto* values = static_cast<const T*>(x.data());
   auto* out = static_cast<T*>(c.output(0).mutable_data());
-  std::vector<int64_t> order(n), indices(rows * k);
+  std::vector<int64_t> indices;
+  indices.reserve(rows * k);
   for (int64_t row = 0; row < rows; ++row) {
-    std::iota(order.begin(), order.end(), 0);
-    const T* first = values + row * n;
-    std::partial_sort(order.begin(), order.begin() + k, order.end(),
-                      [first](int64_t a, int64_t b) { return Precedes(first, a, b); });
-    for (int64_t i = 0; i < k; ++i) out[row * k + i] = first[order[i]];
-    std::copy_n(order.begin(), k, indices.begin() + row * k);
+    const T* first = static_cast<const T*>(x.data()) + row * n;
+    const auto before = [first](int64_t a, int64_t b) { return Precedes(first, a, b); };
+    const auto order = sorted || k == n ? SortedOrder(n, k, before) : HeapOrder(n, k, before);
+    for (int64_t i : order) *out++ = first[i];
+    indices.insert(indices.end(), order.begin(), order.end());
   }
   return StoreInts(indices, &c.output(1));
 }

@@ -78,6 +78,7 @@ StatusOr<bool> MergeCommonSubexpressions(Graph* graph, const PassOptions& option
   Rewriter rewriter(graph, options);
   MergeConstants(&rewriter);
   absl::flat_hash_map<NodeKey, NodeId> first;
+  first.reserve(rewriter.num_nodes());
   for (NodeId id = 0; id < rewriter.num_nodes(); ++id) {
     rewriter.Visit(id);
     // Host ops include those that draw random numbers or keep a state.

@@ -11,25 +11,13 @@
 #include "passes/constants.h"
 #include "passes/pass.h"
 #include "passes/shape_facts.h"
+#include "passes/term.h"
 
 namespace moulin {
 namespace {
 
 constexpr int kMaxEpilogueInputs = 14;
 constexpr int kMaxEpilogueInstrs = 64;
-
-// How many inputs a product has apart from those of its epilogue; 0 for a node that has none.
-int NumProductInputs(OpKind kind) {
-  switch (kind) {
-    case OpKind::kConv:
-    case OpKind::kContract:
-      return 2;
-    case OpKind::kConvTranspose:
-      return 3;
-    default:
-      return 0;
-  }
-}
 
 Expr& Epilogue(Node* node) {
   return node->kind == OpKind::kContract ? std::get<ContractAttrs>(node->attrs).epilogue
@@ -80,7 +68,7 @@ class EpilogueFuser {
 
   bool CanTake(ValueId product, const Node& map) const {
     const NodeId producer = graph_.value(product).producer;
-    if (producer == kNoId || NumProductInputs(graph_.node(producer).kind) == 0) return false;
+    if (producer == kNoId || EpilogueOffset(graph_.node(producer)) < 0) return false;
     if (uses_[product] != std::count(map.inputs.begin(), map.inputs.end(), product)) return false;
     if (type(product).dtype != type(map.outputs[0]).dtype || !type(product).shape.has_rank()) return false;
     return std::all_of(map.inputs.begin(), map.inputs.end(), [&](ValueId v) {
@@ -99,7 +87,7 @@ class EpilogueFuser {
     }
     epilogue.SetResult(epilogue.AppendExpr(map.attr<MapAttrs>().expr, operands));
     return epilogue.size() <= kMaxEpilogueInstrs &&
-           static_cast<int>(node->inputs.size()) - NumProductInputs(node->kind) <= kMaxEpilogueInputs;
+           static_cast<int>(node->inputs.size()) - EpilogueOffset(*node) <= kMaxEpilogueInputs;
   }
 
   // The instruction that gives `v`: a constant where it is a scalar one, else an input of the node, new or old.
@@ -111,7 +99,7 @@ class EpilogueFuser {
       instr.value = *scalar;
       return epilogue->Append(instr);
     }
-    const int first = NumProductInputs(node->kind);
+    const int first = EpilogueOffset(*node);
     auto it = std::find(node->inputs.begin() + first, node->inputs.end(), v);
     if (it == node->inputs.end()) it = node->inputs.insert(it, v);
     return epilogue->Input(static_cast<int>(it - node->inputs.begin()) - first + 1, type(v).dtype);

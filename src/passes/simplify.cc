@@ -66,6 +66,8 @@ class Simplifier {
         return SimplifyReduce(node);
       case OpKind::kConv:
         return SimplifyConv(node);
+      case OpKind::kBatchToSpace:
+        return SimplifyBatchToSpace(node);
       case OpKind::kContract:
         return SimplifyContract(node);
       default:

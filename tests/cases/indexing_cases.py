@@ -39,3 +39,11 @@ add("SparseToDense", lambda i, v: tf.raw_ops.SparseToDense(sparse_indices=i, out
 add("SparseTensorDenseAdd", lambda i, v, d: tf.raw_ops.SparseTensorDenseAdd(a_indices=i, a_values=v, a_shape=i64([3, 4]), b=d), i64([[0, 1], [2, 3]]), f32(2), f32(3, 4, key="d"))
 add("SparseReduceSum", lambda i, v: tf.raw_ops.SparseReduceSum(input_indices=i, input_values=v, input_shape=i64([3, 4]), reduction_axes=[1]), i64([[0, 1], [0, 3], [2, 3]]), f32(3))
 add("RaggedRange", lambda a, b: tf.raw_ops.RaggedRange(starts=a, limits=b, deltas=i32([1, 1])), i32([2, 5]), i32([5, 7]))
+add("SparseReorder", lambda i, v: list(tf.raw_ops.SparseReorder(input_indices=i, input_values=v, input_shape=i64([3, 4]))), i64([[2, 1], [0, 3], [2, 0]]), f32(3))
+add("SparseReshape", lambda i: list(tf.raw_ops.SparseReshape(input_indices=i, input_shape=i64([3, 4]), new_shape=i64([2, -1]))), i64([[0, 3], [2, 1]]))
+add("SparseFillEmptyRows", lambda i, v: list(tf.raw_ops.SparseFillEmptyRows(indices=i, values=v, dense_shape=i64([5, 3]), default_value=7.0)), i64([[1, 2], [3, 0], [3, 1]]), f32(3))
+add("SparseFillEmptyRows_full", lambda i, v: list(tf.raw_ops.SparseFillEmptyRows(indices=i, values=v, dense_shape=i64([2, 3]), default_value=7.0)), i64([[0, 2], [1, 0]]), f32(2))
+for name, shape, parts, types in (("splits", [-1, -1], [i64([0, 2, 2, 5])], ["ROW_SPLITS"]), ("row_ids", [-1, 4], [i64(4), i64([0, 0, 1, 3, 3])], ["FIRST_DIM_SIZE", "VALUE_ROWIDS"]),
+                                  ("cut", [2, 1], [i64([0, 2, 2, 5])], ["ROW_SPLITS"]), ("levels", [-1, -1, -1], [i64([0, 2, 3]), i64([0, 2, 2, 5])], ["ROW_SPLITS", "ROW_SPLITS"])):
+    add(f"RaggedTensorToTensor_{name}", lambda v, s=shape, p=parts, t=types: tf.raw_ops.RaggedTensorToTensor(shape=i64(s), values=v, default_value=-1.0, row_partition_tensors=p, row_partition_types=t), f32(5))
+add("RaggedTensorToTensor_rows", lambda v: tf.raw_ops.RaggedTensorToTensor(shape=i64([-1, -1, 2]), values=v, default_value=f32(2), row_partition_tensors=[i64([0, 2, 2, 5])], row_partition_types=["ROW_SPLITS"]), f32(5, 2))

@@ -1,4 +1,6 @@
 """Identities, constants, calls, quantisation, recurrent cells and small compositions."""
+import itertools
+
 import numpy as np
 import tensorflow as tf
 
@@ -58,6 +60,10 @@ for mode in ("MIN_COMBINED", "MIN_FIRST", "SCALED"):
     add(f"Dequantize_{mode}", lambda x, m=mode: tf.raw_ops.Dequantize(input=tf.bitcast(x, tf.quint8), min_range=-1.0, max_range=3.0, mode=m), draw("u8", (4, 5), 0, 255))
 
 
+def _pick(places, results):
+    return [results[i] for i in places]
+
+
 def _quantize(x, mode):
     q = tf.raw_ops.QuantizeV2(input=x, min_range=-2.0, max_range=3.0, T=tf.quint8, mode=mode)
     return [tf.bitcast(q[0], tf.uint8), q[1], q[2]]
@@ -66,8 +72,9 @@ def _quantize(x, mode):
 add("LSTMBlockCell", lambda x, c, h: list(tf.raw_ops.LSTMBlockCell(x=x, cs_prev=c, h_prev=h, w=f32(7, 16, low=-1, high=1), wci=np.zeros(4, np.float32), wcf=np.zeros(4, np.float32), wco=np.zeros(4, np.float32), b=f32(16, low=-1, high=1))), f32(2, 3), f32(2, 4, key="c"), f32(2, 4, key="h"))
 add("LSTMBlockCell_peephole", lambda x, c, h: list(tf.raw_ops.LSTMBlockCell(x=x, cs_prev=c, h_prev=h, w=f32(7, 16, low=-1, high=1), wci=f32(4, key=1), wcf=f32(4, key=2), wco=f32(4, key=3), b=f32(16, low=-1, high=1), use_peephole=True, cell_clip=1.5)), f32(2, 3), f32(2, 4, key="c"), f32(2, 4, key="h"))
 add("GRUBlockCell", lambda x, h: list(tf.raw_ops.GRUBlockCell(x=x, h_prev=h, w_ru=f32(7, 8, low=-1, high=1), w_c=f32(7, 4, low=-1, high=1), b_ru=f32(8), b_c=f32(4))), f32(2, 3), f32(2, 4, key="h"))
-for op in ("BlockLSTM", "BlockLSTMV2"):
-    add(op, lambda x, n, o=op: list(getattr(tf.raw_ops, o)(seq_len_max=n, x=x, cs_prev=np.zeros((2, 4), np.float32), h_prev=np.zeros((2, 4), np.float32), w=f32(7, 16, low=-1, high=1), wci=np.zeros(4, np.float32), wcf=np.zeros(4, np.float32), wco=np.zeros(4, np.float32), b=f32(16, low=-1, high=1))), f32(5, 2, 3), np.int64(3))
+for op, steps in itertools.product(("BlockLSTM", "BlockLSTMV2"), (3, 5)):
+    # Beyond the length, TensorFlow clears the states (outputs 1 and 6) and leaves the rest as it is in memory.
+    add(f"{op}_{steps}", lambda x, n, o=op, s=steps: _pick(range(7) if s == 5 else (1, 6), getattr(tf.raw_ops, o)(seq_len_max=n, x=x, cs_prev=np.zeros((2, 4), np.float32), h_prev=np.zeros((2, 4), np.float32), w=f32(7, 16, low=-1, high=1), wci=np.zeros(4, np.float32), wcf=np.zeros(4, np.float32), wco=np.zeros(4, np.float32), b=f32(16, low=-1, high=1))), f32(5, 2, 3), np.int64(steps))
 
 
 def _layer_norm(x):

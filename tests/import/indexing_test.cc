@@ -41,19 +41,5 @@ TEST(UnravelIndexTest, ScalarAndVector) {
                           {0, 1, 0, 2, 0, 3});
 }
 
-TEST(SparseToDenseTest, FillsTheRest) {
-  OneOp op("SparseToDense");
-  op.Fed(Int32s({2}, {0, 2})).Constant(Int32s({1}, {4})).Fed(Floats({}, {5})).Fed(Floats({}, {-1}));
-  ExpectFloats(op.Run(), 0, {4}, {5, -1, 5, -1});
-}
-
-TEST(RaggedRangeTest, RowsOfDifferentLengths) {
-  OneOp op("RaggedRange");
-  op.Fed(Int32s({3}, {2, 5, 8})).Fed(Int32s({3}, {3, 5, 12})).Fed(Int32s({}, {3}));
-  const auto y = op.Run();
-  ExpectElements<int64_t>(y, 0, {4}, {0, 1, 1, 3});
-  ExpectElements<int32_t>(y, 1, {3}, {2, 8, 11});
-}
-
 }  // namespace
 }  // namespace moulin::testing

@@ -35,6 +35,13 @@ TEST(FusedBatchNormTest, RefusesAnEpsilonThatIsNoNumber) {
               "epsilon");
 }
 
+TEST(FusedBatchNormTest, RefusesAScaleOfAnotherLength) {
+  OneOp op("FusedBatchNorm");
+  op.Fed(Floats({1, 1, 1, 2}, {1, 3})).Constant(Floats({1}, {2})).Constant(Floats({2}, {1, 1}));
+  op.Constant(Floats({0}, {})).Constant(Floats({0}, {}));
+  ExpectError(op.Run(), "E_SHAPE", "2 channels");
+}
+
 TEST(CrossEntropyTest, DenseAndSparseLabelsAgree) {
   const Tensor logits = Floats({1, 3}, {1, 2, 3});
   const auto dense = OneOp("SoftmaxCrossEntropyWithLogits").Fed(logits).Fed(Floats({1, 3}, {0, 1, 0})).Run();

@@ -54,6 +54,8 @@ TEST(ScalarSpecial, ZetaAndPolygamma) {
   ExpectRelative(Zeta(3, -1.5), 0.11810202582086413);
   ExpectRelative(Zeta(2, 1e6), 1.0000005000001667e-06);
   EXPECT_EQ(Zeta(1, 2), kInf);
+  EXPECT_EQ(Zeta(2, kInf), 0);
+  EXPECT_EQ(Zeta(1e12, 100), 0);  // at once: the sum underflows
   EXPECT_EQ(Zeta(2, -1), kInf);
   EXPECT_TRUE(std::isnan(Zeta(.5, 2)) && std::isnan(Zeta(3, -1)) && std::isnan(Zeta(2.5, -.5)));
   ExpectRelative(Polygamma(1, 1), M_PI * M_PI / 6);
@@ -90,10 +92,20 @@ TEST(ScalarSpecial, IncompleteBeta) {
 
 TEST(ScalarSpecial, Bessel) {
   const double x[] = {0, .1, -5, 8, 29, 31, 1000};
-  const double i0e[] = {1, 0.90710092578230084, 0.18354081260932831, 0.14343178185685029,
-                        0.074407468222225576, 0.07194649669698383, 0.012617240455891254};
-  const double i1e[] = {0, 0.045298446808809331, -0.16397226694454242, 0.13414249329269812,
-                        0.073113117939388364, 0.070776392834385679, 0.012610930256928629};
+  const double i0e[] = {1,
+                        0.90710092578230084,
+                        0.18354081260932831,
+                        0.14343178185685029,
+                        0.074407468222225576,
+                        0.07194649669698383,
+                        0.012617240455891254};
+  const double i1e[] = {0,
+                        0.045298446808809331,
+                        -0.16397226694454242,
+                        0.13414249329269812,
+                        0.073113117939388364,
+                        0.070776392834385679,
+                        0.012610930256928629};
   for (int i = 0; i < 7; ++i) {
     ExpectRelative(BesselI0e(x[i]), i0e[i]);
     ExpectRelative(BesselI1e(x[i]), i1e[i]);

@@ -44,7 +44,8 @@ TEST(Attention, AgreesWithItsParts) {
 
 TEST(Attention, Infers) {
   const auto infer = [](PartialShape q, PartialShape k, PartialShape v) {
-    return Inferred(OpKind::kAttention, AttentionAttrs{}, {{DType::kFloat32, q}, {DType::kFloat32, k}, {DType::kFloat32, v}});
+    return Inferred(OpKind::kAttention, AttentionAttrs{},
+                    {{DType::kFloat32, q}, {DType::kFloat32, k}, {DType::kFloat32, v}});
   };
   EXPECT_EQ(infer({-1, 4, 5}, {-1, 6, 5}, {-1, 6, 2}), "f32[?,4,2]");
   EXPECT_EQ(infer({4, 5}, {6, 5}, PartialShape::UnknownRank()), "f32<unknown rank>");

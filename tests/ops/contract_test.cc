@@ -60,8 +60,9 @@ TEST(Contract, AgreesWithItsDefinition) {
 TEST(Contract, EmptySizes) {
   const Tensor y = RunOne(OpKind::kContract, ContractAttrs{}, {Floats({2, 0}, {}), Floats({0, 3}, {})});
   ExpectFloats(y, {2, 3}, {0, 0, 0, 0, 0, 0});
-  EXPECT_EQ(RunOne(OpKind::kContract, ContractAttrs{}, {Floats({0, 2}, {}), Floats({2, 3}, {1, 2, 3, 4, 5, 6})}).shape(),
-            Shape({0, 3}));
+  EXPECT_EQ(
+      RunOne(OpKind::kContract, ContractAttrs{}, {Floats({0, 2}, {}), Floats({2, 3}, {1, 2, 3, 4, 5, 6})}).shape(),
+      Shape({0, 3}));
   EXPECT_EQ(RunOne(OpKind::kContract, ContractAttrs{}, {Floats({0, 1, 2}, {}), Floats({2, 1}, {1, 2})}).shape(),
             Shape({0, 1, 1}));
 }

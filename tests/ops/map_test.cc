@@ -179,8 +179,7 @@ TEST(Map, CastsFloatsOutOfRange) {
   const Tensor x = Vector<float>({1e10f, -1e10f, kNaN, 300.7f, -300.7f, -1.5f});
   const auto cast = [&](DType to) { return RunOne(OpKind::kMap, CastTo(DType::kFloat32, to), {x}); };
   EXPECT_THAT(Values<int32_t>(cast(DType::kInt32)), ElementsAre(INT32_MIN, INT32_MIN, INT32_MIN, 300, -300, -1));
-  EXPECT_THAT(Values<int64_t>(cast(DType::kInt64)),
-              ElementsAre(10000000000, -10000000000, INT64_MIN, 300, -300, -1));
+  EXPECT_THAT(Values<int64_t>(cast(DType::kInt64)), ElementsAre(10000000000, -10000000000, INT64_MIN, 300, -300, -1));
   EXPECT_THAT(Values<int8_t>(cast(DType::kInt8)), ElementsAre(0, 0, 0, 44, -44, -1));
   EXPECT_THAT(Values<uint8_t>(cast(DType::kUInt8)), ElementsAre(0, 0, 0, 44, 212, 255));
   EXPECT_THAT(Values<uint64_t>(cast(DType::kUInt64)),
@@ -229,7 +228,8 @@ TEST(Map, RangesTogetherMakeTheWhole) {
   Tensor whole = Tensor::Allocate(DType::kFloat32, x.shape()).value();
   Tensor parts = Tensor::Allocate(DType::kFloat32, x.shape()).value();
   ASSERT_TRUE(EvaluateExpr(add, {x, row}, &whole).ok());
-  for (int begin : {0, 13, 26}) ASSERT_TRUE(EvaluateExprRange(add, {x, row}, begin, std::min(begin + 13, 35), &parts).ok());
+  for (int begin : {0, 13, 26})
+    ASSERT_TRUE(EvaluateExprRange(add, {x, row}, begin, std::min(begin + 13, 35), &parts).ok());
   EXPECT_EQ(Values<float>(whole), Values<float>(parts));
   EXPECT_EQ(whole.values<float>()[34], 39);
 }

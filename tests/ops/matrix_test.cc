@@ -12,7 +12,8 @@ Tensor Zero() { return Tensor::Scalar<float>(0); }
 TEST(MatrixBandPart, KeepsABand) {
   const Tensor ones = Floats({3, 3}, std::vector<float>(9, 1));
   ExpectFloats(RunOne(OpKind::kMatrixBandPart, NoAttrs{}, {ones, Int(1), Int(0)}), {3, 3}, {1, 0, 0, 1, 1, 0, 0, 1, 1});
-  ExpectFloats(RunOne(OpKind::kMatrixBandPart, NoAttrs{}, {ones, Int(0), Int(-1)}), {3, 3}, {1, 1, 1, 0, 1, 1, 0, 0, 1});
+  ExpectFloats(RunOne(OpKind::kMatrixBandPart, NoAttrs{}, {ones, Int(0), Int(-1)}), {3, 3},
+               {1, 1, 1, 0, 1, 1, 0, 0, 1});
   EXPECT_THAT(ErrorOf(OpKind::kMatrixBandPart, NoAttrs{}, {ones, Int(4), Int(0)}), HasSubstr("E_VALUE"));
 }
 
@@ -29,12 +30,14 @@ TEST(MatrixDiagPart, Alignments) {
   ExpectFloats(run(true, false, {-1, 2}), {4, 3}, {3, 8, 0, 2, 7, 6, 1, 6, 7, 0, 5, 8});
   EXPECT_THAT(ErrorOf(OpKind::kMatrixDiagPart, MatrixDiagAttrs{}, {x, K({4}), Zero()}), HasSubstr("E_VALUE"));
   EXPECT_THAT(ErrorOf(OpKind::kMatrixDiagPart, MatrixDiagAttrs{}, {x, K({1, 0}), Zero()}), HasSubstr("E_VALUE"));
+  EXPECT_THAT(ErrorOf(OpKind::kMatrixDiagPart, MatrixDiagAttrs{}, {x, Int(INT64_MIN), Zero()}), HasSubstr("E_VALUE"));
 }
 
 TEST(MatrixDiag, SizesAndPadding) {
   const Tensor d = Floats({2}, {1, 2});
   const auto run = [&](std::vector<int32_t> k, int rows, int cols) {
-    return RunOne(OpKind::kMatrixDiag, MatrixDiagAttrs{}, {d, K(std::move(k)), Size(rows), Size(cols), Tensor::Scalar<float>(9)});
+    return RunOne(OpKind::kMatrixDiag, MatrixDiagAttrs{},
+                  {d, K(std::move(k)), Size(rows), Size(cols), Tensor::Scalar<float>(9)});
   };
   ExpectFloats(run({0}, -1, -1), {2, 2}, {1, 9, 9, 2});
   ExpectFloats(run({1}, -1, -1), {3, 3}, {9, 1, 9, 9, 9, 2, 9, 9, 9});

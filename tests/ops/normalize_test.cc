@@ -27,11 +27,17 @@ TEST(BatchNorm, BothLayouts) {
 }
 
 TEST(BatchNorm, ChecksChannels) {
-  const std::vector<Operand> operands = {{DType::kFloat32, {2, -1, 3}}, {DType::kFloat32, {3}}, {DType::kFloat32, {3}},
-                                         {DType::kFloat32, {3}}, {DType::kFloat32, {4}}};
+  const std::vector<Operand> operands = {{DType::kFloat32, {2, -1, 3}},
+                                         {DType::kFloat32, {3}},
+                                         {DType::kFloat32, {3}},
+                                         {DType::kFloat32, {3}},
+                                         {DType::kFloat32, {4}}};
   EXPECT_THAT(Inferred(OpKind::kBatchNorm, BatchNormAttrs{}, operands), HasSubstr("E_SHAPE"));
-  const std::vector<Operand> half = {{DType::kFloat16, {2, -1, 3}}, {DType::kFloat32, {3}}, {DType::kFloat32, {3}},
-                                     {DType::kFloat32, {3}}, {DType::kFloat32, {3}}};
+  const std::vector<Operand> half = {{DType::kFloat16, {2, -1, 3}},
+                                     {DType::kFloat32, {3}},
+                                     {DType::kFloat32, {3}},
+                                     {DType::kFloat32, {3}},
+                                     {DType::kFloat32, {3}}};
   EXPECT_EQ(Inferred(OpKind::kBatchNorm, BatchNormAttrs{}, half), "f16[2,?,3]");
 }
 

@@ -118,12 +118,12 @@ TEST(Reduce, Float16AccumulatesWide) {
 }
 
 TEST(Reduce, IntegersWrapAndMeansTruncate) {
-  EXPECT_THAT(Values<int32_t>(RunOne(OpKind::kReduce, ReduceAttrs{ReduceOp::kSum},
-                                     {Vector<int32_t>({INT32_MAX, 1}), Axes({0})})),
+  EXPECT_THAT(Values<int32_t>(
+                  RunOne(OpKind::kReduce, ReduceAttrs{ReduceOp::kSum}, {Vector<int32_t>({INT32_MAX, 1}), Axes({0})})),
               ElementsAre(INT32_MIN));
-  EXPECT_THAT(Values<int32_t>(RunOne(OpKind::kReduce, ReduceAttrs{ReduceOp::kMean},
-                                     {Vector<int32_t>({-3, -4, 2}), Axes({0})})),
-              ElementsAre(-1));
+  EXPECT_THAT(
+      Values<int32_t>(RunOne(OpKind::kReduce, ReduceAttrs{ReduceOp::kMean}, {Vector<int32_t>({-3, -4, 2}), Axes({0})})),
+      ElementsAre(-1));
 }
 
 TEST(ArgReduce, FirstOfEqualsAndNaN) {

@@ -37,8 +37,8 @@ TEST(SegmentReduce, UnsortedDropsNegativeIds) {
 TEST(SegmentReduce, IdsOfHigherRank) {
   const Tensor x = Tensor::Of<float>({2, 2, 1}, {1, 2, 3, 4});
   const Tensor ids = Tensor::Of<int32_t>({2, 2}, {1, 0, 1, 1});
-  const Tensor y = RunOne(OpKind::kSegmentReduce, SegmentReduceAttrs{SegmentOp::kSum, false},
-                          {x, ids, Tensor::Scalar<int32_t>(2)});
+  const Tensor y =
+      RunOne(OpKind::kSegmentReduce, SegmentReduceAttrs{SegmentOp::kSum, false}, {x, ids, Tensor::Scalar<int32_t>(2)});
   EXPECT_EQ(y.shape(), Shape({2, 1}));
   EXPECT_THAT(Values<float>(y), ElementsAre(2, 8));
 }
@@ -51,6 +51,10 @@ TEST(SegmentReduce, BadIds) {
   EXPECT_THAT(sorted({0, 2, 1}), HasSubstr("E_VALUE: segment ids must ascend, got 1 after 2 at 2"));
   EXPECT_THAT(sorted({-1, 0, 1}), HasSubstr("E_VALUE"));
   EXPECT_THAT(sorted({0, 1}), HasSubstr("E_SHAPE"));
+  EXPECT_THAT(ErrorOf(OpKind::kSegmentReduce, SegmentReduceAttrs{}, {x, Vector<int64_t>({0, 1, INT64_MAX})}),
+              HasSubstr("E_VALUE"));
+  EXPECT_THAT(ErrorOf(OpKind::kSegmentReduce, SegmentReduceAttrs{}, {x, Vector<int64_t>({0, 1, INT64_MAX / 2})}),
+              HasSubstr("E_"));
   EXPECT_THAT(ErrorOf(OpKind::kSegmentReduce, SegmentReduceAttrs{SegmentOp::kSum, false},
                       {x, Vector<int32_t>({0, 9, 1}), Tensor::Scalar<int32_t>(5)}),
               HasSubstr("E_VALUE: segment id 9 at 1"));

@@ -18,12 +18,24 @@ TEST(TopK, OrdersTiesByIndexAndNaNsLast) {
   EXPECT_EQ(y[0].values<float>()[3], 2);
 }
 
+// Worked by hand: after three candidates and the fourth's removal the heap is {.72, .80, .78} with .72 at its root,
+// which .73 then replaces.
+TEST(TopK, UnsortedIsTheHeapsOrder) {
+  const Tensor x = Vector<float>({.78f, .80f, .72f, .23f, .73f});
+  const auto y = RunOp(OpKind::kTopK, TopKAttrs{false}, {x, Tensor::Scalar<int32_t>(3)}).value();
+  EXPECT_THAT(Values<int32_t>(y[1]), ElementsAre(4, 1, 0));
+  EXPECT_THAT(Values<float>(y[0]), ElementsAre(.73f, .80f, .78f));
+  const auto all = RunOp(OpKind::kTopK, TopKAttrs{false}, {x, Tensor::Scalar<int32_t>(5)}).value();
+  EXPECT_THAT(Values<int32_t>(all[1]), ElementsAre(1, 0, 4, 2, 3));
+}
+
 TEST(TopK, EdgesOfK) {
   const Tensor x = Tensor::Of<int32_t>({2, 2}, {1, 2, 4, 3});
   EXPECT_EQ(RunOne(OpKind::kTopK, TopKAttrs{}, {x, Tensor::Scalar<int32_t>(0)}).shape(), Shape({2, 0}));
   EXPECT_THAT(ErrorOf(OpKind::kTopK, TopKAttrs{}, {x, Tensor::Scalar<int32_t>(3)}), HasSubstr("E_VALUE"));
   EXPECT_THAT(ErrorOf(OpKind::kTopK, TopKAttrs{}, {x, Tensor::Scalar<int32_t>(-1)}), HasSubstr("E_VALUE"));
-  EXPECT_EQ(InferredAll(OpKind::kTopK, TopKAttrs{true, DType::kInt64}, {{DType::kFloat32, {-1, 7}}, {DType::kInt32, PartialShape::OfRank(0)}}),
+  EXPECT_EQ(InferredAll(OpKind::kTopK, TopKAttrs{true, DType::kInt64},
+                        {{DType::kFloat32, {-1, 7}}, {DType::kInt32, PartialShape::OfRank(0)}}),
             "f32[?,?] i64[?,?]");
 }
 

@@ -1,22 +1,21 @@
 // Tested by tests/device/stream_test.cc, under ThreadSanitizer too.
 #include "device/host/stream.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace moulin {
 
 void HostEvent::Signal(uint64_t record) {
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (passed_.load(std::memory_order_relaxed) < record) passed_.store(record, std::memory_order_release);
-  }
+  // Told under the lock, which Wait always takes: whoever has waited may destroy the event at once.
+  std::lock_guard<std::mutex> lock(mutex_);
+  passed_ = std::max(passed_, record);
   passed_changed_.notify_all();
 }
 
 void HostEvent::Wait(uint64_t record) {
-  if (passed_.load(std::memory_order_acquire) >= record) return;
   std::unique_lock<std::mutex> lock(mutex_);
-  passed_changed_.wait(lock, [&] { return passed_.load(std::memory_order_relaxed) >= record; });
+  passed_changed_.wait(lock, [&] { return passed_ >= record; });
 }
 
 void HostStream::Record(Event& event) {

@@ -30,8 +30,8 @@ class HostEvent : public Event {
 
  private:
   std::atomic<uint64_t> enqueued_{0};
-  std::atomic<uint64_t> passed_{0};
   std::mutex mutex_;
+  uint64_t passed_ = 0;  // guarded by mutex_
   std::condition_variable passed_changed_;
 };
 

@@ -25,7 +25,6 @@ ConvCase RandomConv(std::mt19937* random) {
   c.attrs.padding = static_cast<Padding>(RandomInt(random, 0, 2));
   const bool dilated = RandomInt(random, 0, 3) == 0;
   Shape::Dims image;
-  c.filter = Shape();
   for (int i = 0; i < spatial; ++i) {
     const int64_t window = RandomInt(random, 1, 4);
     c.filter.push_back(window);
