@@ -1,8 +1,17 @@
 # One static library a folder of src/, one test executable a folder of tests/.
 
-# moulin_library(NAME [dependency...]): every .cc file of the current folder, and of the given subfolders.
+# Precompiles headers, given as in #include, for the files of a target.
+function(moulin_precompile target)
+  if(MOULIN_PRECOMPILE_HEADERS)
+    list(TRANSFORM ARGN REPLACE "^(.+)$" "<\\1>")
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
+# moulin_library(NAME [SUBFOLDERS folder...] [PRECOMPILE header...] LINK dependency...): every .cc file of the current
+# folder, and of the given subfolders.
 function(moulin_library name)
-  cmake_parse_arguments(ARG "" "" "SUBFOLDERS;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SUBFOLDERS;PRECOMPILE;LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
   foreach(folder ${ARG_SUBFOLDERS})
     file(GLOB more CONFIGURE_DEPENDS ${folder}/*.cc)
@@ -10,13 +19,16 @@ function(moulin_library name)
   endforeach()
   add_library(moulin_${name} STATIC ${sources})
   target_link_libraries(moulin_${name} PUBLIC moulin_flags ${ARG_LINK})
+  moulin_precompile(moulin_${name} ${ARG_PRECOMPILE})
 endfunction()
 
-# moulin_test(NAME LINK dependency...): every *_test.cc of the current folder as one executable, one ctest entry.
+# moulin_test(NAME [PRECOMPILE header...] LINK dependency...): every *_test.cc of the current folder as one executable,
+# one ctest entry.
 function(moulin_test name)
-  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "PRECOMPILE;LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *_test.cc)
   add_executable(moulin_${name}_test ${sources})
   target_link_libraries(moulin_${name}_test PRIVATE moulin_test_support ${ARG_LINK} GTest::gmock_main)
+  moulin_precompile(moulin_${name}_test gmock/gmock.h gtest/gtest.h ${ARG_PRECOMPILE})
   add_test(NAME ${name} COMMAND moulin_${name}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endfunction()

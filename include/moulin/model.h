@@ -41,6 +41,8 @@ struct ModelOptions {
   std::vector<TensorName> outputs;
   // Which signature of a SavedModel or bundle. Empty: "serving_default", or the only one there is.
   std::string signature;
+  // Which graph of a SavedModel: the one with exactly these tags. Empty: the one tagged "serve", or the only one.
+  std::vector<std::string> tags;
   // Requests of the model that run at once, each with memory and streams of its own. Weights are shared.
   int instances = 1;
   // Streams that one run may spread over. 0: as many as the device recommends.

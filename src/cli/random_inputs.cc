@@ -60,6 +60,10 @@ Status Fill(Engine& random, Tensor* t) {
   return absl::OkStatus();
 }
 
+// What images and sequences most often measure, for axes that a model leaves open.
+constexpr int64_t kImageSize = 224;
+constexpr int64_t kSequenceLength = 128;
+
 using Shapes = absl::flat_hash_map<std::string, Shape>;
 
 StatusOr<Shapes> ParseShapes(const std::vector<std::string>& texts) {
@@ -86,8 +90,13 @@ StatusOr<Shape> ChooseShape(const TensorInfo& info, int64_t batch, const Shapes&
                      it->second.ToString());
   }
   PartialShape shape = info.shape;
-  if (shape.has_rank() && shape.rank() > 0 && shape.dim(0) == kUnknownDim) shape.set_dim(0, batch);
-  if (shape.IsFullyKnown()) return shape.ToShape();
+  if (shape.has_rank()) {
+    const int64_t open_size = shape.rank() >= 4 ? kImageSize : kSequenceLength;
+    for (int i = 0; i < shape.rank(); ++i) {
+      if (shape.dim(i) == kUnknownDim) shape.set_dim(i, i == 0 ? batch : open_size);
+    }
+    return Shape::Make(shape.dims());
+  }
   return MakeError(ErrorCode::kShape, "input \"", info.name, "\" has the open shape ", info.shape.ToString(),
                    "; say --shape ", info.name, "=SIZE,SIZE... or give --inputs");
 }

@@ -50,7 +50,7 @@ StatusOr<SourceModel> ReadGraphFile(const std::string& path, const ModelOptions&
 
 StatusOr<SourceModel> ReadSavedModelDirectory(const std::string& path, const ModelOptions& options,
                                               const Limits& limits) {
-  MOULIN_ASSIGN_OR_RETURN(SavedModelFile file, ReadSavedModel(path, {}, limits));
+  MOULIN_ASSIGN_OR_RETURN(SavedModelFile file, ReadSavedModel(path, options.tags, limits));
   ImportOptions import;
   import.inputs = Refs(options.inputs);
   import.outputs = Refs(options.outputs);

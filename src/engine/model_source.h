@@ -20,7 +20,7 @@ struct SourceModel {
 };
 
 // Reads what `path` names: a GraphDef file, a SavedModel directory, or one model of a bundle ("B.moulin:NAME", or
-// "B.moulin" where it holds one only). Of `options` it reads name, inputs, outputs and signature. Errors as of
+// "B.moulin" where it holds one only). Of `options` it reads name, inputs, outputs, signature and tags. Errors as of
 // Engine::Load.
 StatusOr<SourceModel> ReadModel(const std::string& path, const ModelOptions& options, const Limits& limits);
 

@@ -25,6 +25,10 @@ TensorListPushBack TensorListReserve TensorListResize TensorListScatter TensorLi
 VarHandleOp VarIsInitializedOp Variable VariableV2 While WriteFile
 """
 
+# Older versions count the extra arguments of this op by num_args alone, newer ones list their types, which are all T.
+OVERRIDES = {'_FusedConv2D': '{"_FusedConv2D", "input:T filter:T args:T*num_args host_args:float32*num_host_args", '
+                             '"output:T", "T num_args num_host_args=0 strides padding"},'}
+
 
 def type_name(number):
   return dtypes.as_dtype(number % 100).name  # 100 and above: references
@@ -53,6 +57,8 @@ def attribute(attr, referred):
 
 
 def row(op):
+  if op in OVERRIDES:
+    return OVERRIDES[op]
   op_def = op_def_registry.get(op)
   if op_def is None:
     return None  # an op of another version, or one that only TensorFlow's own passes make

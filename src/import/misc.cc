@@ -29,6 +29,16 @@ void LowerEnsureShape(LoweringContext& c) {
   c.Output(c.input(0));
 }
 
+// Gathers from a variable, whose handle stands for its value.
+void LowerResourceGather(LoweringContext& c) {
+  const GatherAttrs attrs{c.Int("batch_dims", 0)};
+  c.Output(c.b.Add(OpKind::kGather, attrs, {c.input(0), c.input(1), c.b.Int(attrs.batch_dims)}));
+}
+
+void LowerResourceGatherNd(LoweringContext& c) {
+  c.Output(c.b.Add(OpKind::kGatherNd, GatherAttrs{}, {c.input(0), c.input(1)}));
+}
+
 constexpr OpLowering kRows[] = {
     {"Assert", 1, kAnyNumber, LowerNothing},
     {"CheckNumerics", 1, 1, LowerIdentity},
@@ -49,6 +59,8 @@ constexpr OpLowering kRows[] = {
     // A variable's handle stands for its value (see sources.cc).
     {"ReadVariableOp", 1, 1, LowerIdentity},
     {"RefIdentity", 1, 1, LowerIdentity},
+    {"ResourceGather", 2, 2, LowerResourceGather},
+    {"ResourceGatherNd", 2, 2, LowerResourceGatherNd},
     {"Snapshot", 1, 1, LowerIdentity},
     {"StopGradient", 1, 1, LowerIdentity},
 };

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
+#include "base/denormals.h"
 #include "ops/op_def.h"
 
 namespace moulin {
@@ -76,6 +77,7 @@ Status Run(const Node& node, absl::Span<const TensorType> output_types, absl::Sp
     outputs->push_back(std::move(output));
   }
   const KernelContext context{node.attrs, inputs, absl::MakeSpan(*outputs), limits};
+  const FlushDenormals flush;
   return GetOpDef(node.kind).reference(context);
 }
 

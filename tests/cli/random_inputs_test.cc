@@ -22,9 +22,23 @@ TEST(RandomInputsTest, FillsOpenBatchAndRepeats) {
   }
 }
 
-TEST(RandomInputsTest, AsksForWhatIsOpen) {
-  const std::vector<TensorInfo> infos = {Info("x", DType::kFloat32, PartialShape({1, kUnknownDim, 3}))};
+TEST(RandomInputsTest, ChoosesUsualSizesForOtherOpenAxes) {
+  const std::vector<TensorInfo> infos = {
+      Info("ids", DType::kInt32, PartialShape({kUnknownDim, kUnknownDim})),
+      Info("image", DType::kFloat32, PartialShape({kUnknownDim, kUnknownDim, kUnknownDim, 3}))};
+  const std::vector<InputShape> shapes = ConcreteShapes(infos, {.batch = 2}).value();
+  EXPECT_EQ(shapes[0].shape, Shape({2, 128}));
+  EXPECT_EQ(shapes[1].shape, Shape({2, 224, 224, 3}));
+}
+
+TEST(RandomInputsTest, AsksForAnOpenRank) {
+  const std::vector<TensorInfo> infos = {Info("x", DType::kFloat32, PartialShape::UnknownRank())};
   EXPECT_NE(RandomInputs(infos, {}).status().message().find("--shape x="), absl::string_view::npos);
+  EXPECT_TRUE(RandomInputs(infos, {.shapes = {"x=2,2"}}).ok());
+}
+
+TEST(RandomInputsTest, ChecksGivenShapes) {
+  const std::vector<TensorInfo> infos = {Info("x", DType::kFloat32, PartialShape({1, kUnknownDim, 3}))};
   EXPECT_TRUE(RandomInputs(infos, {.shapes = {"x=1,5,3"}}).ok());
   EXPECT_FALSE(RandomInputs(infos, {.shapes = {"x=1,5,4"}}).ok()) << "does not fit the declared shape";
   EXPECT_FALSE(RandomInputs(infos, {.shapes = {"y=1"}}).ok()) << "no such input";

@@ -41,13 +41,14 @@ TEST(ThreadStreamTest, DestructionFinishesWhatWasEnqueued) {
 }
 
 TEST(ThreadStreamTest, MayBeDestroyedByATaskOfItsOwn) {
-  auto stream = std::make_unique<ThreadStream>();
-  std::promise<void> done;
-  ThreadStream* s = stream.get();
-  auto owner = std::make_shared<std::unique_ptr<ThreadStream>>(std::move(stream));
-  s->Enqueue([owner] { owner->reset(); });
-  s->Enqueue([&] { done.set_value(); });
+  auto owner = std::make_shared<std::unique_ptr<ThreadStream>>(std::make_unique<ThreadStream>());
+  ThreadStream& stream = **owner;
+  std::promise<void> go, done;
+  stream.Enqueue([f = go.get_future().share()] { f.wait(); });
+  stream.Enqueue([owner] { owner->reset(); });
+  stream.Enqueue([&] { done.set_value(); });
   owner.reset();
+  go.set_value();
   done.get_future().wait();
 }
 

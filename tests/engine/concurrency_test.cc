@@ -78,19 +78,18 @@ TEST(FutureTest, ACallbackMaySubmit) {
 }
 
 TEST(FutureTest, ACallbackMayDropTheModel) {
-  const auto engine = ReferenceEngine();
-  auto model = LoadGraph(*engine, ScaleGraph(2), "m");
+  Held held;
   std::promise<void> dropped;
   Request request = RequestOf(Rows(1, 1));
-  auto holder = std::make_shared<std::shared_ptr<Model>>(model);
-  Model* raw = model.get();
-  model.reset();
+  auto holder = std::make_shared<std::shared_ptr<Model>>(held.model);
   request.callback = [holder, &dropped](const StatusOr<NamedTensors>&) {
     holder->reset();
     dropped.set_value();
   };
-  EXPECT_TRUE(raw->Submit(std::move(request)).ok());
+  EXPECT_TRUE(held.model->Submit(std::move(request)).ok());
   holder.reset();
+  held.model.reset();
+  held.gate->Open();
   dropped.get_future().wait();
 }
 

@@ -147,6 +147,19 @@ TEST(ImportGraphTest, VariablesTakeTheirValuesFromTheCaller) {
   EXPECT_THAT(Import(text), FailsWith("E_UNSUPPORTED", "node \"v\""));
 }
 
+TEST(ImportGraphTest, GathersFromVariables) {
+  ImportOptions options;
+  options.external_constant = [](const tf::NodeDef&) -> StatusOr<Tensor> { return Floats({3}, {3, 4, 5}); };
+  const auto graph = ImportGraph(
+      Text(NodeText("v", "VarHandleOp", {},
+                    TypeAttr("dtype") + "attr { key: \"shape\" value { shape { " + ShapeText({3}) + "} } }") +
+           Placeholder("i", {2}, "DT_INT32") +
+           NodeText("y", "ResourceGather", {"v", "i"}, TypeAttr("dtype") + TypeAttr("Tindices", "DT_INT32"))),
+      options);
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_THAT(ValuesOf<float>(RunGraph(**graph, {Tensor::Of<int32_t>({2}, {2, 0})})[0]), ElementsAre(5, 3));
+}
+
 TEST(ImportGraphTest, AllUnsupportedNodesAreReportedAtOnce) {
   const auto graph =
       Import(Placeholder("x", {2}) + NodeText("a", "FirstStrangeOp", {"x"}) + NodeText("b", "SecondStrangeOp", {"a"}) +

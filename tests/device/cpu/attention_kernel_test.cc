@@ -10,7 +10,9 @@ constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
 
 // Scores err by (d + 2) epsilon times at most d * scale, and exp turns that into a relative error; the weighted mean of
 // n values below 1 adds n / 16 roundings.
-double Tolerance(int64_t d, int64_t n, double scale) { return 2 * (d + 2) * kEpsilon * d * scale + (n + 16) * kEpsilon; }
+double Tolerance(int64_t d, int64_t n, double scale) {
+  return 2 * (d + 2) * kEpsilon * d * scale + (n + 16) * kEpsilon;
+}
 
 TEST(AttentionKernelTest, AgreesWithReference) {
   std::mt19937 random(1);

@@ -99,7 +99,9 @@ TEST(ContractKernelTest, EpiloguesAgreeWithReference) {
     p.attrs.epilogue = gelu ? GeluEpilogue() : MaskedEpilogue();
     const Shape row({y[y.rank() - 1]});
     const Ran ran = RunBoth(OpKind::kContract, p.attrs,
-                            {Given(a), {b, RandomInt(&random, 0, 1) == 0}, Constant(RandomFloats(row, &random)),
+                            {Given(a),
+                             {b, RandomInt(&random, 0, 1) == 0},
+                             Constant(RandomFloats(row, &random)),
                              Given(RandomFloats(RandomInt(&random, 0, 1) ? y : Shape(), &random))});
     SCOPED_TRACE(absl::StrCat("case ", i, ": ", p.a.ToString(), " x ", p.b.ToString(), " ", AttrsToString(p.attrs)));
     ASSERT_TRUE(ran.status.ok()) << ran.status;
@@ -117,8 +119,7 @@ TEST(ContractKernelTest, EpilogueOperandMayBroadcastOverBatchAxes) {
   Expr e;
   e.Binary(ExprOp::kAdd, e.Input(0, DType::kFloat32), e.Input(1, DType::kFloat32));
   p.attrs.epilogue = e;
-  const Ran ran =
-      RunBoth(OpKind::kContract, p.attrs, {Given(a), Given(b), Given(RandomFloats({2, 1, 1, 7}, &random))});
+  const Ran ran = RunBoth(OpKind::kContract, p.attrs, {Given(a), Given(b), Given(RandomFloats({2, 1, 1, 7}, &random))});
   ASSERT_TRUE(ran.status.ok()) << ran.status;
   ExpectNear(ran.expected[0], ran.actual[0], Tolerance(p, a, b, 1, 1e-6));
 }
@@ -126,8 +127,8 @@ TEST(ContractKernelTest, EpilogueOperandMayBroadcastOverBatchAxes) {
 TEST(ContractKernelTest, EmptyOperandsGiveZerosOrNothing) {
   std::mt19937 random(4);
   for (const auto& [a, b] : {std::pair<Shape, Shape>{{3, 0}, {0, 4}}, {{0, 2}, {2, 4}}, {{0, 3, 2}, {2, 4}}}) {
-    const Ran ran = RunBoth(OpKind::kContract, ContractAttrs(),
-                            {Given(RandomFloats(a, &random)), Given(RandomFloats(b, &random))});
+    const Ran ran =
+        RunBoth(OpKind::kContract, ContractAttrs(), {Given(RandomFloats(a, &random)), Given(RandomFloats(b, &random))});
     ASSERT_TRUE(ran.status.ok()) << ran.status;
     ExpectSameBytes(ran.expected[0], ran.actual[0]);
   }

@@ -18,7 +18,8 @@ DenseGraph Dense(int64_t m, const Tensor& weights) {
   DenseGraph d;
   const ValueId x = d.graph.AddInput("x", {DType::kFloat32, Shape({m, weights.shape()[0]})});
   const ValueId w = d.graph.AddConstant(weights);
-  d.node = d.graph.AddNode(OpKind::kContract, ContractAttrs{}, {x, w}, {{DType::kFloat32, Shape({m, weights.shape()[1]})}});
+  d.node =
+      d.graph.AddNode(OpKind::kContract, ContractAttrs{}, {x, w}, {{DType::kFloat32, Shape({m, weights.shape()[1]})}});
   return d;
 }
 
@@ -51,12 +52,18 @@ TEST(CpuDeviceTest, KernelsRunFromManyThreadsGiveTheSameBits) {
   conv.dilations = {1, 1};
   conv.padding = Padding::kSame;
   PreparedNode convolution, product, mean;
-  ASSERT_TRUE(PrepareNode(OpKind::kConv, conv, {Given(RandomFloats({1, 30, 30, 16}, &random)),
-                                                Constant(RandomFloats({3, 3, 16, 32}, &random))}, &convolution).ok());
-  ASSERT_TRUE(PrepareNode(OpKind::kContract, ContractAttrs{}, {Given(RandomFloats({64, 200}, &random)),
-                                                              Constant(RandomFloats({200, 90}, &random))}, &product).ok());
-  ASSERT_TRUE(PrepareNode(OpKind::kReduce, ReduceAttrs{ReduceOp::kMean}, {Given(RandomFloats({300000}, &random)),
-                                                                         Constant(Tensor::Of<int32_t>({1}, {0}))}, &mean).ok());
+  ASSERT_TRUE(
+      PrepareNode(OpKind::kConv, conv,
+                  {Given(RandomFloats({1, 30, 30, 16}, &random)), Constant(RandomFloats({3, 3, 16, 32}, &random))},
+                  &convolution)
+          .ok());
+  ASSERT_TRUE(PrepareNode(OpKind::kContract, ContractAttrs{},
+                          {Given(RandomFloats({64, 200}, &random)), Constant(RandomFloats({200, 90}, &random))},
+                          &product)
+                  .ok());
+  ASSERT_TRUE(PrepareNode(OpKind::kReduce, ReduceAttrs{ReduceOp::kMean},
+                          {Given(RandomFloats({300000}, &random)), Constant(Tensor::Of<int32_t>({1}, {0}))}, &mean)
+                  .ok());
   for (const PreparedNode* p : {&convolution, &product, &mean}) {
     std::vector<Tensor> alone;
     ASSERT_TRUE(RunKernel(*p, -1, &alone).ok());

@@ -58,7 +58,8 @@ TEST(EpilogueTest, ChainsKeepTheirOrder) {
   const int biased = b.Op(ExprOp::kAdd, b.x, b.e.Input(1, kF32));
   const int active = b.Op(ExprOp::kRelu, biased);
   b.Op(ExprOp::kMul, b.e.Input(2, kF32), active);
-  EXPECT_EQ(Names(b.e), (std::vector<algorithm>{algorithm::binary_add, algorithm::eltwise_relu, algorithm::binary_mul}));
+  EXPECT_EQ(Names(b.e),
+            (std::vector<algorithm>{algorithm::binary_add, algorithm::eltwise_relu, algorithm::binary_mul}));
 }
 
 TEST(EpilogueTest, NearMissesAreRefused) {

@@ -14,15 +14,32 @@ Tensor RandomOf(DType type, const Shape& shape, std::mt19937* random) {
   for (int64_t i = 0; i < n; ++i) {
     const double x = std::uniform_real_distribution<double>(-4, 4)(*random);
     switch (type) {
-      case DType::kFloat32: t.mutable_values<float>()[i] = static_cast<float>(x); break;
-      case DType::kFloat64: t.mutable_values<double>()[i] = x; break;
-      case DType::kFloat16: t.mutable_values<Half>()[i] = Half(x); break;
-      case DType::kBFloat16: t.mutable_values<BFloat16>()[i] = BFloat16(static_cast<float>(x)); break;
-      case DType::kInt32: t.mutable_values<int32_t>()[i] = static_cast<int32_t>(x * 10); break;
-      case DType::kInt64: t.mutable_values<int64_t>()[i] = static_cast<int64_t>(x * 10); break;
-      case DType::kUInt8: t.mutable_values<uint8_t>()[i] = static_cast<uint8_t>(x * 10 + 60); break;
-      case DType::kBool: t.mutable_values<bool>()[i] = x > 0; break;
-      default: ADD_FAILURE() << "no random values of type " << Name(type);
+      case DType::kFloat32:
+        t.mutable_values<float>()[i] = static_cast<float>(x);
+        break;
+      case DType::kFloat64:
+        t.mutable_values<double>()[i] = x;
+        break;
+      case DType::kFloat16:
+        t.mutable_values<Half>()[i] = Half(x);
+        break;
+      case DType::kBFloat16:
+        t.mutable_values<BFloat16>()[i] = BFloat16(static_cast<float>(x));
+        break;
+      case DType::kInt32:
+        t.mutable_values<int32_t>()[i] = static_cast<int32_t>(x * 10);
+        break;
+      case DType::kInt64:
+        t.mutable_values<int64_t>()[i] = static_cast<int64_t>(x * 10);
+        break;
+      case DType::kUInt8:
+        t.mutable_values<uint8_t>()[i] = static_cast<uint8_t>(x * 10 + 60);
+        break;
+      case DType::kBool:
+        t.mutable_values<bool>()[i] = x > 0;
+        break;
+      default:
+        ADD_FAILURE() << "no random values of type " << Name(type);
     }
   }
   return t;
@@ -58,12 +75,24 @@ Expr RandomExactExpr(DType type, int inputs, std::mt19937* random) {
   const int64_t steps = RandomInt(random, 1, 6);
   for (int64_t s = 0; s < steps; ++s) {
     switch (RandomInt(random, 0, 6)) {
-      case 0: values.push_back(e.Binary(ExprOp::kAdd, pick(), pick())); break;
-      case 1: values.push_back(e.Binary(ExprOp::kSub, pick(), pick())); break;
-      case 2: values.push_back(e.Binary(ExprOp::kMax, pick(), pick())); break;
-      case 3: values.push_back(e.Binary(ExprOp::kMin, pick(), pick())); break;
-      case 4: values.push_back(e.Unary(ExprOp::kNeg, pick())); break;
-      case 5: values.push_back(e.Unary(ExprOp::kAbs, pick())); break;
+      case 0:
+        values.push_back(e.Binary(ExprOp::kAdd, pick(), pick()));
+        break;
+      case 1:
+        values.push_back(e.Binary(ExprOp::kSub, pick(), pick()));
+        break;
+      case 2:
+        values.push_back(e.Binary(ExprOp::kMax, pick(), pick()));
+        break;
+      case 3:
+        values.push_back(e.Binary(ExprOp::kMin, pick(), pick()));
+        break;
+      case 4:
+        values.push_back(e.Unary(ExprOp::kNeg, pick()));
+        break;
+      case 5:
+        values.push_back(e.Unary(ExprOp::kAbs, pick()));
+        break;
       default:
         values.push_back(e.Ternary(ExprOp::kSelect, e.Binary(ExprOp::kLess, pick(), pick()), pick(), pick()));
     }
@@ -76,8 +105,8 @@ Expr RandomExactExpr(DType type, int inputs, std::mt19937* random) {
 
 TEST(MapKernelTest, BroadcastsOfEveryTypeAgreeBitForBit) {
   std::mt19937 random(1);
-  for (DType type : {DType::kFloat32, DType::kFloat64, DType::kInt32, DType::kInt64, DType::kFloat16,
-                     DType::kBFloat16}) {
+  for (DType type :
+       {DType::kFloat32, DType::kFloat64, DType::kInt32, DType::kInt64, DType::kFloat16, DType::kBFloat16}) {
     for (int i = 0; i < 40; ++i) {
       const int inputs = static_cast<int>(RandomInt(&random, 1, 3));
       const Expr expr = RandomExactExpr(type, inputs, &random);
@@ -99,7 +128,7 @@ TEST(MapKernelTest, BroadcastsOfEveryTypeAgreeBitForBit) {
 
 TEST(MapKernelTest, CastsAgreeBitForBit) {
   std::mt19937 random(2);
-  const DType types[] = {DType::kFloat32, DType::kFloat64, DType::kInt32, DType::kInt64,
+  const DType types[] = {DType::kFloat32, DType::kFloat64, DType::kInt32,   DType::kInt64,
                          DType::kUInt8,   DType::kBool,    DType::kFloat16, DType::kBFloat16};
   for (DType from : types) {
     for (DType to : types) {
@@ -131,10 +160,12 @@ TEST(MapKernelTest, ComparisonsAndLogicGiveBools) {
   std::mt19937 random(4);
   Expr e;
   const int x = e.Input(0, DType::kFloat32), y = e.Input(1, DType::kFloat32);
-  const int less = e.Binary(ExprOp::kLess, x, y), big = e.Binary(ExprOp::kGreaterEqual, x, e.Constant(DType::kFloat32, 1));
+  const int less = e.Binary(ExprOp::kLess, x, y),
+            big = e.Binary(ExprOp::kGreaterEqual, x, e.Constant(DType::kFloat32, 1));
   e.Binary(ExprOp::kOr, e.Unary(ExprOp::kNot, less), big);
-  const Ran ran = RunBoth(OpKind::kMap, MapAttrs{e}, {Given(RandomOf(DType::kFloat32, {5, 1, 301}, &random)),
-                                                      Given(RandomOf(DType::kFloat32, {7, 1}, &random))});
+  const Ran ran = RunBoth(
+      OpKind::kMap, MapAttrs{e},
+      {Given(RandomOf(DType::kFloat32, {5, 1, 301}, &random)), Given(RandomOf(DType::kFloat32, {7, 1}, &random))});
   ASSERT_TRUE(ran.status.ok()) << ran.status;
   ExpectSameBytes(ran.expected[0], ran.actual[0]);
 }
@@ -144,7 +175,8 @@ TEST(MapKernelTest, EmptyAndScalarTensors) {
   e.Binary(ExprOp::kAdd, e.Input(0, DType::kFloat32), e.Input(1, DType::kFloat32));
   std::mt19937 random(5);
   for (const auto& [a, b] : {std::pair<Shape, Shape>{{0}, {1}}, {{3, 0, 2}, {1, 1, 1}}, {{}, {}}, {{0, 5}, {5}}}) {
-    const Ran ran = RunBoth(OpKind::kMap, MapAttrs{e}, {Given(RandomFloats(a, &random)), Given(RandomFloats(b, &random))});
+    const Ran ran =
+        RunBoth(OpKind::kMap, MapAttrs{e}, {Given(RandomFloats(a, &random)), Given(RandomFloats(b, &random))});
     ASSERT_TRUE(ran.status.ok()) << ran.status;
     ExpectSameBytes(ran.expected[0], ran.actual[0]);
   }
@@ -158,7 +190,8 @@ TEST(MapKernelTest, UncoveredTypesAreEvaluatedAndErrorsReported) {
   ASSERT_TRUE(ran.status.ok()) << ran.status;
   ExpectSameBytes(ran.expected[0], ran.actual[0]);
   PreparedNode p;
-  ASSERT_TRUE(PrepareNode(OpKind::kMap, MapAttrs{e}, {Given(x), Given(Tensor::Of<int32_t>({4}, {2, 0, 4, 1}))}, &p).ok());
+  ASSERT_TRUE(
+      PrepareNode(OpKind::kMap, MapAttrs{e}, {Given(x), Given(Tensor::Of<int32_t>({4}, {2, 0, 4, 1}))}, &p).ok());
   std::vector<Tensor> outputs;
   EXPECT_FALSE(RunKernel(p, -1, &outputs).ok());
 }
@@ -168,8 +201,8 @@ TEST(MapKernelTest, ManyThreadsGiveTheSameBitsAsOne) {
   Expr e;
   const int x = e.Input(0, DType::kFloat32);
   e.Binary(ExprOp::kMul, e.Unary(ExprOp::kTanh, x), e.Input(1, DType::kFloat32));
-  const Ran large = RunBoth(OpKind::kMap, MapAttrs{e}, {Given(RandomFloats({64, 5000}, &random)),
-                                                        Given(RandomFloats({64, 1}, &random))});
+  const Ran large = RunBoth(OpKind::kMap, MapAttrs{e},
+                            {Given(RandomFloats({64, 5000}, &random)), Given(RandomFloats({64, 1}, &random))});
   ASSERT_TRUE(large.status.ok()) << large.status;
   ExpectNear(large.expected[0], large.actual[0], 5 * std::numeric_limits<float>::epsilon(), 0);
 }

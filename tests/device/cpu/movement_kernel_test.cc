@@ -49,9 +49,12 @@ TEST(MovementKernelTest, Transposes) {
 }
 
 TEST(MovementKernelTest, LargeTransposesUseEveryThread) {
-  ExpectExact(OpKind::kTranspose, NoAttrs{}, {Given(Counting(DType::kFloat32, {2, 300, 257})), Constant(Ints({0, 2, 1}))});
-  ExpectExact(OpKind::kTranspose, NoAttrs{}, {Given(Counting(DType::kFloat32, {1, 128, 12, 64})), Constant(Ints({0, 2, 1, 3}))});
-  ExpectExact(OpKind::kTranspose, NoAttrs{}, {Given(Counting(DType::kFloat32, {3, 56, 56, 33})), Constant(Ints({0, 3, 1, 2}))});
+  ExpectExact(OpKind::kTranspose, NoAttrs{},
+              {Given(Counting(DType::kFloat32, {2, 300, 257})), Constant(Ints({0, 2, 1}))});
+  ExpectExact(OpKind::kTranspose, NoAttrs{},
+              {Given(Counting(DType::kFloat32, {1, 128, 12, 64})), Constant(Ints({0, 2, 1, 3}))});
+  ExpectExact(OpKind::kTranspose, NoAttrs{},
+              {Given(Counting(DType::kFloat32, {3, 56, 56, 33})), Constant(Ints({0, 3, 1, 2}))});
 }
 
 TEST(MovementKernelTest, Slices) {
@@ -104,7 +107,8 @@ TEST(MovementKernelTest, ConcatenatesSplitsAndPads) {
     for (int i = 0; i < 30; ++i) {
       const Shape x = RandomShape(&random, 1, 4);
       const int axis = static_cast<int>(RandomInt(&random, 0, x.rank() - 1));
-      std::vector<Operand> parts = {Constant(Tensor::Of<int64_t>({}, {RandomInt(&random, 0, 1) ? axis : axis - x.rank()}))};
+      std::vector<Operand> parts = {
+          Constant(Tensor::Of<int64_t>({}, {RandomInt(&random, 0, 1) ? axis : axis - x.rank()}))};
       std::vector<int64_t> sizes, paddings;
       int64_t sum = 0;
       for (int k = 0; k < 3; ++k) {
@@ -126,6 +130,17 @@ TEST(MovementKernelTest, ConcatenatesSplitsAndPads) {
   }
 }
 
+TEST(MovementKernelTest, MovesBlocksBetweenDepthAndSpace) {
+  for (DType type : kTypes) {
+    for (bool channels_last : {true, false}) {
+      const Shape image = channels_last ? Shape{2, 6, 9, 5} : Shape{2, 5, 6, 9};
+      const Shape deep = channels_last ? Shape{2, 3, 4, 27} : Shape{2, 27, 3, 4};
+      ExpectExact(OpKind::kSpaceToDepth, BlockAttrs{3, channels_last}, {Given(Counting(type, image))});
+      ExpectExact(OpKind::kDepthToSpace, BlockAttrs{3, channels_last}, {Given(Counting(type, deep))});
+    }
+  }
+}
+
 TEST(GatherKernelTest, GathersRowsAndRefusesIndicesOutside) {
   std::mt19937 random(5);
   for (DType type : kTypes) {
@@ -134,12 +149,13 @@ TEST(GatherKernelTest, GathersRowsAndRefusesIndicesOutside) {
       const int axis = static_cast<int>(RandomInt(&random, 0, x.rank() - 1));
       Tensor indices = Tensor::Allocate(DType::kInt64, RandomShape(&random, 0, 2)).value();
       for (int64_t& index : indices.mutable_values<int64_t>()) index = RandomInt(&random, 0, x[axis] - 1);
-      ExpectExact(OpKind::kGather, GatherAttrs{}, {Given(Counting(type, x)), Given(indices),
-                                                   Constant(Tensor::Of<int32_t>({}, {axis}))}, "cpu gather");
+      ExpectExact(OpKind::kGather, GatherAttrs{},
+                  {Given(Counting(type, x)), Given(indices), Constant(Tensor::Of<int32_t>({}, {axis}))}, "cpu gather");
     }
   }
   PreparedNode p;
-  const std::vector<Operand> operands = {Given(Counting(DType::kFloat32, {4, 3})), Given(Tensor::Of<int32_t>({2}, {1, 4})),
+  const std::vector<Operand> operands = {Given(Counting(DType::kFloat32, {4, 3})),
+                                         Given(Tensor::Of<int32_t>({2}, {1, 4})),
                                          Constant(Tensor::Of<int32_t>({}, {0}))};
   ASSERT_TRUE(PrepareNode(OpKind::kGather, GatherAttrs{}, operands, &p).ok());
   std::vector<Tensor> outputs;

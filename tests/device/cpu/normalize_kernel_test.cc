@@ -8,7 +8,8 @@ namespace {
 
 constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
 
-// exp errs by 2 ULP and the sum of n positive terms by at most n / 16 + 4 roundings of partial sums.
+// The difference to the largest element, up to 40, is rounded, which exp turns into a relative error of 20 epsilon; exp
+// errs by 1 ULP and the sum of n positive terms by at most n / 16 + 4 roundings of partial sums.
 TEST(SoftmaxKernelTest, AgreesWithReference) {
   std::mt19937 random(1);
   for (const Shape& shape : {Shape{1}, Shape{10}, Shape{3, 1000}, Shape{2, 3, 17}, Shape{700, 33}, Shape{0, 5}}) {
@@ -19,7 +20,7 @@ TEST(SoftmaxKernelTest, AgreesWithReference) {
       EXPECT_NE(ran.kernel, "reference");
       const double n = shape[shape.rank() - 1];
       // A logarithm's error is relative to the terms it is the difference of, up to 40.
-      ExpectNear(ran.expected[0], ran.actual[0], (8 + n / 16) * kEpsilon, log ? (60 + n / 16) * kEpsilon : 1e-38);
+      ExpectNear(ran.expected[0], ran.actual[0], (28 + n / 16) * kEpsilon, log ? (60 + n / 16) * kEpsilon : 1e-38);
     }
   }
 }

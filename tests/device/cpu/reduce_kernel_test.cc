@@ -33,9 +33,14 @@ TEST(ReduceKernelTest, EverySetOfAxesAgreesWithReference) {
       ASSERT_TRUE(ran.status.ok()) << ran.status;
       switch (op) {
         case ReduceOp::kMax:
-        case ReduceOp::kMin: ExpectSameBytes(ran.expected[0], ran.actual[0]); break;
-        case ReduceOp::kProd: ExpectNear(ran.expected[0], ran.actual[0], (k + 2) * kEpsilon, 0); break;
-        default: ExpectNear(ran.expected[0], ran.actual[0], 2 * kEpsilon, SumTolerance(k));
+        case ReduceOp::kMin:
+          ExpectSameBytes(ran.expected[0], ran.actual[0]);
+          break;
+        case ReduceOp::kProd:
+          ExpectNear(ran.expected[0], ran.actual[0], (k + 2) * kEpsilon, 0);
+          break;
+        default:
+          ExpectNear(ran.expected[0], ran.actual[0], 2 * kEpsilon, SumTolerance(k));
       }
       if (HasFatalFailure()) return;
     }
@@ -64,9 +69,9 @@ TEST(ReduceKernelTest, NansReachTheResult) {
 
 TEST(ReduceKernelTest, EmptyAxesGiveTheNeutralElement) {
   for (ReduceOp op : {ReduceOp::kSum, ReduceOp::kMax, ReduceOp::kProd, ReduceOp::kMean}) {
-    const Ran ran = RunBoth(OpKind::kReduce, ReduceAttrs{op},
-                            {Given(Tensor::Allocate(DType::kFloat32, {0, 3}).value()),
-                             Constant(Tensor::Of<int32_t>({1}, {0}))});
+    const Ran ran =
+        RunBoth(OpKind::kReduce, ReduceAttrs{op},
+                {Given(Tensor::Allocate(DType::kFloat32, {0, 3}).value()), Constant(Tensor::Of<int32_t>({1}, {0}))});
     ASSERT_TRUE(ran.status.ok()) << ran.status;
     ExpectNear(ran.expected[0], ran.actual[0], 0, 0);
   }

@@ -14,9 +14,10 @@ TEST(ResizeKernelTest, AgreesWithReference) {
     attrs.method = RandomInt(&random, 0, 1) ? ResizeMethod::kBilinear : ResizeMethod::kNearest;
     attrs.align_corners = RandomInt(&random, 0, 2) == 0;
     attrs.half_pixel_centers = !attrs.align_corners && RandomInt(&random, 0, 1);
-    const Shape x({RandomInt(&random, 1, 2), RandomInt(&random, 1, 20), RandomInt(&random, 1, 20), RandomInt(&random, 1, 40)});
-    const Tensor size = Tensor::Of<int32_t>({2}, {static_cast<int32_t>(RandomInt(&random, 1, 30)),
-                                                  static_cast<int32_t>(RandomInt(&random, 1, 30))});
+    const Shape x(
+        {RandomInt(&random, 1, 2), RandomInt(&random, 1, 20), RandomInt(&random, 1, 20), RandomInt(&random, 1, 40)});
+    const Tensor size = Tensor::Of<int32_t>(
+        {2}, {static_cast<int32_t>(RandomInt(&random, 1, 30)), static_cast<int32_t>(RandomInt(&random, 1, 30))});
     SCOPED_TRACE(absl::StrCat(x.ToString(), " to ", size.ToString(), " ", AttrsToString(attrs)));
     const Ran ran = RunBoth(OpKind::kResize, attrs, {Given(RandomFloats(x, &random)), Constant(size)});
     ASSERT_TRUE(ran.status.ok()) << ran.status;

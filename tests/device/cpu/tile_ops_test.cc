@@ -66,21 +66,20 @@ TEST_P(TileFunctionTest, IsCloseToLibm) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Functions, TileFunctionTest,
-    ::testing::Values(FunctionCase{"Exp", ExprOp::kExp, std::exp, -200, 200, 1},
-                      FunctionCase{"Expm1", ExprOp::kExpm1, std::expm1, -200, 88, 1.5},
-                      FunctionCase{"Log", ExprOp::kLog, std::log, 0, 3e38f, 1},
-                      FunctionCase{"Log1p", ExprOp::kLog1p, std::log1p, -0.999f, 3e38f, 2.5},
-                      FunctionCase{"Tanh", ExprOp::kTanh, std::tanh, -1e30f, 1e30f, 1.5},
-                      FunctionCase{"Erf", ExprOp::kErf, std::erf, -1e30f, 1e30f, 1.5},
-                      FunctionCase{"Sigmoid", ExprOp::kSigmoid, SigmoidExact, -87, 1e30f, 2.5},
-                      FunctionCase{"Softplus", ExprOp::kSoftplus, SoftplusExact, -80, 80, 3},
-                      FunctionCase{"Elu", ExprOp::kElu, EluExact, -200, 1e30f, 1},
-                      FunctionCase{"Sqrt", ExprOp::kSqrt, std::sqrt, 0, 3e38f, 0.5},
-                      FunctionCase{"Floor", ExprOp::kFloor, std::floor, -1e30f, 1e30f, 0},
-                      FunctionCase{"Round", ExprOp::kRound, std::nearbyint, -1e30f, 1e30f, 0}),
-    [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Functions, TileFunctionTest,
+                         ::testing::Values(FunctionCase{"Exp", ExprOp::kExp, std::exp, -200, 200, 1},
+                                           FunctionCase{"Expm1", ExprOp::kExpm1, std::expm1, -200, 88, 1.5},
+                                           FunctionCase{"Log", ExprOp::kLog, std::log, 0, 3e38f, 1},
+                                           FunctionCase{"Log1p", ExprOp::kLog1p, std::log1p, -0.999f, 3e38f, 2.5},
+                                           FunctionCase{"Tanh", ExprOp::kTanh, std::tanh, -1e30f, 1e30f, 1.5},
+                                           FunctionCase{"Erf", ExprOp::kErf, std::erf, -1e30f, 1e30f, 1.5},
+                                           FunctionCase{"Sigmoid", ExprOp::kSigmoid, SigmoidExact, -87, 1e30f, 2.5},
+                                           FunctionCase{"Softplus", ExprOp::kSoftplus, SoftplusExact, -80, 80, 3},
+                                           FunctionCase{"Elu", ExprOp::kElu, EluExact, -200, 1e30f, 1},
+                                           FunctionCase{"Sqrt", ExprOp::kSqrt, std::sqrt, 0, 3e38f, 0.5},
+                                           FunctionCase{"Floor", ExprOp::kFloor, std::floor, -1e30f, 1e30f, 0},
+                                           FunctionCase{"Round", ExprOp::kRound, std::nearbyint, -1e30f, 1e30f, 0}),
+                         [](const auto& info) { return info.param.name; });
 
 TEST(TileFunctionTest, SpecialValues) {
   const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();

@@ -129,8 +129,9 @@ StatusOr<KernelPtr> MakeAttentionKernel(const KernelRequest& request) {
   const Shape q = request.shape(0), k = request.shape(1), v = request.shape(2), y = request.output_shape();
   const int rank = y.rank();
   const Shape batch(y.dims().first(rank - 2));
-  AttentionSizes sizes{batch.num_elements(), y[rank - 2], v[v.rank() - 2],  q[q.rank() - 1],
-                       y[rank - 1],          static_cast<float>(attrs.scale), attrs.transpose_k};
+  AttentionSizes sizes{batch.num_elements(), y[rank - 2], v[v.rank() - 2],
+                       q[q.rank() - 1],      y[rank - 1], static_cast<float>(attrs.scale),
+                       attrs.transpose_k};
   if (y.num_elements() == 0 || sizes.n == 0 || sizes.d == 0 || q[q.rank() - 2] != sizes.m) return KernelPtr();
   Operands operands{StartsOf(q, batch), StartsOf(k, batch), StartsOf(v, batch), {}};
   if (request.num_inputs() > 3) {

@@ -11,8 +11,7 @@ namespace moulin::cpu {
 namespace {
 
 StatusOr<Tensor> Reorder(const Tensor& source, const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
-  MOULIN_ASSIGN_OR_RETURN(Tensor packed,
-                          Tensor::Allocate(DType::kUInt8, Shape({static_cast<int64_t>(to.get_size())})));
+  MOULIN_ASSIGN_OR_RETURN(Tensor packed, Tensor::Allocate(DType::kUInt8, Shape({static_cast<int64_t>(to.get_size())})));
   try {
     dnnl::memory src(from, DnnlEngine(), const_cast<void*>(source.data()));
     dnnl::memory dst(to, DnnlEngine(), packed.mutable_data());
@@ -47,8 +46,7 @@ void ConstantCache::DropExpired() {
   });
 }
 
-StatusOr<std::shared_ptr<const PackedConstant>> ConstantCache::Get(const Tensor& source,
-                                                                   const dnnl::memory::desc& from,
+StatusOr<std::shared_ptr<const PackedConstant>> ConstantCache::Get(const Tensor& source, const dnnl::memory::desc& from,
                                                                    const dnnl::memory::desc& to) {
   // Packing waits for nobody else, so it may happen under the lock: two plans made at once then pack once.
   std::lock_guard lock(mutex_);

@@ -40,7 +40,7 @@ class ConstantCache {
   };
   std::shared_ptr<const PackedConstant> Find(const Tensor& source, const dnnl::memory::desc& from,
                                              const dnnl::memory::desc& to);  // requires mutex_
-  void DropExpired();                                                               // requires mutex_
+  void DropExpired();                                                        // requires mutex_
 
   mutable std::mutex mutex_;
   absl::flat_hash_map<const void*, std::vector<Entry>> entries_;  // by the source's address; guarded by mutex_

@@ -14,7 +14,7 @@ using dnnl::memory;
 
 // y[batch..., m, n] = a[batch..., m, k] x b[batch..., k, n], batch axes of 1 being broadcast.
 struct Product {
-  memory::dims a, b, y;              // all of one rank
+  memory::dims a, b, y;  // all of one rank
   memory::dims a_strides, b_strides;
 };
 
@@ -110,9 +110,8 @@ struct Chosen {
 std::optional<Chosen> Choose(const KernelRequest& request, const Product& p, const FusedEpilogue& epilogue) {
   const memory::desc a = Strided(p.a, p.a_strides);
   const memory::desc b_plain = Strided(p.b, p.b_strides);
-  const memory::desc b = request.constant(1) != nullptr
-                             ? memory::desc(p.b, memory::data_type::f32, memory::format_tag::any)
-                             : b_plain;
+  const memory::desc b =
+      request.constant(1) != nullptr ? memory::desc(p.b, memory::data_type::f32, memory::format_tag::any) : b_plain;
   dnnl::primitive_attr attributes = BaseAttributes();
   epilogue.AddTo(attributes);
   const memory::desc y = RowMajor(p.y);

@@ -50,8 +50,12 @@ FusedEpilogue::Layout EpilogueLayout(const KernelRequest& request, const Problem
   std::vector<int> to_dnnl(product.rank());
   for (int i = 0; i < product.rank(); ++i) to_dnnl[i] = i;
   if (channels_last) std::rotate(to_dnnl.begin() + 1, to_dnnl.end() - 1, to_dnnl.end());
-  return {product,         channels_last ? product.rank() - 1 : 1, problem.dst, /*dnnl_channel_axis=*/1,
-          std::move(to_dnnl), problem.first_epilogue_input};
+  return {product,
+          channels_last ? product.rank() - 1 : 1,
+          problem.dst,
+          /*dnnl_channel_axis=*/1,
+          std::move(to_dnnl),
+          problem.first_epilogue_input};
 }
 
 // A primitive with its descriptors; the two kinds have different types in oneDNN but the same methods.
@@ -88,21 +92,19 @@ StatusOr<KernelPtr> Build(const KernelRequest& request, const Problem& problem, 
   DnnlKernelBuilder builder(request.context);
   ArgumentSource product = ArgumentSource::Output();
   if (tape_expr != nullptr) {
-    std::optional<EpilogueTape> tape =
-        MakeEpilogueTape(request, *tape_expr, problem.first_epilogue_input, &builder);
+    std::optional<EpilogueTape> tape = MakeEpilogueTape(request, *tape_expr, problem.first_epilogue_input, &builder);
     if (!tape.has_value()) return KernelPtr();
     product = tape->product;
     builder.SetTape(*std::move(tape));
   }
   MOULIN_ASSIGN_OR_RETURN(ArgumentSource weights,
                           builder.InLayout(request, problem.filter, problem.weights_plain, chosen.weights));
-  std::vector<DnnlKernelBuilder::Argument> arguments = {
-      {DNNL_ARG_SRC, problem.src, ArgumentSource::Input(problem.x)},
-      {DNNL_ARG_WEIGHTS, chosen.weights, std::move(weights)},
-      {DNNL_ARG_DST, problem.dst, product}};
+  std::vector<DnnlKernelBuilder::Argument> arguments = {{DNNL_ARG_SRC, problem.src, ArgumentSource::Input(problem.x)},
+                                                        {DNNL_ARG_WEIGHTS, chosen.weights, std::move(weights)},
+                                                        {DNNL_ARG_DST, problem.dst, product}};
   if (epilogue.bias_input() >= 0) {
-    arguments.push_back({DNNL_ARG_BIAS, RowMajor({problem.geometry.dst[1]}),
-                         ArgumentSource::Input(epilogue.bias_input())});
+    arguments.push_back(
+        {DNNL_ARG_BIAS, RowMajor({problem.geometry.dst[1]}), ArgumentSource::Input(epilogue.bias_input())});
   }
   epilogue.AppendArguments(&arguments);
   builder.AddStep(chosen.primitive, std::move(arguments), chosen.scratchpad);
@@ -111,8 +113,8 @@ StatusOr<KernelPtr> Build(const KernelRequest& request, const Problem& problem, 
 
 // The epilogue goes into the primitive, unless that would leave only a slow implementation; then it runs behind.
 StatusOr<KernelPtr> MakeKernel(const KernelRequest& request, const ConvAttrs& attrs, const Problem& problem) {
-  const auto fused = FusedEpilogue::Translate(request, attrs.epilogue,
-                                              EpilogueLayout(request, problem, attrs.channels_last));
+  const auto fused =
+      FusedEpilogue::Translate(request, attrs.epilogue, EpilogueLayout(request, problem, attrs.channels_last));
   if (fused.has_value() && request.output_dtype() == DType::kFloat32) {
     const std::optional<Chosen> chosen = Choose(problem, *fused);
     if (chosen.has_value() && (!IsSlowImplementation(chosen->implementation) || attrs.epilogue.empty())) {
@@ -138,8 +140,8 @@ StatusOr<KernelPtr> MakeConvKernel(const KernelRequest& request) {
   g.src = ChannelsSecond(request.shape(0), attrs.channels_last);
   g.dst = ChannelsSecond(request.output_shape(), attrs.channels_last);
   const int64_t in_channels = filter[spatial], filters = filter[spatial + 1];
-  g.weights = grouped ? memory::dims{attrs.groups, filters / attrs.groups, in_channels}
-                      : memory::dims{filters, in_channels};
+  g.weights =
+      grouped ? memory::dims{attrs.groups, filters / attrs.groups, in_channels} : memory::dims{filters, in_channels};
   g.weights.insert(g.weights.end(), filter.dims().begin(), filter.dims().begin() + spatial);
   if (HasEmptyAxis(g.src) || HasEmptyAxis(g.dst) || HasEmptyAxis(g.weights)) return KernelPtr();
   g.windows = WindowsOf(attrs, filter, g.src, g.dst);

@@ -24,20 +24,35 @@ namespace {
 // What makes the kernel of each primitive; the primitives not listed are run by the reference.
 KernelFactory FactoryFor(OpKind kind) {
   switch (kind) {
-    case OpKind::kMap: return MakeMapKernel;
-    case OpKind::kContract: return MakeContractKernel;
-    case OpKind::kConv: return MakeConvKernel;
-    case OpKind::kConvTranspose: return MakeConvTransposeKernel;
-    case OpKind::kPool: return MakePoolKernel;
-    case OpKind::kSoftmax: return MakeSoftmaxKernel;
-    case OpKind::kLayerNorm: return MakeLayerNormKernel;
-    case OpKind::kBatchNorm: return MakeBatchNormKernel;
-    case OpKind::kReduce: return MakeReduceKernel;
-    case OpKind::kArgReduce: return MakeArgReduceKernel;
-    case OpKind::kAttention: return MakeAttentionKernel;
-    case OpKind::kResize: return MakeResizeKernel;
-    case OpKind::kGather: return MakeGatherKernel;
+    case OpKind::kMap:
+      return MakeMapKernel;
+    case OpKind::kContract:
+      return MakeContractKernel;
+    case OpKind::kConv:
+      return MakeConvKernel;
+    case OpKind::kConvTranspose:
+      return MakeConvTransposeKernel;
+    case OpKind::kPool:
+      return MakePoolKernel;
+    case OpKind::kSoftmax:
+      return MakeSoftmaxKernel;
+    case OpKind::kLayerNorm:
+      return MakeLayerNormKernel;
+    case OpKind::kBatchNorm:
+      return MakeBatchNormKernel;
+    case OpKind::kReduce:
+      return MakeReduceKernel;
+    case OpKind::kArgReduce:
+      return MakeArgReduceKernel;
+    case OpKind::kAttention:
+      return MakeAttentionKernel;
+    case OpKind::kResize:
+      return MakeResizeKernel;
+    case OpKind::kGather:
+      return MakeGatherKernel;
     case OpKind::kTranspose:
+    case OpKind::kDepthToSpace:
+    case OpKind::kSpaceToDepth:
     case OpKind::kSlice:
     case OpKind::kStridedSlice:
     case OpKind::kBroadcast:
@@ -45,8 +60,10 @@ KernelFactory FactoryFor(OpKind kind) {
     case OpKind::kReverse:
     case OpKind::kConcat:
     case OpKind::kSplit:
-    case OpKind::kPad: return MakeMovementKernel;
-    default: return nullptr;
+    case OpKind::kPad:
+      return MakeMovementKernel;
+    default:
+      return nullptr;
   }
 }
 

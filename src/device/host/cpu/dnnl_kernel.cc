@@ -10,10 +10,14 @@ namespace {
 void* AddressOf(const ArgumentSource& source, absl::Span<const Tensor> inputs, absl::Span<Tensor> outputs,
                 void* workspace) {
   switch (source.where) {
-    case ArgumentSource::Where::kInput: return const_cast<void*>(inputs[source.index].data());
-    case ArgumentSource::Where::kOutput: return outputs[source.index].mutable_data();
-    case ArgumentSource::Where::kConstant: return source.constant->data();
-    case ArgumentSource::Where::kWorkspace: return static_cast<char*>(workspace) + source.offset;
+    case ArgumentSource::Where::kInput:
+      return const_cast<void*>(inputs[source.index].data());
+    case ArgumentSource::Where::kOutput:
+      return outputs[source.index].mutable_data();
+    case ArgumentSource::Where::kConstant:
+      return source.constant->data();
+    case ArgumentSource::Where::kWorkspace:
+      return static_cast<char*>(workspace) + source.offset;
   }
   return nullptr;
 }
@@ -42,12 +46,15 @@ std::optional<dnnl::memory::desc> OperandDesc(const Shape& operand, Spread sprea
                                               const FusedEpilogue::Layout& layout) {
   dnnl::memory::dims dims(layout.product_desc.get_ndims(), 1);
   switch (spread) {
-    case Spread::kFull: return layout.product_desc;
-    case Spread::kScalar: return RowMajor(dims);
+    case Spread::kFull:
+      return layout.product_desc;
+    case Spread::kScalar:
+      return RowMajor(dims);
     case Spread::kChannel:
       dims[layout.dnnl_channel_axis] = layout.product[layout.channel_axis];
       return RowMajor(dims);
-    case Spread::kOther: break;
+    case Spread::kOther:
+      break;
   }
   if (layout.to_dnnl.empty()) return std::nullopt;
   return BroadcastDesc(operand, layout);

@@ -14,35 +14,64 @@ using dnnl::algorithm;
 // The value of an operation in double; nothing for those that no activation is made of.
 std::optional<double> Apply(ExprOp op, double a, double b, double c) {
   switch (op) {
-    case ExprOp::kCast: return a;
-    case ExprOp::kNeg: return -a;
-    case ExprOp::kAbs: return std::fabs(a);
-    case ExprOp::kReciprocal: return 1 / a;
-    case ExprOp::kSqrt: return std::sqrt(a);
-    case ExprOp::kExp: return std::exp(a);
-    case ExprOp::kExpm1: return std::expm1(a);
-    case ExprOp::kLog: return std::log(a);
-    case ExprOp::kLog1p: return std::log1p(a);
-    case ExprOp::kTanh: return std::tanh(a);
-    case ExprOp::kErf: return std::erf(a);
-    case ExprOp::kErfc: return std::erfc(a);
-    case ExprOp::kSigmoid: return 1 / (1 + std::exp(-a));
-    case ExprOp::kSoftplus: return std::max(a, 0.0) + std::log1p(std::exp(-std::fabs(a)));
-    case ExprOp::kRelu: return std::max(a, 0.0);
-    case ExprOp::kElu: return a < 0 ? std::expm1(a) : a;
-    case ExprOp::kAdd: return a + b;
-    case ExprOp::kSub: return a - b;
-    case ExprOp::kMul: return a * b;
-    case ExprOp::kDiv: return a / b;
-    case ExprOp::kPow: return std::pow(a, b);
-    case ExprOp::kMax: return std::max(a, b);
-    case ExprOp::kMin: return std::min(a, b);
-    case ExprOp::kLess: return a < b;
-    case ExprOp::kLessEqual: return a <= b;
-    case ExprOp::kGreater: return a > b;
-    case ExprOp::kGreaterEqual: return a >= b;
-    case ExprOp::kSelect: return a != 0 ? b : c;
-    default: return std::nullopt;
+    case ExprOp::kCast:
+      return a;
+    case ExprOp::kNeg:
+      return -a;
+    case ExprOp::kAbs:
+      return std::fabs(a);
+    case ExprOp::kReciprocal:
+      return 1 / a;
+    case ExprOp::kSqrt:
+      return std::sqrt(a);
+    case ExprOp::kExp:
+      return std::exp(a);
+    case ExprOp::kExpm1:
+      return std::expm1(a);
+    case ExprOp::kLog:
+      return std::log(a);
+    case ExprOp::kLog1p:
+      return std::log1p(a);
+    case ExprOp::kTanh:
+      return std::tanh(a);
+    case ExprOp::kErf:
+      return std::erf(a);
+    case ExprOp::kErfc:
+      return std::erfc(a);
+    case ExprOp::kSigmoid:
+      return 1 / (1 + std::exp(-a));
+    case ExprOp::kSoftplus:
+      return std::max(a, 0.0) + std::log1p(std::exp(-std::fabs(a)));
+    case ExprOp::kRelu:
+      return std::max(a, 0.0);
+    case ExprOp::kElu:
+      return a < 0 ? std::expm1(a) : a;
+    case ExprOp::kAdd:
+      return a + b;
+    case ExprOp::kSub:
+      return a - b;
+    case ExprOp::kMul:
+      return a * b;
+    case ExprOp::kDiv:
+      return a / b;
+    case ExprOp::kPow:
+      return std::pow(a, b);
+    case ExprOp::kMax:
+      return std::max(a, b);
+    case ExprOp::kMin:
+      return std::min(a, b);
+    case ExprOp::kLess:
+      return a < b;
+    case ExprOp::kLessEqual:
+      return a <= b;
+    case ExprOp::kGreater:
+      return a > b;
+    case ExprOp::kGreaterEqual:
+      return a >= b;
+    case ExprOp::kSelect:
+      return a != 0 ? b : c;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -152,7 +181,8 @@ std::vector<Activation> Candidates(const Univariate& f) {
     }
   };
   add(algorithm::eltwise_relu, -at(-1), 0, [](double x, double a, double) { return x > 0 ? x : a * x; });
-  add(algorithm::eltwise_clip_v2, at(-1e30), at(1e30), [](double x, double a, double b) { return std::clamp(x, a, std::max(a, b)); });
+  add(algorithm::eltwise_clip_v2, at(-1e30), at(1e30),
+      [](double x, double a, double b) { return std::clamp(x, a, std::max(a, b)); });
   add(algorithm::eltwise_linear, at(1) - at(0), at(0), [](double x, double a, double b) { return a * x + b; });
   return all;
 }
@@ -180,13 +210,20 @@ std::optional<PostOp> Identify(const Univariate& f) {
 
 std::optional<algorithm> BinaryAlgorithm(ExprOp op) {
   switch (op) {
-    case ExprOp::kAdd: return algorithm::binary_add;
-    case ExprOp::kSub: return algorithm::binary_sub;
-    case ExprOp::kMul: return algorithm::binary_mul;
-    case ExprOp::kDiv: return algorithm::binary_div;
-    case ExprOp::kMax: return algorithm::binary_max;
-    case ExprOp::kMin: return algorithm::binary_min;
-    default: return std::nullopt;
+    case ExprOp::kAdd:
+      return algorithm::binary_add;
+    case ExprOp::kSub:
+      return algorithm::binary_sub;
+    case ExprOp::kMul:
+      return algorithm::binary_mul;
+    case ExprOp::kDiv:
+      return algorithm::binary_div;
+    case ExprOp::kMax:
+      return algorithm::binary_max;
+    case ExprOp::kMin:
+      return algorithm::binary_min;
+    default:
+      return std::nullopt;
   }
 }
 

@@ -18,13 +18,14 @@ struct PostOp {
   dnnl::algorithm algorithm;
   float alpha = 0;  // of kEltwise
   float beta = 0;
-  int input = 0;    // of kBinary: which input of the expression is the other operand
+  int input = 0;  // of kBinary: which input of the expression is the other operand
 };
 
 // `epilogue` as a chain of oneDNN's post-ops on its input 0, first one first; nothing where it is not such a chain.
 // A function of one value and constants is recognised by what it computes: it is evaluated in double at many points
 // (among them both sides of every constant in it), and is taken for relu, clip, gelu, swish... where it agrees with
-// that everywhere. So all spellings of an activation are found alike.
+// that everywhere. So all spellings of an activation are found alike. NaN is the exception: oneDNN's relu and clip turn
+// it into a bound, the expression keeps it.
 std::optional<std::vector<PostOp>> ToPostOps(const Expr& epilogue);
 
 // How an epilogue's operand spreads over the product.

@@ -60,9 +60,12 @@ StatusOr<KernelPtr> MakeGatherKernel(const KernelRequest& request) {
   for (int i = axis + 1; i < x.rank(); ++i) sizes.row_bytes *= x[i];
   if (sizes.row_bytes == 0) return KernelPtr();
   switch (request.dtype(1)) {
-    case DType::kInt32: return std::make_shared<GatherKernel<int32_t>>(sizes, request.context);
-    case DType::kInt64: return std::make_shared<GatherKernel<int64_t>>(sizes, request.context);
-    default: return KernelPtr();
+    case DType::kInt32:
+      return std::make_shared<GatherKernel<int32_t>>(sizes, request.context);
+    case DType::kInt64:
+      return std::make_shared<GatherKernel<int64_t>>(sizes, request.context);
+    default:
+      return KernelPtr();
   }
 }
 

@@ -48,20 +48,20 @@ using KernelPtr = std::shared_ptr<const HostKernel>;
 // A kernel for the node, or null where this factory has none for its types, shapes or attributes.
 using KernelFactory = StatusOr<KernelPtr> (*)(const KernelRequest& request);
 
-StatusOr<KernelPtr> MakeMapKernel(const KernelRequest& request);           // map_kernel.cc
-StatusOr<KernelPtr> MakeContractKernel(const KernelRequest& request);      // contract_kernel.cc
-StatusOr<KernelPtr> MakeConvKernel(const KernelRequest& request);          // conv_kernel.cc
-StatusOr<KernelPtr> MakeConvTransposeKernel(const KernelRequest& request); // conv_kernel.cc
-StatusOr<KernelPtr> MakePoolKernel(const KernelRequest& request);          // pool_kernel.cc
-StatusOr<KernelPtr> MakeSoftmaxKernel(const KernelRequest& request);       // normalize_kernel.cc
-StatusOr<KernelPtr> MakeLayerNormKernel(const KernelRequest& request);     // normalize_kernel.cc
-StatusOr<KernelPtr> MakeBatchNormKernel(const KernelRequest& request);     // normalize_kernel.cc
-StatusOr<KernelPtr> MakeReduceKernel(const KernelRequest& request);        // reduce_kernel.cc
-StatusOr<KernelPtr> MakeArgReduceKernel(const KernelRequest& request);     // reduce_kernel.cc
-StatusOr<KernelPtr> MakeAttentionKernel(const KernelRequest& request);     // attention_kernel.cc
-StatusOr<KernelPtr> MakeResizeKernel(const KernelRequest& request);        // resize_kernel.cc
-StatusOr<KernelPtr> MakeMovementKernel(const KernelRequest& request);      // movement_kernel.cc: strided copies
-StatusOr<KernelPtr> MakeGatherKernel(const KernelRequest& request);        // gather_kernel.cc
+StatusOr<KernelPtr> MakeMapKernel(const KernelRequest& request);            // map_kernel.cc
+StatusOr<KernelPtr> MakeContractKernel(const KernelRequest& request);       // contract_kernel.cc
+StatusOr<KernelPtr> MakeConvKernel(const KernelRequest& request);           // conv_kernel.cc
+StatusOr<KernelPtr> MakeConvTransposeKernel(const KernelRequest& request);  // conv_kernel.cc
+StatusOr<KernelPtr> MakePoolKernel(const KernelRequest& request);           // pool_kernel.cc
+StatusOr<KernelPtr> MakeSoftmaxKernel(const KernelRequest& request);        // normalize_kernel.cc
+StatusOr<KernelPtr> MakeLayerNormKernel(const KernelRequest& request);      // normalize_kernel.cc
+StatusOr<KernelPtr> MakeBatchNormKernel(const KernelRequest& request);      // normalize_kernel.cc
+StatusOr<KernelPtr> MakeReduceKernel(const KernelRequest& request);         // reduce_kernel.cc
+StatusOr<KernelPtr> MakeArgReduceKernel(const KernelRequest& request);      // reduce_kernel.cc
+StatusOr<KernelPtr> MakeAttentionKernel(const KernelRequest& request);      // attention_kernel.cc
+StatusOr<KernelPtr> MakeResizeKernel(const KernelRequest& request);         // resize_kernel.cc
+StatusOr<KernelPtr> MakeMovementKernel(const KernelRequest& request);       // movement_kernel.cc: strided copies
+StatusOr<KernelPtr> MakeGatherKernel(const KernelRequest& request);         // gather_kernel.cc
 
 }  // namespace moulin::cpu
 

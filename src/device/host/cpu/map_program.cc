@@ -2,8 +2,8 @@
 #include "device/host/cpu/map_program.h"
 
 #include <algorithm>
-#include <cstring>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <memory>
 
@@ -32,10 +32,14 @@ void FillAs(void* tile, const void* value, int64_t count) {
 
 void Fill(void* tile, const void* value, int64_t element_bytes, int64_t count) {
   switch (element_bytes) {
-    case 1: return FillAs<uint8_t>(tile, value, count);
-    case 2: return FillAs<uint16_t>(tile, value, count);
-    case 4: return FillAs<uint32_t>(tile, value, count);
-    default: return FillAs<uint64_t>(tile, value, count);
+    case 1:
+      return FillAs<uint8_t>(tile, value, count);
+    case 2:
+      return FillAs<uint16_t>(tile, value, count);
+    case 4:
+      return FillAs<uint32_t>(tile, value, count);
+    default:
+      return FillAs<uint64_t>(tile, value, count);
   }
 }
 
@@ -47,25 +51,41 @@ void StoreConstant(T value, char* bytes) {
 // The bytes of a constant of the tile type; false for types that tiles do not hold.
 bool ConstantBytes(const Instr& instr, char* bytes) {
   switch (instr.type) {
-    case DType::kFloat32: return StoreConstant(static_cast<float>(instr.value.real), bytes), true;
-    case DType::kFloat16: return StoreConstant(static_cast<float>(Half(instr.value.real)), bytes), true;
+    case DType::kFloat32:
+      return StoreConstant(static_cast<float>(instr.value.real), bytes), true;
+    case DType::kFloat16:
+      return StoreConstant(static_cast<float>(Half(instr.value.real)), bytes), true;
     case DType::kBFloat16:
       return StoreConstant(static_cast<float>(BFloat16(static_cast<float>(instr.value.real))), bytes), true;
-    case DType::kFloat64: return StoreConstant(instr.value.real, bytes), true;
-    case DType::kInt32: return StoreConstant(static_cast<int32_t>(instr.value.integer), bytes), true;
-    case DType::kInt64: return StoreConstant(instr.value.integer, bytes), true;
-    case DType::kBool: return StoreConstant(static_cast<uint8_t>(instr.value.integer != 0), bytes), true;
-    default: return false;
+    case DType::kFloat64:
+      return StoreConstant(instr.value.real, bytes), true;
+    case DType::kInt32:
+      return StoreConstant(static_cast<int32_t>(instr.value.integer), bytes), true;
+    case DType::kInt64:
+      return StoreConstant(instr.value.integer, bytes), true;
+    case DType::kBool:
+      return StoreConstant(static_cast<uint8_t>(instr.value.integer != 0), bytes), true;
+    default:
+      return false;
   }
 }
 
 // Rough time of one element in a loop, in nanoseconds; decides only how many threads share the work.
 double CostNs(ExprOp op) {
   switch (op) {
-    case ExprOp::kExp: case ExprOp::kExpm1: case ExprOp::kLog: case ExprOp::kLog1p: case ExprOp::kTanh:
-    case ExprOp::kErf: case ExprOp::kSigmoid: case ExprOp::kSoftplus: case ExprOp::kElu:
+    case ExprOp::kExp:
+    case ExprOp::kExpm1:
+    case ExprOp::kLog:
+    case ExprOp::kLog1p:
+    case ExprOp::kTanh:
+    case ExprOp::kErf:
+    case ExprOp::kSigmoid:
+    case ExprOp::kSoftplus:
+    case ExprOp::kElu:
       return 0.8;
-    case ExprOp::kSin: case ExprOp::kCos: case ExprOp::kPow:
+    case ExprOp::kSin:
+    case ExprOp::kCos:
+    case ExprOp::kPow:
       return 10;
     default:
       return 0.1;
@@ -136,8 +156,8 @@ class MapProgram::Compiler {
     for (int k = 0; k < NumOperands(expr_[i].op); ++k) {
       const int arg = expr_[i].args[k];
       const bool is_scratch = expr_[arg].op != ExprOp::kInput && expr_[arg].op != ExprOp::kConstant;
-      if (last_use_[arg] == i && is_scratch && std::find(free_slots_.begin(), free_slots_.end(), slots_[arg]) ==
-                                                   free_slots_.end()) {
+      if (last_use_[arg] == i && is_scratch &&
+          std::find(free_slots_.begin(), free_slots_.end(), slots_[arg]) == free_slots_.end()) {
         free_slots_.push_back(slots_[arg]);
       }
     }
@@ -148,10 +168,14 @@ class MapProgram::Compiler {
   bool CompileInstr(int i) {
     const Instr& instr = expr_[i];
     switch (instr.op) {
-      case ExprOp::kInput: return CompileInput(i);
-      case ExprOp::kConstant: return CompileConstant(i);
-      case ExprOp::kCast: return CompileCast(i);
-      default: return CompileOp(i);
+      case ExprOp::kInput:
+        return CompileInput(i);
+      case ExprOp::kConstant:
+        return CompileConstant(i);
+      case ExprOp::kCast:
+        return CompileCast(i);
+      default:
+        return CompileOp(i);
     }
   }
 
@@ -188,8 +212,8 @@ class MapProgram::Compiler {
     const DType from = expr_[expr_[i].args[0]].type;
     const DType to = expr_[i].type;
     const int arg = slots_[expr_[i].args[0]];
-    const bool rounds_once = TileType(from) == DType::kFloat32 || from == DType::kBool || from == DType::kUInt8 ||
-                             from == DType::kInt8;
+    const bool rounds_once =
+        TileType(from) == DType::kFloat32 || from == DType::kBool || from == DType::kUInt8 || from == DType::kInt8;
     if (IsHalf(to) && !rounds_once) return false;
     TileFn fn = tiles_.find_cast(TileType(from), TileType(to));
     if (fn == nullptr) return false;

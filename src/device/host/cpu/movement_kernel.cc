@@ -54,9 +54,7 @@ std::vector<int64_t> StridesOf(const Shape& shape) {
   return strides;
 }
 
-int64_t ElementBytes(const KernelRequest& request) {
-  return static_cast<int64_t>(SizeOf(request.output_dtype()));
-}
+int64_t ElementBytes(const KernelRequest& request) { return static_cast<int64_t>(SizeOf(request.output_dtype())); }
 
 using Moves = std::optional<std::vector<Move>>;
 
@@ -67,15 +65,33 @@ Moves OneMove(const KernelRequest& request, const std::vector<StridedCopy::Axis>
   return moves;
 }
 
-Moves TransposeMoves(const KernelRequest& request) {
-  const std::vector<int64_t> permutation = request.ints(1);
-  const std::vector<int64_t> from = StridesOf(request.shape(0));
-  const std::vector<int64_t> to = StridesOf(request.output_shape());
+// x, of the shape `x`, with its axes put in another order: axis i of the result is axis permutation[i].
+Moves PermutedMove(const KernelRequest& request, const Shape& x, absl::Span<const int64_t> permutation) {
+  Shape y;
+  for (int64_t axis : permutation) y.push_back(x[static_cast<int>(axis)]);
+  const std::vector<int64_t> from = StridesOf(x), to = StridesOf(y);
   std::vector<StridedCopy::Axis> axes;
-  for (int i = 0; i < request.output_shape().rank(); ++i) {
-    axes.push_back({request.output_shape()[i], from[permutation[i]], to[i]});
-  }
+  for (int i = 0; i < y.rank(); ++i) axes.push_back({y[i], from[permutation[i]], to[i]});
   return OneMove(request, axes, 0);
+}
+
+Moves TransposeMoves(const KernelRequest& request) { return PermutedMove(request, request.shape(0), request.ints(1)); }
+
+// The block's two axes go from the channels into the image.
+Moves DepthToSpaceMoves(const KernelRequest& request) {
+  const BlockAttrs& attrs = request.node.attr<BlockAttrs>();
+  const Shape x = request.shape(0);
+  const int64_t b = attrs.block;
+  if (attrs.channels_last) return PermutedMove(request, {x[0], x[1], x[2], b, b, x[3] / (b * b)}, {0, 1, 3, 2, 4, 5});
+  return PermutedMove(request, {x[0], b, b, x[1] / (b * b), x[2], x[3]}, {0, 3, 4, 1, 5, 2});
+}
+
+Moves SpaceToDepthMoves(const KernelRequest& request) {
+  const BlockAttrs& attrs = request.node.attr<BlockAttrs>();
+  const Shape x = request.shape(0);
+  const int64_t b = attrs.block;
+  if (attrs.channels_last) return PermutedMove(request, {x[0], x[1] / b, b, x[2] / b, b, x[3]}, {0, 1, 3, 2, 4, 5});
+  return PermutedMove(request, {x[0], x[1], x[2] / b, b, x[3] / b, b}, {0, 3, 5, 1, 2, 4});
 }
 
 Moves SliceMoves(const KernelRequest& request, const DenseSlice& slice) {
@@ -109,8 +125,8 @@ Moves StridedSliceMoves(const KernelRequest& request) {
   };
   const Ints begin = operand(1);
   const StatusOr<DenseSlice> slice =
-      ResolveStridedSlice(request.node.attr<StridedSliceAttrs>(), request.shape(0),
-                          static_cast<int64_t>(begin.size()), begin, operand(2), operand(3));
+      ResolveStridedSlice(request.node.attr<StridedSliceAttrs>(), request.shape(0), static_cast<int64_t>(begin.size()),
+                          begin, operand(2), operand(3));
   if (!slice.ok()) return std::nullopt;
   return SliceMoves(request, *slice);
 }
@@ -220,16 +236,30 @@ Moves PadMoves(const KernelRequest& request) {
 
 Moves MovesOf(const KernelRequest& request) {
   switch (request.node.kind) {
-    case OpKind::kTranspose: return TransposeMoves(request);
-    case OpKind::kSlice: return PlainSliceMoves(request);
-    case OpKind::kStridedSlice: return StridedSliceMoves(request);
-    case OpKind::kBroadcast: return BroadcastMoves(request);
-    case OpKind::kTile: return TileMoves(request);
-    case OpKind::kReverse: return ReverseMoves(request);
-    case OpKind::kConcat: return ConcatMoves(request);
-    case OpKind::kSplit: return SplitMoves(request);
-    case OpKind::kPad: return PadMoves(request);
-    default: return std::nullopt;
+    case OpKind::kTranspose:
+      return TransposeMoves(request);
+    case OpKind::kDepthToSpace:
+      return DepthToSpaceMoves(request);
+    case OpKind::kSpaceToDepth:
+      return SpaceToDepthMoves(request);
+    case OpKind::kSlice:
+      return PlainSliceMoves(request);
+    case OpKind::kStridedSlice:
+      return StridedSliceMoves(request);
+    case OpKind::kBroadcast:
+      return BroadcastMoves(request);
+    case OpKind::kTile:
+      return TileMoves(request);
+    case OpKind::kReverse:
+      return ReverseMoves(request);
+    case OpKind::kConcat:
+      return ConcatMoves(request);
+    case OpKind::kSplit:
+      return SplitMoves(request);
+    case OpKind::kPad:
+      return PadMoves(request);
+    default:
+      return std::nullopt;
   }
 }
 

@@ -63,11 +63,16 @@ std::optional<Folding> FoldingOf(ReduceOp op, const TileOps& tiles) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   switch (op) {
     case ReduceOp::kSum:
-    case ReduceOp::kMean: return Folding{tiles.row_sum, tiles.accumulate_sum, CombineSum, 0};
-    case ReduceOp::kProd: return Folding{tiles.row_prod, tiles.accumulate_prod, CombineProd, 1};
-    case ReduceOp::kMax: return Folding{tiles.row_max, tiles.accumulate_max, CombineMax, -kInfinity};
-    case ReduceOp::kMin: return Folding{tiles.row_min, tiles.accumulate_min, CombineMin, kInfinity};
-    default: return std::nullopt;
+    case ReduceOp::kMean:
+      return Folding{tiles.row_sum, tiles.accumulate_sum, CombineSum, 0};
+    case ReduceOp::kProd:
+      return Folding{tiles.row_prod, tiles.accumulate_prod, CombineProd, 1};
+    case ReduceOp::kMax:
+      return Folding{tiles.row_max, tiles.accumulate_max, CombineMax, -kInfinity};
+    case ReduceOp::kMin:
+      return Folding{tiles.row_min, tiles.accumulate_min, CombineMin, kInfinity};
+    default:
+      return std::nullopt;
   }
 }
 
@@ -77,7 +82,9 @@ class ReduceKernel : public HostKernel {
       : e_(extents), folding_(folding), op_(op), context_(std::move(context)) {}
   std::string name() const override { return "cpu reduce"; }
   // Partial results of blocks, where one long row is all there is.
-  int64_t workspace_bytes() const override { return IsOneRow() ? NumBlocks() * static_cast<int64_t>(sizeof(float)) : 0; }
+  int64_t workspace_bytes() const override {
+    return IsOneRow() ? NumBlocks() * static_cast<int64_t>(sizeof(float)) : 0;
+  }
 
   Status Run(absl::Span<const Tensor> inputs, absl::Span<Tensor> outputs, void* workspace) const override {
     const float* x = static_cast<const float*>(inputs[0].data());
@@ -247,7 +254,8 @@ StatusOr<KernelPtr> MakeArgReduceKernel(const KernelRequest& request) {
       return std::make_shared<ArgReduceKernel<float, int64_t>>(outer, x[axis], inner, attrs.is_max, request.context);
     case DType::kInt32:
       return std::make_shared<ArgReduceKernel<float, int32_t>>(outer, x[axis], inner, attrs.is_max, request.context);
-    default: return KernelPtr();
+    default:
+      return KernelPtr();
   }
 }
 

@@ -17,7 +17,8 @@ void Join(std::vector<StridedCopy::Axis>* axes) {
   axes->erase(std::remove_if(axes->begin(), axes->end(), [](const auto& a) { return a.size == 1; }), axes->end());
   for (int i = static_cast<int>(axes->size()) - 2; i >= 0; --i) {
     StridedCopy::Axis &outer = (*axes)[i], &inner = (*axes)[i + 1];
-    if (outer.from_stride != inner.from_stride * inner.size || outer.to_stride != inner.to_stride * inner.size) continue;
+    if (outer.from_stride != inner.from_stride * inner.size || outer.to_stride != inner.to_stride * inner.size)
+      continue;
     outer = {outer.size * inner.size, inner.from_stride, inner.to_stride};
     axes->erase(axes->begin() + i + 1);
   }
@@ -104,11 +105,16 @@ void StridedCopy::CopyRow(const char* from, char* to) const {
     return;
   }
   switch (element_bytes_) {
-    case 1: return CopyElements<uint8_t>(from, row.from_stride, to, row.to_stride, row.size);
-    case 2: return CopyElements<uint16_t>(from, row.from_stride, to, row.to_stride, row.size);
-    case 4: return CopyElements<uint32_t>(from, row.from_stride, to, row.to_stride, row.size);
-    case 8: return CopyElements<uint64_t>(from, row.from_stride, to, row.to_stride, row.size);
-    default: return CopyElements<Bytes16>(from, row.from_stride, to, row.to_stride, row.size);
+    case 1:
+      return CopyElements<uint8_t>(from, row.from_stride, to, row.to_stride, row.size);
+    case 2:
+      return CopyElements<uint16_t>(from, row.from_stride, to, row.to_stride, row.size);
+    case 4:
+      return CopyElements<uint32_t>(from, row.from_stride, to, row.to_stride, row.size);
+    case 8:
+      return CopyElements<uint64_t>(from, row.from_stride, to, row.to_stride, row.size);
+    default:
+      return CopyElements<Bytes16>(from, row.from_stride, to, row.to_stride, row.size);
   }
 }
 
@@ -149,8 +155,9 @@ void StridedCopy::RunTransposed(const char* from, char* to, ThreadPool& pool, co
     Walk walk(*this, begin / blocks);
     for (int64_t i = begin; i < end; ++i) {
       const int64_t first = i % blocks * kBlock;
-      TransposeBlock(from + (walk.from() + first) * element_bytes_, to + (walk.to() + first * down.to_stride) * element_bytes_,
-                     std::min(kBlock, down.size - first), tiles);
+      TransposeBlock(from + (walk.from() + first) * element_bytes_,
+                     to + (walk.to() + first * down.to_stride) * element_bytes_, std::min(kBlock, down.size - first),
+                     tiles);
       if (i % blocks == blocks - 1) walk.Next();
     }
   });

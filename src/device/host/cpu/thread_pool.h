@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/denormals.h"
 #include "tbb/parallel_for.h"
 #include "tbb/partitioner.h"
 #include "tbb/task_arena.h"
@@ -21,7 +22,10 @@ class ThreadPool {
   // Calls `f` inside the arena. oneDNN's primitives are made and run so: they take the arena's number of threads.
   template <typename F>
   auto Run(F&& f) {
-    return arena_.execute(std::forward<F>(f));
+    return arena_.execute([&] {
+      const FlushDenormals flush;
+      return f();
+    });
   }
 
   // How many parts ParallelFor cuts `n` items into, no part smaller than `grain`.
@@ -32,11 +36,15 @@ class ThreadPool {
   // Calls f(part) for each part in [0, parts), at once; on the calling thread where there is one.
   template <typename F>
   void ParallelParts(int parts, const F& f) {
+    const auto run = [&f](int part) {
+      const FlushDenormals flush;
+      f(part);
+    };
     if (parts == 1) {
-      f(0);
+      run(0);
       return;
     }
-    arena_.execute([&] { tbb::parallel_for(0, parts, f, tbb::static_partitioner()); });
+    arena_.execute([&] { tbb::parallel_for(0, parts, run, tbb::static_partitioner()); });
   }
 
   // Calls f(begin, end) for consecutive ranges that cover [0, n). The ranges depend on n, grain and threads() alone,
