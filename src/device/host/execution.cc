@@ -8,6 +8,7 @@
 #include <new>
 #include <utility>
 
+#include "base/denormals.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
 
@@ -119,7 +120,13 @@ Status HostExecution::AllocateOutputs() {
 }
 
 void HostExecution::RunLane(int lane) {
-  for (ReadyStep& ready : lanes_[lane]) {
+  RunSteps(lanes_[lane]);
+  if (lanes_left_.fetch_sub(1, std::memory_order_acq_rel) == 1) Finish();
+}
+
+void HostExecution::RunSteps(std::vector<ReadyStep>& steps) {
+  const FlushDenormals flush;
+  for (ReadyStep& ready : steps) {
     const Step& step = *ready.step;
     // Events are passed even in a run that has failed, for other lanes may wait for them.
     if (step.kind == StepKind::kRecord) {
@@ -131,7 +138,6 @@ void HostExecution::RunLane(int lane) {
       if (!status.ok()) Fail(step, std::move(status));
     }
   }
-  if (lanes_left_.fetch_sub(1, std::memory_order_acq_rel) == 1) Finish();
 }
 
 Status HostExecution::RunStep(ReadyStep& ready) {

@@ -50,6 +50,7 @@ class HostExecution : public Execution {
 
   Status AllocateOutputs();
   void RunLane(int lane);
+  void RunSteps(std::vector<ReadyStep>& steps);
   Status RunStep(ReadyStep& step);
   Status RunLaunch(ReadyStep& ready);
   Status RunCopy(const Step& step);
