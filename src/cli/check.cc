@@ -56,17 +56,16 @@ StatusOr<KnownFailures> ReadKnownFailures(const std::string& path) {
   return known;
 }
 
-ModelOptions OptionsFor(const GoldenCase& c, const GoldenCall& call) {
+ModelOptions OptionsFor(const GoldenCall& call) {
   ModelOptions options;
   options.signature = call.signature;
-  if (c.format != "frozen_graph") return options;
   for (const TensorInfo& info : call.inputs) options.inputs.push_back({info.name, info.tensor});
   for (const TensorInfo& info : call.outputs) options.outputs.push_back({info.name, info.tensor});
   return options;
 }
 
 Status CheckCall(Engine& engine, const GoldenCase& c, const GoldenCall& call, Result* result) {
-  MOULIN_ASSIGN_OR_RETURN(const auto model, engine.Load(c.model_path, OptionsFor(c, call)));
+  MOULIN_ASSIGN_OR_RETURN(const auto model, engine.Load(c.model_path, OptionsFor(call)));
   MOULIN_ASSIGN_OR_RETURN(NamedTensors inputs, ReadTensors(call.inputs_path, call.inputs));
   MOULIN_ASSIGN_OR_RETURN(const NamedTensors expected, ReadTensors(call.outputs_path, call.outputs));
   MOULIN_ASSIGN_OR_RETURN(const NamedTensors found, model->Run(std::move(inputs)));

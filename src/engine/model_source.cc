@@ -40,56 +40,57 @@ StatusOr<SourceModel> ReadGraphFile(const std::string& path, const ModelOptions&
                      "\"");
   }
   MOULIN_ASSIGN_OR_RETURN(tf::GraphDef graph_def, ReadGraphDef(path, limits));
-  ImportOptions import;
-  import.inputs = Refs(options.inputs);
-  import.outputs = Refs(options.outputs);
-  import.limits = limits;
-  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Graph> graph, ImportGraph(std::move(graph_def), import));
+  ImportOptions import_options;
+  import_options.inputs = Refs(options.inputs);
+  import_options.outputs = Refs(options.outputs);
+  import_options.limits = limits;
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Graph> graph, ImportGraph(std::move(graph_def), import_options));
   return SourceModel{options.name.empty() ? DefaultModelName(path) : options.name, std::move(graph)};
 }
 
 StatusOr<SourceModel> ReadSavedModelDirectory(const std::string& path, const ModelOptions& options,
                                               const Limits& limits) {
   MOULIN_ASSIGN_OR_RETURN(SavedModelFile file, ReadSavedModel(path, options.tags, limits));
-  ImportOptions import;
-  import.inputs = Refs(options.inputs);
-  import.outputs = Refs(options.outputs);
-  import.limits = limits;
+  ImportOptions import_options;
+  import_options.inputs = Refs(options.inputs);
+  import_options.outputs = Refs(options.outputs);
+  import_options.limits = limits;
   // Tensors given by name need no signature, unless one is asked for.
   if (!options.signature.empty() || options.outputs.empty()) {
     MOULIN_ASSIGN_OR_RETURN(Signature signature, FindSignature(file.meta_graph, options.signature));
-    if (options.inputs.empty()) import.inputs = std::move(signature.inputs);
-    if (options.outputs.empty()) import.outputs = std::move(signature.outputs);
+    if (options.inputs.empty()) import_options.inputs = std::move(signature.inputs);
+    if (options.outputs.empty()) import_options.outputs = std::move(signature.outputs);
   }
   MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Graph> graph,
-                          ImportGraph(std::move(*file.meta_graph.mutable_graph_def()), import));
+                          ImportGraph(std::move(*file.meta_graph.mutable_graph_def()), import_options));
   return SourceModel{options.name.empty() ? DefaultModelName(path) : options.name, std::move(graph)};
+}
+
+// The elements of a Const that the bundle keeps apart; an empty handle where the graph itself has them.
+StatusOr<Tensor> ExternalConstant(const BundleModel& model, const tf::NodeDef& node) {
+  if (BundleModel::IsExternal(node)) return model.Constant(node);
+  return StatusOr<Tensor>(absl::in_place);
 }
 
 StatusOr<SourceModel> ReadFromBundle(const BundleReader& bundle, const std::string& name, const ModelOptions& options,
                                      const Limits& limits) {
   MOULIN_ASSIGN_OR_RETURN(BundleModel model, bundle.Load(name));
-  ImportOptions import;
-  import.inputs = Refs(options.inputs);
-  import.outputs = Refs(options.outputs);
+  ImportOptions import_options;
+  import_options.inputs = Refs(options.inputs);
+  import_options.outputs = Refs(options.outputs);
   if (options.inputs.empty()) {
     MOULIN_ASSIGN_OR_RETURN(const std::vector<TensorName> inputs, NamesFromMetadata(model.metadata(), "inputs"));
-    import.inputs = Refs(inputs);
+    import_options.inputs = Refs(inputs);
   }
   if (options.outputs.empty()) {
     MOULIN_ASSIGN_OR_RETURN(const std::vector<TensorName> outputs, NamesFromMetadata(model.metadata(), "outputs"));
-    import.outputs = Refs(outputs);
+    import_options.outputs = Refs(outputs);
   }
-  import.limits = limits;
-  import.external_constant = [&model](const tf::NodeDef& node)
-                                 ->StatusOr<Tensor> {
-                                   if (BundleModel::IsExternal(node)) return model.Constant(node);
-  Tensor none;
-  return none;
-};
-MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Graph> graph, ImportGraph(std::move(model.mutable_graph()), import));
-return SourceModel{options.name.empty() ? name : options.name, std::move(graph)};
-}  // namespace
+  import_options.limits = limits;
+  import_options.external_constant = [&model](const tf::NodeDef& node) { return ExternalConstant(model, node); };
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Graph> graph, ImportGraph(std::move(model.mutable_graph()), import_options));
+  return SourceModel{options.name.empty() ? name : options.name, std::move(graph)};
+}
 
 StatusOr<SourceModel> ReadOneOfBundle(const ModelPath& path, const ModelOptions& options, const Limits& limits) {
   MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<BundleReader> bundle, BundleReader::Open(path.file, limits));
@@ -104,7 +105,7 @@ StatusOr<SourceModel> ReadOneOfBundle(const ModelPath& path, const ModelOptions&
   return ReadFromBundle(*bundle, name, options, limits);
 }
 
-}  // namespace moulin::internal
+}  // namespace
 
 StatusOr<std::vector<TensorName>> NamesFromMetadata(const json& metadata, const char* key) {
   std::vector<TensorName> names;

@@ -127,9 +127,8 @@ StatusOr<std::shared_ptr<CompiledStage>> Program::Compile(absl::Span<const Tenso
   MOULIN_ASSIGN_OR_RETURN(StageSplit split, SplitStage(*graph));
   MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan,
                           MakePlan(std::move(split.now), *context_->device, context_->plan));
-#ifndef NDEBUG
+  // Always: it costs little beside the preparation of kernels, and a plan that races gives wrong answers now and then.
   MOULIN_RETURN_IF_ERROR(VerifyPlan(*plan));
-#endif
   MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Executable> executable, context_->device->Load(std::move(plan)));
   std::unique_ptr<Program> rest;
   if (split.rest != nullptr) rest = std::make_unique<Program>(std::move(split.rest), context_);

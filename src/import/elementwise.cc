@@ -160,7 +160,8 @@ void LowerClipByValue(LoweringContext& c) {
   const int x = e.Input(0, c.dtype(0));
   const int low = e.Input(1, c.dtype(1));
   const int high = e.Input(2, c.dtype(2));
-  e.Binary(ExprOp::kMin, e.Binary(ExprOp::kMax, x, low), high);
+  // The lower bound wins where it lies above the upper one.
+  e.Binary(ExprOp::kMax, e.Binary(ExprOp::kMin, x, high), low);
   c.Output(c.b.Map(std::move(e), c.inputs()));
 }
 

@@ -141,3 +141,16 @@ for activation, function in (("", lambda x: x), ("Relu", tf.nn.relu), ("Relu6", 
     attrs = {"leakyrelu_alpha": _float(0.3)} if activation == "LeakyRelu" else {}
     add(f"_FusedMatMul_{activation}", lambda x, w, b, f=function: f(tf.nn.bias_add(tf.matmul(x, w), b)), f32(3, 4), f32(4, 5, key="w"), f32(5, key="b"), rewrite=_fused("_FusedMatMul", fused, attrs))
     add(f"_FusedConv2D_{activation}", lambda x, w, b, f=function: f(tf.nn.bias_add(tf.nn.conv2d(x, w, 1, "SAME"), b)), f32(1, 5, 5, 3), f32(3, 3, 3, 4, key="w"), f32(4, key="b"), rewrite=_fused("_FusedConv2D", fused, attrs))
+
+WORDS = np.array([["abc", "Hello"], ["", " x "]], dtype=object)
+for op in ("StringLength", "StringLower", "StringUpper", "StringStrip", "EncodeBase64"):
+    add(op, raw(op), WORDS)
+add("DecodeBase64", lambda x: tf.raw_ops.DecodeBase64(input=tf.raw_ops.EncodeBase64(input=x)), WORDS)
+add("StringJoin", lambda x, y: tf.raw_ops.StringJoin(inputs=[x, y], separator="-"), WORDS, WORDS[::-1])
+add("Substr", lambda x: tf.raw_ops.Substr(input=x, pos=1, len=2), np.array(["abcd", "xyz"], dtype=object))
+for t in ("f32", "i64"):
+    add(f"StringToNumber_{t}", raw("StringToNumber", out_type=tf.as_dtype(draw(t, ()).dtype)), np.array(["12", "-3", "7"], dtype=object))
+for t in ("i32", "i64", "bool", "f32"):
+    add(f"AsString_{t}", raw("AsString"), draw(t, (2, 3), -9, 9))
+add("AsString_format", raw("AsString", precision=2, width=8, fill="0"), f32(3))
+add("ClipByValue_crossed", raw("ClipByValue"), f32(9), np.float32(1), np.float32(-1))

@@ -67,10 +67,10 @@ TEST(PlannerTest, IndependentBranchesGetLanes) {
   EXPECT_EQ(plan->num_lanes, 2);
   EXPECT_EQ(plan->num_events, 1);
   EXPECT_THAT(plan->ToString(), HasSubstr(R"(  lane 0: Map "a" <fake> (b0) -> b1
+  lane 0: record e0
   lane 1: Map "b" <fake> (b0) -> b2
-  lane 1: record e0
-  lane 0: wait e0
-  lane 0: Map "sum" <fake> (b1, b2) -> b3
+  lane 1: wait e0
+  lane 1: Map "sum" <fake> (b1, b2) -> b3
 )"));
 }
 

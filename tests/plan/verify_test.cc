@@ -8,7 +8,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-// Two long branches joined, on two lanes: a, b, record, wait, sum.
+// Two long branches joined, on two lanes: a, record, b, wait, sum, last.
 Plan TwoLanes() {
   GraphMaker m(1 << 20);
   const ValueId x = m.Input("x");
@@ -41,21 +41,21 @@ size_t FindStep(const Plan& plan, StepKind kind) {
 TEST(VerifyPlanTest, MissingWait) {
   Plan plan = TwoLanes();
   plan.steps.erase(plan.steps.begin() + FindStep(plan, StepKind::kWait));
-  EXPECT_THAT(Fault(plan), AllOf(HasSubstr("race: step 3 (Map \"sum\", lane 0) reads bytes ["),
-                                 HasSubstr("which step 1 (Map \"b\", lane 1) writes")));
+  EXPECT_THAT(Fault(plan), AllOf(HasSubstr("race: step 3 (Map \"sum\", lane 1) reads bytes ["),
+                                 HasSubstr("which step 0 (Map \"a\", lane 0) writes")));
 }
 
 TEST(VerifyPlanTest, RecordBeforeTheWork) {
   Plan plan = TwoLanes();
   const size_t record = FindStep(plan, StepKind::kRecord);
   std::swap(plan.steps[record], plan.steps[record - 1]);
-  EXPECT_THAT(Fault(plan), HasSubstr("race: step 4 (Map \"sum\", lane 0) reads"));
+  EXPECT_THAT(Fault(plan), HasSubstr("race: step 4 (Map \"sum\", lane 1) reads"));
 }
 
 TEST(VerifyPlanTest, WaitBeforeRecord) {
   Plan plan = TwoLanes();
   std::swap(plan.steps[FindStep(plan, StepKind::kRecord)], plan.steps[FindStep(plan, StepKind::kWait)]);
-  EXPECT_THAT(Fault(plan), HasSubstr("(wait e0, lane 0): the event has not been recorded yet"));
+  EXPECT_THAT(Fault(plan), HasSubstr("(wait e0, lane 1): the event has not been recorded yet"));
 }
 
 TEST(VerifyPlanTest, DoubleRecord) {
