@@ -22,7 +22,7 @@ namespace {
 
 struct CheckFlags {
   std::vector<std::string> directories;
-  std::string known_failures;
+  std::vector<std::string> known_failures;
   bool json = false;
   bool verbose = false;
   DeviceFlags device;
@@ -40,9 +40,7 @@ struct Result {
 
 using KnownFailures = std::map<std::string, std::string>;
 
-StatusOr<KnownFailures> ReadKnownFailures(const std::string& path) {
-  KnownFailures known;
-  if (path.empty()) return known;
+Status ReadKnownFailures(const std::string& path, KnownFailures* known) {
   MOULIN_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, 16 << 20));
   for (absl::string_view line : absl::StrSplit(text, '\n')) {
     line = absl::StripAsciiWhitespace(line);
@@ -51,9 +49,9 @@ StatusOr<KnownFailures> ReadKnownFailures(const std::string& path) {
     if (parts.second.empty()) {
       return AtFile(MakeError(ErrorCode::kParse, "expected \"NAME reason\", found \"", Printable(line), "\""), path);
     }
-    known[parts.first] = parts.second;
+    (*known)[parts.first] = parts.second;
   }
-  return known;
+  return absl::OkStatus();
 }
 
 ModelOptions OptionsFor(const GoldenCall& call) {
@@ -153,7 +151,8 @@ void PrintJson(const std::vector<Result>& results) {
 
 StatusOr<int> Check(const CheckFlags& flags) {
   MOULIN_ASSIGN_OR_RETURN(const std::vector<std::string> cases, AllCases(flags.directories));
-  MOULIN_ASSIGN_OR_RETURN(const KnownFailures known, ReadKnownFailures(flags.known_failures));
+  KnownFailures known;
+  for (const std::string& path : flags.known_failures) MOULIN_RETURN_IF_ERROR(ReadKnownFailures(path, &known));
   std::string absent;
   MOULIN_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, OpenEngine(flags.device, &absent));
   std::vector<Result> results;
@@ -187,7 +186,7 @@ void AddCheck(CLI::App& app, Action* action) {
   command->add_option("directories", flags->directories, "cases, or directories of cases")
       ->required()
       ->type_name("DIR");
-  command->add_option("--known-failures", flags->known_failures, "file of \"NAME reason\" lines: cases that may fail")
+  command->add_option("--known-failures", flags->known_failures, "files of \"NAME reason\" lines: cases that may fail")
       ->type_name("FILE");
   command->add_flag("--json", flags->json, "one JSON record a case, before the last line");
   command->add_flag("-v,--verbose", flags->verbose, "a line for each case, not only for failures");

@@ -99,7 +99,7 @@ library { function {
   node_def { name: "again" op: "f" input: "a" }
   ret { key: "r" value: "again:r:0" } } }
 PB
-expect 1 "E_RECURSION" "$moulin" show "$scratch/recursive.pbtxt"
+expect 2 "E_RECURSION" "$moulin" show "$scratch/recursive.pbtxt"
 expect 2 "E_RECURSION" "$moulin" bench "$scratch/recursive.pbtxt" --seconds 0.1
 python3 - "$scratch/chain.pbtxt" <<'PY'
 import sys
