@@ -41,7 +41,7 @@ expect 2 "" "$moulin" bench "$classifier" --mode sideways
 expect 0 "image" "$moulin" show "$classifier"
 expect 0 '"dtype": "float32"' "$moulin" show "$classifier" --json
 expect 0 "Conv2D" "$moulin" show "$classifier" --ops
-expect 0 "onednn" "$moulin" show "$classifier" --placement --device cpu
+expect 0 "oneDNN" "$moulin" show "$classifier" --placement --device cpu
 expect 0 "Conv(" "$moulin" graph "$classifier" --text
 expect 0 "" "$moulin" graph "$classifier" --text --at plan --device reference
 expect 0 "" "$moulin" graph "$classifier" --dot "$scratch/g.dot"
