@@ -24,9 +24,15 @@ if [ "${1:-}" = "--quick" ]; then parts=(release); fi
 for part in "${parts[@]}"; do
   echo "== build $part"
   start=$SECONDS
-  cmake --preset "$part" >/dev/null
+  log=$(mktemp)
   # shellcheck disable=SC2086  # a list of words
-  cmake --build --preset "$part" --parallel "$jobs" --target ${targets[$part]} | tail -n 1
+  if ! { cmake --preset "$part" && cmake --build --preset "$part" --parallel "$jobs" --target ${targets[$part]}; } \
+    >"$log" 2>&1; then
+    tail -n 60 "$log"
+    echo "the $part build failed"
+    exit 1
+  fi
+  rm -f "$log"
   echo "built $part in $((SECONDS - start)) s"
 done
 python3 tests/runner.py "${parts[@]}"

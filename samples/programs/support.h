@@ -44,8 +44,7 @@ struct Digits {
 };
 
 inline Digits LoadDigits() {
-  const moulin::NamedTensors arrays =
-      OrDie(moulin::LoadNpz(std::string(MOULIN_SAMPLES_DIR) + "/data/digits_test.npz"));
+  const moulin::NamedTensors arrays = OrDie(moulin::LoadNpz(std::string(MOULIN_SAMPLES_DIR) + "/data/digits_test.npz"));
   return {*moulin::FindTensor(arrays, "clean"), *moulin::FindTensor(arrays, "noisy"),
           *moulin::FindTensor(arrays, "labels")};
 }

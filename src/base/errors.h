@@ -15,38 +15,38 @@ namespace moulin {
 
 // docs/errors.md tells each code's meaning; ErrorName gives the spelling in messages ("E_PARSE").
 enum class ErrorCode {
-  kEmpty,        // a file or list with nothing in it
-  kParse,        // bytes or text that do not follow their format
-  kWrongType,    // a good file of another kind than asked for
-  kData,         // content that fails its checksum, or is cut short
-  kLimit,        // beyond a bound of Limits
-  kName,         // a name that is empty, malformed or unknown
-  kDuplicate,    // a name given twice
-  kMissingInput, // a node or request lacks an input
-  kPort,         // an output number that a node does not have
-  kInput,        // a malformed input reference
-  kArity,        // too few or too many inputs
-  kCycle,        // a graph that depends on itself
-  kRecursion,    // a function that calls itself
-  kFunction,     // a malformed function or call
-  kFrame,        // malformed control flow
-  kUnsupported,  // valid TensorFlow that Moulin does not run
-  kForbidden,    // an op refused for safety
-  kAttribute,    // a missing or malformed attribute
-  kDType,        // a wrong or unknown element type
-  kShape,        // a wrong, negative or overflowing shape
-  kTensor,       // tensor content that does not fit its type and shape
-  kValue,        // a tensor's value outside what the op takes (index, divisor)
-  kOutput,       // an output that cannot be asked for
-  kOption,       // a wrong option or flag
-  kFile,         // a file that cannot be opened, read or written
-  kMemory,       // not enough memory
-  kQueueFull,    // the bounded queue refuses a request
-  kCancelled,    // withdrawn by the caller
-  kDeadline,     // too late
-  kStopped,      // the engine is shutting down
-  kDevice,       // a device that is absent or failed
-  kInternal,     // a broken invariant of Moulin itself
+  kEmpty,         // a file or list with nothing in it
+  kParse,         // bytes or text that do not follow their format
+  kWrongType,     // a good file of another kind than asked for
+  kData,          // content that fails its checksum, or is cut short
+  kLimit,         // beyond a bound of Limits
+  kName,          // a name that is empty, malformed or unknown
+  kDuplicate,     // a name given twice
+  kMissingInput,  // a node or request lacks an input
+  kPort,          // an output number that a node does not have
+  kInput,         // a malformed input reference
+  kArity,         // too few or too many inputs
+  kCycle,         // a graph that depends on itself
+  kRecursion,     // a function that calls itself
+  kFunction,      // a malformed function or call
+  kFrame,         // malformed control flow
+  kUnsupported,   // valid TensorFlow that Moulin does not run
+  kForbidden,     // an op refused for safety
+  kAttribute,     // a missing or malformed attribute
+  kDType,         // a wrong or unknown element type
+  kShape,         // a wrong, negative or overflowing shape
+  kTensor,        // tensor content that does not fit its type and shape
+  kValue,         // a tensor's value outside what the op takes (index, divisor)
+  kOutput,        // an output that cannot be asked for
+  kOption,        // a wrong option or flag
+  kFile,          // a file that cannot be opened, read or written
+  kMemory,        // not enough memory
+  kQueueFull,     // the bounded queue refuses a request
+  kCancelled,     // withdrawn by the caller
+  kDeadline,      // too late
+  kStopped,       // the engine is shutting down
+  kDevice,        // a device that is absent or failed
+  kInternal,      // a broken invariant of Moulin itself
 };
 
 absl::string_view ErrorName(ErrorCode code);

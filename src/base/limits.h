@@ -7,16 +7,16 @@
 namespace moulin {
 
 struct Limits {
-  int64_t graph_bytes = int64_t{2} << 30;        // a GraphDef file
-  int64_t nodes = 5'000'000;                     // nodes after inlining
+  int64_t graph_bytes = int64_t{2} << 30;  // a GraphDef file
+  int64_t nodes = 5'000'000;               // nodes after inlining
   int64_t inputs_per_node = 65'536;
   int64_t name_bytes = 4'096;
-  int attribute_depth = 64;                      // nested messages in text or binary
-  int function_depth = 64;                       // nested calls
+  int attribute_depth = 64;  // nested messages in text or binary
+  int function_depth = 64;   // nested calls
   int64_t functions = 100'000;
-  int64_t constant_bytes = int64_t{1} << 30;     // one constant expanded from fewer values, or folded
+  int64_t constant_bytes = int64_t{1} << 30;  // one constant expanded from fewer values, or folded
   int64_t bundle_entries = 100'000;
-  int64_t tensor_bytes = int64_t{16} << 30;      // one tensor of a request or result
+  int64_t tensor_bytes = int64_t{16} << 30;  // one tensor of a request or result
 };
 
 }  // namespace moulin

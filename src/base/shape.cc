@@ -56,10 +56,11 @@ bool PartialShape::Accepts(const Shape& shape) const {
 
 std::string PartialShape::ToString() const {
   if (!known_rank_) return "<unknown rank>";
-  return absl::StrCat("[", absl::StrJoin(dims_, ",", [](std::string* out, int64_t d) {
-                        d < 0 ? absl::StrAppend(out, "?") : absl::StrAppend(out, d);
-                      }),
-                      "]");
+  return absl::StrCat(
+      "[",
+      absl::StrJoin(dims_, ",",
+                    [](std::string* out, int64_t d) { d < 0 ? absl::StrAppend(out, "?") : absl::StrAppend(out, d); }),
+      "]");
 }
 
 }  // namespace moulin

@@ -4,8 +4,8 @@
 
 #include "moulin/status.h"
 
-#define MOULIN_RETURN_IF_ERROR(expr)                        \
-  do {                                                      \
+#define MOULIN_RETURN_IF_ERROR(expr)                                                      \
+  do {                                                                                    \
     if (::absl::Status moulin_status = (expr); !moulin_status.ok()) return moulin_status; \
   } while (false)
 

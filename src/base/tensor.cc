@@ -23,30 +23,45 @@ StatusOr<Tensor> AllocateStrings(const Shape& shape) {
 
 std::string ElementText(const Tensor& t, int64_t i) {
   switch (t.dtype()) {
-    case DType::kFloat32: return absl::StrCat(t.values<float>()[i]);
-    case DType::kFloat64: return absl::StrCat(t.values<double>()[i]);
-    case DType::kFloat16: return absl::StrCat(static_cast<float>(t.values<Half>()[i]));
-    case DType::kBFloat16: return absl::StrCat(static_cast<float>(t.values<BFloat16>()[i]));
-    case DType::kBool: return t.values<bool>()[i] ? "true" : "false";
+    case DType::kFloat32:
+      return absl::StrCat(t.values<float>()[i]);
+    case DType::kFloat64:
+      return absl::StrCat(t.values<double>()[i]);
+    case DType::kFloat16:
+      return absl::StrCat(static_cast<float>(t.values<Half>()[i]));
+    case DType::kBFloat16:
+      return absl::StrCat(static_cast<float>(t.values<BFloat16>()[i]));
+    case DType::kBool:
+      return t.values<bool>()[i] ? "true" : "false";
     case DType::kInt8:
-    case DType::kQInt8: return absl::StrCat(t.values<int8_t>()[i]);
+    case DType::kQInt8:
+      return absl::StrCat(t.values<int8_t>()[i]);
     case DType::kUInt8:
-    case DType::kQUInt8: return absl::StrCat(t.values<uint8_t>()[i]);
+    case DType::kQUInt8:
+      return absl::StrCat(t.values<uint8_t>()[i]);
     case DType::kInt16:
-    case DType::kQInt16: return absl::StrCat(t.values<int16_t>()[i]);
+    case DType::kQInt16:
+      return absl::StrCat(t.values<int16_t>()[i]);
     case DType::kUInt16:
-    case DType::kQUInt16: return absl::StrCat(t.values<uint16_t>()[i]);
+    case DType::kQUInt16:
+      return absl::StrCat(t.values<uint16_t>()[i]);
     case DType::kInt32:
-    case DType::kQInt32: return absl::StrCat(t.values<int32_t>()[i]);
-    case DType::kUInt32: return absl::StrCat(t.values<uint32_t>()[i]);
-    case DType::kInt64: return absl::StrCat(t.values<int64_t>()[i]);
-    case DType::kUInt64: return absl::StrCat(t.values<uint64_t>()[i]);
+    case DType::kQInt32:
+      return absl::StrCat(t.values<int32_t>()[i]);
+    case DType::kUInt32:
+      return absl::StrCat(t.values<uint32_t>()[i]);
+    case DType::kInt64:
+      return absl::StrCat(t.values<int64_t>()[i]);
+    case DType::kUInt64:
+      return absl::StrCat(t.values<uint64_t>()[i]);
     case DType::kComplex64:
       return absl::StrCat(t.values<float>().data()[2 * i], "+", t.values<float>().data()[2 * i + 1], "i");
     case DType::kComplex128:
       return absl::StrCat(t.values<double>().data()[2 * i], "+", t.values<double>().data()[2 * i + 1], "i");
-    case DType::kString: return absl::StrCat("\"", Printable(t.strings()[i], 40), "\"");
-    default: return "?";
+    case DType::kString:
+      return absl::StrCat("\"", Printable(t.strings()[i], 40), "\"");
+    default:
+      return "?";
   }
 }
 

@@ -1,4 +1,6 @@
 // moulin bundle: several models in one file.
+#include "formats/bundle.h"
+
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
@@ -9,7 +11,6 @@
 #include "cli/model_file.h"
 #include "cli/progress.h"
 #include "engine/model_source.h"
-#include "formats/bundle.h"
 #include "moulin/engine.h"
 #include "nlohmann/json.hpp"
 

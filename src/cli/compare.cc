@@ -1,4 +1,6 @@
 // moulin compare: a model on one device held against the reference.
+#include "engine/compare.h"
+
 #include <cstdio>
 
 #include "base/errors.h"
@@ -6,7 +8,6 @@
 #include "cli/command.h"
 #include "cli/input_file.h"
 #include "cli/random_inputs.h"
-#include "engine/compare.h"
 #include "moulin/engine.h"
 #include "nlohmann/json.hpp"
 

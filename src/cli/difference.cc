@@ -17,11 +17,17 @@ std::complex<double> Widen(T x) {
   return {static_cast<double>(static_cast<float>(x)), 0};
 }
 template <>
-std::complex<double> Widen(double x) { return {x, 0}; }
+std::complex<double> Widen(double x) {
+  return {x, 0};
+}
 template <>
-std::complex<double> Widen(std::complex<float> x) { return {x.real(), x.imag()}; }
+std::complex<double> Widen(std::complex<float> x) {
+  return {x.real(), x.imag()};
+}
 template <>
-std::complex<double> Widen(std::complex<double> x) { return x; }
+std::complex<double> Widen(std::complex<double> x) {
+  return x;
+}
 
 bool IsNan(std::complex<double> x) { return std::isnan(x.real()) || std::isnan(x.imag()); }
 bool IsFinite(std::complex<double> x) { return std::isfinite(x.real()) && std::isfinite(x.imag()); }
@@ -76,28 +82,44 @@ void CompareExactly(const Tensor& found, const Tensor& expected, Difference* out
 
 void CompareElements(const Tensor& found, const Tensor& expected, const Tolerance& tolerance, Difference* out) {
   switch (expected.dtype()) {
-    case DType::kFloat32: return CompareNumbers<float>(found, expected, tolerance, out);
-    case DType::kFloat64: return CompareNumbers<double>(found, expected, tolerance, out);
-    case DType::kFloat16: return CompareNumbers<Half>(found, expected, tolerance, out);
-    case DType::kBFloat16: return CompareNumbers<BFloat16>(found, expected, tolerance, out);
-    case DType::kComplex64: return CompareNumbers<std::complex<float>>(found, expected, tolerance, out);
-    case DType::kComplex128: return CompareNumbers<std::complex<double>>(found, expected, tolerance, out);
+    case DType::kFloat32:
+      return CompareNumbers<float>(found, expected, tolerance, out);
+    case DType::kFloat64:
+      return CompareNumbers<double>(found, expected, tolerance, out);
+    case DType::kFloat16:
+      return CompareNumbers<Half>(found, expected, tolerance, out);
+    case DType::kBFloat16:
+      return CompareNumbers<BFloat16>(found, expected, tolerance, out);
+    case DType::kComplex64:
+      return CompareNumbers<std::complex<float>>(found, expected, tolerance, out);
+    case DType::kComplex128:
+      return CompareNumbers<std::complex<double>>(found, expected, tolerance, out);
     case DType::kBool:
     case DType::kUInt8:
-    case DType::kQUInt8: return CompareExactly<uint8_t>(found, expected, out);
+    case DType::kQUInt8:
+      return CompareExactly<uint8_t>(found, expected, out);
     case DType::kInt8:
-    case DType::kQInt8: return CompareExactly<int8_t>(found, expected, out);
+    case DType::kQInt8:
+      return CompareExactly<int8_t>(found, expected, out);
     case DType::kInt16:
-    case DType::kQInt16: return CompareExactly<int16_t>(found, expected, out);
+    case DType::kQInt16:
+      return CompareExactly<int16_t>(found, expected, out);
     case DType::kUInt16:
-    case DType::kQUInt16: return CompareExactly<uint16_t>(found, expected, out);
+    case DType::kQUInt16:
+      return CompareExactly<uint16_t>(found, expected, out);
     case DType::kInt32:
-    case DType::kQInt32: return CompareExactly<int32_t>(found, expected, out);
-    case DType::kUInt32: return CompareExactly<uint32_t>(found, expected, out);
-    case DType::kInt64: return CompareExactly<int64_t>(found, expected, out);
-    case DType::kUInt64: return CompareExactly<uint64_t>(found, expected, out);
-    case DType::kString: return CompareExactly<std::string>(found, expected, out);
-    default: return Fail(out, absl::StrCat("type ", Name(expected.dtype()), " cannot be compared"));
+    case DType::kQInt32:
+      return CompareExactly<int32_t>(found, expected, out);
+    case DType::kUInt32:
+      return CompareExactly<uint32_t>(found, expected, out);
+    case DType::kInt64:
+      return CompareExactly<int64_t>(found, expected, out);
+    case DType::kUInt64:
+      return CompareExactly<uint64_t>(found, expected, out);
+    case DType::kString:
+      return CompareExactly<std::string>(found, expected, out);
+    default:
+      return Fail(out, absl::StrCat("type ", Name(expected.dtype()), " cannot be compared"));
   }
 }
 

@@ -18,9 +18,9 @@ struct Tolerance {
 struct Difference {
   bool within = true;
   double max_abs = 0;
-  double max_rel = 0;      // against max(|expected|, 1e-6)
+  double max_rel = 0;        // against max(|expected|, 1e-6)
   int64_t worst_index = -1;  // of the element that exceeds its limit by most; -1 where none does
-  std::string what;        // says what is wrong, where something is
+  std::string what;          // says what is wrong, where something is
 };
 
 // NaN equals NaN; an infinity equals itself.

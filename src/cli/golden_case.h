@@ -18,14 +18,14 @@ struct GoldenCall {
   std::string signature;  // empty for a frozen graph
   std::vector<TensorInfo> inputs;
   std::vector<TensorInfo> outputs;
-  std::string inputs_path;   // .npz
+  std::string inputs_path;  // .npz
   std::string outputs_path;
 };
 
 struct GoldenCase {
   std::string name;
   std::string directory;
-  std::string format;      // "frozen_graph", "saved_model" or "checkpoint"
+  std::string format;  // "frozen_graph", "saved_model" or "checkpoint"
   std::string model_path;
   Tolerance tolerance;
   std::vector<GoldenCall> calls;

@@ -1,4 +1,6 @@
 // moulin graph: the graph as text or for Graphviz.
+#include "ir/graph.h"
+
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
@@ -9,7 +11,6 @@
 #include "cli/random_inputs.h"
 #include "engine/describe.h"
 #include "formats/file.h"
-#include "ir/graph.h"
 #include "moulin/engine.h"
 
 namespace moulin::cli {
@@ -34,8 +35,8 @@ std::string ToDot(const Graph& graph) {
   std::string out = "digraph moulin {\n  node [shape=box, fontname=\"Helvetica\"];\n";
   for (ValueId id : graph.inputs()) {
     const Value& v = graph.value(id);
-    absl::StrAppend(&out, "  v", id, " [shape=ellipse, label=",
-                    DotLabel(absl::StrCat(v.name(), "\n", v.type.ToString())), "];\n");
+    absl::StrAppend(&out, "  v", id,
+                    " [shape=ellipse, label=", DotLabel(absl::StrCat(v.name(), "\n", v.type.ToString())), "];\n");
   }
   for (NodeId n = 0; n < graph.num_nodes(); ++n) {
     const Node& node = graph.node(n);
@@ -58,7 +59,8 @@ std::string ToDot(const Graph& graph) {
 }
 
 StatusOr<int> ShowGraph(const GraphFlags& flags) {
-  if (flags.text == !flags.dot.empty()) return MakeError(ErrorCode::kOption, "graph: give one of --text and --dot FILE");
+  if (flags.text == !flags.dot.empty())
+    return MakeError(ErrorCode::kOption, "graph: give one of --text and --dot FILE");
   MOULIN_ASSIGN_OR_RETURN(const auto engine,
                           Engine::Create({.device = flags.device.device, .threads = flags.device.threads}));
   ModelOptions options;
@@ -93,8 +95,9 @@ void AddGraph(CLI::App& app, Action* action) {
   command->add_option("model", flags->model, "the model")->required()->type_name("MODEL");
   command->add_flag("--text", flags->text, "print it, a line a node");
   command->add_option("--dot", flags->dot, "write it in Graphviz's language")->type_name("FILE");
-  command->add_option("--at", flags->at,
-                      "import: as read; optimized: after the passes; passes: after each of them; plan: the steps")
+  command
+      ->add_option("--at", flags->at,
+                   "import: as read; optimized: after the passes; passes: after each of them; plan: the steps")
       ->check(CLI::IsMember({"import", "optimized", "passes", "plan"}))
       ->capture_default_str();
   command->add_option("--batch", flags->batch, "rows to plan for")->check(CLI::PositiveNumber)->capture_default_str();

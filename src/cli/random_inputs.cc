@@ -38,24 +38,47 @@ void FillWords(Engine& random, Tensor* t) {
 Status Fill(Engine& random, Tensor* t) {
   constexpr int64_t kIndexBound = 8;
   switch (t->dtype()) {
-    case DType::kFloat32: FillReals<float>(random, t); break;
-    case DType::kFloat64: FillReals<double>(random, t); break;
-    case DType::kFloat16: FillReals<Half>(random, t); break;
-    case DType::kBFloat16: FillReals<BFloat16>(random, t); break;
-    case DType::kBool: FillInts<uint8_t>(random, 2, t); break;
+    case DType::kFloat32:
+      FillReals<float>(random, t);
+      break;
+    case DType::kFloat64:
+      FillReals<double>(random, t);
+      break;
+    case DType::kFloat16:
+      FillReals<Half>(random, t);
+      break;
+    case DType::kBFloat16:
+      FillReals<BFloat16>(random, t);
+      break;
+    case DType::kBool:
+      FillInts<uint8_t>(random, 2, t);
+      break;
     case DType::kUInt8:
-    case DType::kQUInt8: FillInts<uint8_t>(random, 256, t); break;
+    case DType::kQUInt8:
+      FillInts<uint8_t>(random, 256, t);
+      break;
     case DType::kInt8:
-    case DType::kQInt8: FillInts<int8_t>(random, 128, t); break;
+    case DType::kQInt8:
+      FillInts<int8_t>(random, 128, t);
+      break;
     case DType::kInt16:
-    case DType::kUInt16: FillInts<int16_t>(random, kIndexBound, t); break;
+    case DType::kUInt16:
+      FillInts<int16_t>(random, kIndexBound, t);
+      break;
     case DType::kInt32:
     case DType::kUInt32:
-    case DType::kQInt32: FillInts<int32_t>(random, kIndexBound, t); break;
+    case DType::kQInt32:
+      FillInts<int32_t>(random, kIndexBound, t);
+      break;
     case DType::kInt64:
-    case DType::kUInt64: FillInts<int64_t>(random, kIndexBound, t); break;
-    case DType::kString: FillWords(random, t); break;
-    default: return MakeError(ErrorCode::kDType, "cannot draw inputs of type ", Name(t->dtype()), "; give --inputs");
+    case DType::kUInt64:
+      FillInts<int64_t>(random, kIndexBound, t);
+      break;
+    case DType::kString:
+      FillWords(random, t);
+      break;
+    default:
+      return MakeError(ErrorCode::kDType, "cannot draw inputs of type ", Name(t->dtype()), "; give --inputs");
   }
   return absl::OkStatus();
 }

@@ -19,8 +19,8 @@ struct RandomOptions {
 };
 
 // Floats in [0, 1), integers in [0, 8) (valid as indices into most tables), bytes in [0, 256), bools, and short words.
-// Other axes that the model leaves open get 224 in tensors of rank 4 and above, else 128. The same options give the same
-// inputs. E_SHAPE where the rank is open and no option gives the shape, E_OPTION for a malformed or unknown shape.
+// Other axes that the model leaves open get 224 in tensors of rank 4 and above, else 128. The same options give the
+// same inputs. E_SHAPE where the rank is open and no option gives the shape, E_OPTION for a malformed or unknown shape.
 StatusOr<NamedTensors> RandomInputs(const std::vector<TensorInfo>& infos, const RandomOptions& options);
 
 // The shapes that RandomInputs would give.

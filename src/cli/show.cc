@@ -31,9 +31,9 @@ struct ShowFlags {
 struct Description {
   std::string path;
   GraphSummary summary;
-  std::vector<TensorInfo> inputs;   // of a model that loads
+  std::vector<TensorInfo> inputs;  // of a model that loads
   std::vector<TensorInfo> outputs;
-  std::string load_error;           // of one that does not
+  std::string load_error;                              // of one that does not
   std::vector<std::pair<std::string, int>> placement;  // kernels and how many steps each runs
 };
 
@@ -58,10 +58,8 @@ nlohmann::json ToJson(const std::vector<std::pair<std::string, int>>& counts) {
 }
 
 nlohmann::json ToJson(const Description& d) {
-  nlohmann::json j = {{"model", d.path},
-                      {"inputs", ToJson(d.inputs)},
-                      {"outputs", ToJson(d.outputs)},
-                      {"ops", ToJson(d.summary.ops)}};
+  nlohmann::json j = {
+      {"model", d.path}, {"inputs", ToJson(d.inputs)}, {"outputs", ToJson(d.outputs)}, {"ops", ToJson(d.summary.ops)}};
   nlohmann::json unsupported = nlohmann::json::array();
   for (const UnsupportedNode& n : d.summary.unsupported) {
     unsupported.push_back({{"name", n.name}, {"op", n.op}, {"reason", n.reason}});

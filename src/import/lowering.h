@@ -43,11 +43,11 @@ class LoweringContext {
   bool Bool(absl::string_view attr, bool default_value);
   std::string String(absl::string_view attr, absl::string_view default_value);
   DType Type(absl::string_view attr, DType default_value);
-  std::vector<int64_t> Ints(absl::string_view attr);          // empty where absent
+  std::vector<int64_t> Ints(absl::string_view attr);  // empty where absent
   std::vector<float> Floats(absl::string_view attr);
   std::vector<std::string> Strings(absl::string_view attr);
   std::vector<DType> Types(absl::string_view attr);
-  PartialShape ShapeAttr(absl::string_view attr);             // unknown rank where absent
+  PartialShape ShapeAttr(absl::string_view attr);  // unknown rank where absent
 
   // The integers of a constant input; fails with E_UNSUPPORTED where it is not constant.
   std::vector<int64_t> ConstantInts(int i);

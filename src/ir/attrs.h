@@ -81,7 +81,7 @@ struct LinearAlgebraAttrs {
   bool adjoint = false;
   bool lower = true;
   bool full = false;
-  bool vectors = true;                // Svd, SelfAdjointEigV2: without them these outputs are empty
+  bool vectors = true;               // Svd, SelfAdjointEigV2: without them these outputs are empty
   DType index_type = DType::kInt32;  // Lu: of the permutation
   bool operator==(const LinearAlgebraAttrs&) const = default;
 };
@@ -250,12 +250,12 @@ struct HostOpAttrs {
   bool operator==(const HostOpAttrs&) const = default;
 };
 
-using Attrs = std::variant<NoAttrs, MapAttrs, ReduceAttrs, ArgReduceAttrs, ScanAttrs, TopKAttrs, SegmentReduceAttrs,
-                           ContractAttrs, MatrixDiagAttrs, LinearAlgebraAttrs, ConvAttrs, PoolAttrs, PatchesAttrs,
-                           BatchNormAttrs, LayerNormAttrs, SoftmaxAttrs, LocalResponseNormAttrs, AttentionAttrs,
-                           ResizeAttrs, CropAndResizeAttrs, NonMaxSuppressionAttrs, SqueezeAttrs, BitcastAttrs,
-                           StridedSliceAttrs, PadAttrs, ReverseSequenceAttrs, BlockAttrs, GatherAttrs, ScatterAttrs,
-                           OneHotAttrs, ShapeOfAttrs, UniqueAttrs, HostOpAttrs>;
+using Attrs =
+    std::variant<NoAttrs, MapAttrs, ReduceAttrs, ArgReduceAttrs, ScanAttrs, TopKAttrs, SegmentReduceAttrs,
+                 ContractAttrs, MatrixDiagAttrs, LinearAlgebraAttrs, ConvAttrs, PoolAttrs, PatchesAttrs, BatchNormAttrs,
+                 LayerNormAttrs, SoftmaxAttrs, LocalResponseNormAttrs, AttentionAttrs, ResizeAttrs, CropAndResizeAttrs,
+                 NonMaxSuppressionAttrs, SqueezeAttrs, BitcastAttrs, StridedSliceAttrs, PadAttrs, ReverseSequenceAttrs,
+                 BlockAttrs, GatherAttrs, ScatterAttrs, OneHotAttrs, ShapeOfAttrs, UniqueAttrs, HostOpAttrs>;
 
 }  // namespace moulin
 

@@ -31,8 +31,10 @@ bool IsComparison(ExprOp op) {
     case ExprOp::kGreaterEqual:
     case ExprOp::kIsNan:
     case ExprOp::kIsInf:
-    case ExprOp::kIsFinite: return true;
-    default: return false;
+    case ExprOp::kIsFinite:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -64,13 +66,17 @@ int NumOperands(ExprOp op) { return kRows[static_cast<int>(op)].operands; }
 DType ResultType(ExprOp op, DType operand) {
   if (IsComparison(op)) return DType::kBool;
   switch (op) {
-    case ExprOp::kPopCount: return DType::kUInt8;
-    case ExprOp::kComplex: return operand == DType::kFloat64 ? DType::kComplex128 : DType::kComplex64;
+    case ExprOp::kPopCount:
+      return DType::kUInt8;
+    case ExprOp::kComplex:
+      return operand == DType::kFloat64 ? DType::kComplex128 : DType::kComplex64;
     case ExprOp::kReal:
     case ExprOp::kImag:
     case ExprOp::kAngle:
-    case ExprOp::kComplexAbs: return PartOf(operand);
-    default: return operand;
+    case ExprOp::kComplexAbs:
+      return PartOf(operand);
+    default:
+      return operand;
   }
 }
 
@@ -170,8 +176,8 @@ void Expr::SetResult(int result) {
     const Instr instr = Renumbered(instrs_[i], new_index);
     const auto same = std::find(out.instrs_.begin(), out.instrs_.end(), instr);
     // The result must stay last, so it is not merged with an equal earlier instruction.
-    new_index[i] = same != out.instrs_.end() && i != result ? static_cast<int>(same - out.instrs_.begin())
-                                                            : out.Append(instr);
+    new_index[i] =
+        same != out.instrs_.end() && i != result ? static_cast<int>(same - out.instrs_.begin()) : out.Append(instr);
   }
   *this = std::move(out);
 }

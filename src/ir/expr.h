@@ -20,35 +20,30 @@
 namespace moulin {
 
 // X(name, operands). The type rule, unless a comment says otherwise: operands and result have one type.
-#define MOULIN_EXPR_OPS(X)                                                                                   \
-  /* leaves */                                                                                               \
-  X(Input, 0)    /* Instr::input says which */                                                               \
-  X(Constant, 0) /* Instr::value */                                                                          \
-  X(Cast, 1)     /* any type to Instr::type; TensorFlow's rules (float to int truncates, bool is != 0) */    \
-  X(SaturatingCast, 1) /* as Cast, but clamps to the range of an integer type first */                       \
-  /* arithmetic */                                                                                           \
-  X(Neg, 1) X(Abs, 1) X(Sign, 1) X(Reciprocal, 1) X(Sqrt, 1) X(Rsqrt, 1) X(Exp, 1) X(Expm1, 1) X(Log, 1)     \
-  X(Log1p, 1) X(Sin, 1) X(Cos, 1) X(Tan, 1) X(Asin, 1) X(Acos, 1) X(Atan, 1) X(Sinh, 1) X(Cosh, 1)           \
-  X(Tanh, 1) X(Asinh, 1) X(Acosh, 1) X(Atanh, 1) X(Erf, 1) X(Erfc, 1) X(Erfinv, 1) X(Ndtri, 1) X(Lgamma, 1)  \
-  X(Digamma, 1) X(BesselI0e, 1) X(BesselI1e, 1) X(Sigmoid, 1) X(Softplus, 1) X(Floor, 1) X(Ceil, 1)          \
-  X(Round, 1) /* half to even */                                                                             \
-  X(Relu, 1) X(Elu, 1) X(Conj, 1)                                                                            \
-  X(Add, 2) X(Sub, 2) X(Mul, 2)                                                                              \
-  X(Div, 2)      /* true division of floats and complexes; integers truncate, by zero is an error */         \
-  X(FloorDiv, 2) X(FloorMod, 2) X(TruncMod, 2) /* integers: by zero is an error */                           \
-  X(DivNoNan, 2) X(MulNoNan, 2) X(Pow, 2) X(Atan2, 2)                                                        \
-  X(Max, 2) X(Min, 2) /* a NaN on either side gives NaN */                                                   \
-  X(Xdivy, 2) X(Xlogy, 2) X(Xlog1py, 2) X(NextAfter, 2) X(Zeta, 2) X(Polygamma, 2) X(Igamma, 2)              \
-  X(Igammac, 2) X(Betainc, 3)                                                                                \
-  /* bits of integers */                                                                                     \
-  X(BitNot, 1) X(PopCount, 1) /* uint8 result */ X(BitAnd, 2) X(BitOr, 2) X(BitXor, 2) X(ShiftLeft, 2)       \
-  X(ShiftRight, 2)                                                                                           \
-  /* truth: bool results */                                                                                  \
-  X(IsNan, 1) X(IsInf, 1) X(IsFinite, 1) X(Not, 1) X(And, 2) X(Or, 2)                                        \
-  X(Equal, 2) X(NotEqual, 2) X(Less, 2) X(LessEqual, 2) X(Greater, 2) X(GreaterEqual, 2)                     \
-  X(Select, 3) /* (bool, T, T) -> T */                                                                       \
-  /* complex: parts are float for complex64 and double for complex128 */                                     \
-  X(Complex, 2) /* (real, imaginary) */ X(Real, 1) X(Imag, 1) X(Angle, 1) X(ComplexAbs, 1)
+#define MOULIN_EXPR_OPS(X)                                                                                            \
+  /* leaves */                                                                                                        \
+  X(Input, 0)          /* Instr::input says which */                                                                  \
+  X(Constant, 0)       /* Instr::value */                                                                             \
+  X(Cast, 1)           /* any type to Instr::type; TensorFlow's rules (float to int truncates, bool is != 0) */       \
+  X(SaturatingCast, 1) /* as Cast, but clamps to the range of an integer type first */                                \
+  /* arithmetic */                                                                                                    \
+  X(Neg, 1)                                                                                                           \
+  X(Abs, 1) X(Sign, 1) X(Reciprocal, 1) X(Sqrt, 1) X(Rsqrt, 1) X(Exp, 1) X(Expm1, 1) X(Log, 1) X(Log1p, 1) X(Sin, 1)  \
+      X(Cos, 1) X(Tan, 1) X(Asin, 1) X(Acos, 1) X(Atan, 1) X(Sinh, 1) X(Cosh, 1) X(Tanh, 1) X(Asinh, 1) X(Acosh, 1)   \
+          X(Atanh, 1) X(Erf, 1) X(Erfc, 1) X(Erfinv, 1) X(Ndtri, 1) X(Lgamma, 1) X(Digamma, 1) X(BesselI0e, 1)        \
+              X(BesselI1e, 1) X(Sigmoid, 1) X(Softplus, 1) X(Floor, 1) X(Ceil, 1) X(Round, 1) /* half to even */      \
+      X(Relu, 1) X(Elu, 1) X(Conj, 1) X(Add, 2) X(Sub, 2) X(Mul, 2)                                                   \
+          X(Div, 2) /* true division of floats and complexes; integers truncate, by zero is an error */               \
+      X(FloorDiv, 2) X(FloorMod, 2) X(TruncMod, 2)                            /* integers: by zero is an error */     \
+      X(DivNoNan, 2) X(MulNoNan, 2) X(Pow, 2) X(Atan2, 2) X(Max, 2) X(Min, 2) /* a NaN on either side gives NaN */    \
+      X(Xdivy, 2) X(Xlogy, 2) X(Xlog1py, 2) X(NextAfter, 2) X(Zeta, 2) X(Polygamma, 2) X(Igamma, 2) X(Igammac, 2)     \
+          X(Betainc, 3) /* bits of integers */                                                                        \
+      X(BitNot, 1) X(PopCount, 1) /* uint8 result */ X(BitAnd, 2) X(BitOr, 2) X(BitXor, 2) X(ShiftLeft, 2)            \
+          X(ShiftRight, 2) /* truth: bool results */                                                                  \
+      X(IsNan, 1) X(IsInf, 1) X(IsFinite, 1) X(Not, 1) X(And, 2) X(Or, 2) X(Equal, 2) X(NotEqual, 2) X(Less, 2) X(    \
+          LessEqual, 2) X(Greater, 2) X(GreaterEqual, 2)                                                              \
+          X(Select, 3) /* (bool, T, T) -> T */ /* complex: parts are float for complex64 and double for complex128 */ \
+      X(Complex, 2) /* (real, imaginary) */ X(Real, 1) X(Imag, 1) X(Angle, 1) X(ComplexAbs, 1)
 
 enum class ExprOp : uint8_t {
 #define MOULIN_ENUMERATOR(name, operands) k##name,
@@ -73,7 +68,7 @@ struct ExprConstant {
 
 struct Instr {
   ExprOp op = ExprOp::kInput;
-  DType type = DType::kInvalid;  // of the result
+  DType type = DType::kInvalid;    // of the result
   int16_t args[3] = {-1, -1, -1};  // indices of earlier instructions
   int16_t input = 0;               // for kInput: which input of the node
   ExprConstant value;              // for kConstant
@@ -88,9 +83,9 @@ struct Instr {
 class Expr {
  public:
   int Input(int input, DType type);
-  int Constant(DType type, double value);        // for integers: value must be exactly representable
-  int IntConstant(DType type, int64_t value);    // exact for 64-bit integers
-  int Cast(int a, DType to);                     // `a` itself where it has that type already
+  int Constant(DType type, double value);      // for integers: value must be exactly representable
+  int IntConstant(DType type, int64_t value);  // exact for 64-bit integers
+  int Cast(int a, DType to);                   // `a` itself where it has that type already
   int Unary(ExprOp op, int a);
   int Binary(ExprOp op, int a, int b);
   int Ternary(ExprOp op, int a, int b, int c);

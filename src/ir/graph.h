@@ -55,7 +55,9 @@ struct Node {
   absl::InlinedVector<ValueId, 1> outputs;
 
   template <typename T>
-  const T& attr() const { return std::get<T>(attrs); }
+  const T& attr() const {
+    return std::get<T>(attrs);
+  }
 };
 
 struct GraphOutput {

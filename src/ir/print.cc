@@ -188,9 +188,10 @@ std::string Print(const UniqueAttrs& a) { return Fields().Add("index", a.index_t
 std::string Print(const HostOpAttrs& a) {
   Fields f;
   f.Add("op", a.op);
-  f.Add("to", absl::StrCat("[", absl::StrJoin(a.output_types, ",", [](std::string* out, DType t) {
-                             absl::StrAppend(out, ShortName(t));
-                           }), "]"));
+  f.Add("to", absl::StrCat("[",
+                           absl::StrJoin(a.output_types, ",",
+                                         [](std::string* out, DType t) { absl::StrAppend(out, ShortName(t)); }),
+                           "]"));
   for (const auto& [key, value] : a.ints) f.Add(key.c_str(), value);
   for (const auto& [key, value] : a.floats) f.Add(key.c_str(), value);
   for (const auto& [key, value] : a.strings) f.Add(key.c_str(), absl::StrCat("\"", absl::CEscape(value), "\""));

@@ -48,7 +48,8 @@ Status VerifyExpr(const Graph& graph, const Node& node, const Expr& expr, int fi
 Status VerifyExprs(const Graph& graph, const Node& node) {
   const auto product_type = [&](int operand) { return graph.value(node.inputs[operand]).type.dtype; };
   switch (node.kind) {
-    case OpKind::kMap: return VerifyExpr(graph, node, node.attr<MapAttrs>().expr, 0, DType::kInvalid);
+    case OpKind::kMap:
+      return VerifyExpr(graph, node, node.attr<MapAttrs>().expr, 0, DType::kInvalid);
     case OpKind::kContract: {
       const Expr& e = node.attr<ContractAttrs>().epilogue;
       return e.empty() ? absl::OkStatus() : VerifyExpr(graph, node, e, 2, product_type(0));
@@ -61,7 +62,8 @@ Status VerifyExprs(const Graph& graph, const Node& node) {
       const Expr& e = node.attr<ConvAttrs>().epilogue;
       return e.empty() ? absl::OkStatus() : VerifyExpr(graph, node, e, 3, product_type(1));
     }
-    default: return absl::OkStatus();
+    default:
+      return absl::OkStatus();
   }
 }
 

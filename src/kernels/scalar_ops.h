@@ -14,26 +14,30 @@
 namespace moulin {
 
 // X(name): T -> T
-#define MOULIN_FLOAT_UNARY_OPS(X)                                                                                    \
-  X(Neg)                                                                                                             \
-  X(Abs) X(Sign) X(Reciprocal) X(Sqrt) X(Rsqrt) X(Exp) X(Expm1) X(Log) X(Log1p) X(Sin) X(Cos) X(Tan) X(Asin) X(Acos) \
-      X(Atan) X(Sinh) X(Cosh) X(Tanh) X(Asinh) X(Acosh) X(Atanh) X(Erf) X(Erfc) X(Erfinv) X(Ndtri) X(Lgamma)         \
-          X(Digamma) X(BesselI0e) X(BesselI1e) X(Sigmoid) X(Softplus) X(Floor) X(Ceil) X(Round) X(Relu) X(Elu)
+#define MOULIN_FLOAT_UNARY_OPS(X)                                                                                     \
+  X(Neg)                                                                                                              \
+  X(Abs)                                                                                                              \
+  X(Sign) X(Reciprocal) X(Sqrt) X(Rsqrt) X(Exp) X(Expm1) X(Log) X(Log1p) X(Sin) X(Cos) X(Tan) X(Asin) X(Acos) X(Atan) \
+      X(Sinh) X(Cosh) X(Tanh) X(Asinh) X(Acosh) X(Atanh) X(Erf) X(Erfc) X(Erfinv) X(Ndtri) X(Lgamma) X(Digamma)       \
+          X(BesselI0e) X(BesselI1e) X(Sigmoid) X(Softplus) X(Floor) X(Ceil) X(Round) X(Relu) X(Elu)
 #define MOULIN_INT_UNARY_OPS(X) X(Neg) X(Abs) X(Sign) X(Reciprocal) X(Round) X(Relu) X(BitNot)
 #define MOULIN_COMPLEX_UNARY_OPS(X)                                                                                   \
   X(Neg)                                                                                                              \
-  X(Sign) X(Reciprocal) X(Sqrt) X(Rsqrt) X(Exp) X(Expm1) X(Log) X(Log1p) X(Sin) X(Cos) X(Tan) X(Asin) X(Acos) X(Atan) \
-      X(Sinh) X(Cosh) X(Tanh) X(Asinh) X(Acosh) X(Atanh) X(Sigmoid) X(Conj)
+  X(Sign)                                                                                                             \
+  X(Reciprocal) X(Sqrt) X(Rsqrt) X(Exp) X(Expm1) X(Log) X(Log1p) X(Sin) X(Cos) X(Tan) X(Asin) X(Acos) X(Atan) X(Sinh) \
+      X(Cosh) X(Tanh) X(Asinh) X(Acosh) X(Atanh) X(Sigmoid) X(Conj)
 
 // X(name): T, T -> T
-#define MOULIN_FLOAT_BINARY_OPS(X)                                                                               \
-  X(Add)                                                                                                         \
-  X(Sub) X(Mul) X(Div) X(FloorDiv) X(FloorMod) X(TruncMod) X(DivNoNan) X(MulNoNan) X(Pow) X(Atan2) X(Max) X(Min) \
-      X(Xdivy) X(Xlogy) X(Xlog1py) X(NextAfter) X(Zeta) X(Polygamma) X(Igamma) X(Igammac)
-#define MOULIN_INT_BINARY_OPS(X)                                                                                  \
-  X(Add)                                                                                                          \
-  X(Sub) X(Mul) X(Div) X(FloorDiv) X(FloorMod) X(TruncMod) X(DivNoNan) X(MulNoNan) X(Pow) X(Max) X(Min) X(BitAnd) \
-      X(BitOr) X(BitXor) X(ShiftLeft) X(ShiftRight)
+#define MOULIN_FLOAT_BINARY_OPS(X)                                                                                 \
+  X(Add)                                                                                                           \
+  X(Sub)                                                                                                           \
+  X(Mul) X(Div) X(FloorDiv) X(FloorMod) X(TruncMod) X(DivNoNan) X(MulNoNan) X(Pow) X(Atan2) X(Max) X(Min) X(Xdivy) \
+      X(Xlogy) X(Xlog1py) X(NextAfter) X(Zeta) X(Polygamma) X(Igamma) X(Igammac)
+#define MOULIN_INT_BINARY_OPS(X)                                                                                    \
+  X(Add)                                                                                                            \
+  X(Sub)                                                                                                            \
+  X(Mul) X(Div) X(FloorDiv) X(FloorMod) X(TruncMod) X(DivNoNan) X(MulNoNan) X(Pow) X(Max) X(Min) X(BitAnd) X(BitOr) \
+      X(BitXor) X(ShiftLeft) X(ShiftRight)
 #define MOULIN_COMPLEX_BINARY_OPS(X) \
   X(Add) X(Sub) X(Mul) X(Div) X(DivNoNan) X(MulNoNan) X(Pow) X(Xdivy) X(Xlogy) X(Xlog1py)
 

@@ -32,15 +32,24 @@ std::vector<int64_t> ToInt64(const Tensor& t) {
 
 StatusOr<std::vector<int64_t>> IntValues(const Tensor& t) {
   switch (t.dtype()) {
-    case DType::kInt64: return ToInt64<int64_t>(t);
-    case DType::kInt32: return ToInt64<int32_t>(t);
-    case DType::kInt16: return ToInt64<int16_t>(t);
-    case DType::kInt8: return ToInt64<int8_t>(t);
-    case DType::kUInt8: return ToInt64<uint8_t>(t);
-    case DType::kUInt16: return ToInt64<uint16_t>(t);
-    case DType::kUInt32: return ToInt64<uint32_t>(t);
-    case DType::kUInt64: return ToInt64<uint64_t>(t);
-    default: return MakeError(ErrorCode::kDType, "expected integers, found ", t.ToString());
+    case DType::kInt64:
+      return ToInt64<int64_t>(t);
+    case DType::kInt32:
+      return ToInt64<int32_t>(t);
+    case DType::kInt16:
+      return ToInt64<int16_t>(t);
+    case DType::kInt8:
+      return ToInt64<int8_t>(t);
+    case DType::kUInt8:
+      return ToInt64<uint8_t>(t);
+    case DType::kUInt16:
+      return ToInt64<uint16_t>(t);
+    case DType::kUInt32:
+      return ToInt64<uint32_t>(t);
+    case DType::kUInt64:
+      return ToInt64<uint64_t>(t);
+    default:
+      return MakeError(ErrorCode::kDType, "expected integers, found ", t.ToString());
   }
 }
 
@@ -143,9 +152,9 @@ ValueId GraphBuilder::Unary(ExprOp op, ValueId x) {
 ValueId GraphBuilder::Binary(ExprOp op, ValueId x, ValueId y) {
   if (!ok() || x == kNoId || y == kNoId) return kNoId;
   if (dtype(x) != dtype(y)) {
-    Fail(AtNode(MakeError(ErrorCode::kDType, "operands of one type expected, found ", Name(dtype(x)), " and ",
-                          Name(dtype(y))),
-                node_name_, tf_op_));
+    Fail(AtNode(
+        MakeError(ErrorCode::kDType, "operands of one type expected, found ", Name(dtype(x)), " and ", Name(dtype(y))),
+        node_name_, tf_op_));
     return kNoId;
   }
   Expr e;

@@ -40,10 +40,10 @@ class GraphBuilder {
   static constexpr int64_t kFoldElements = 4096;
 
   ValueId Constant(Tensor value) { return graph_->AddConstant(std::move(value)); }
-  ValueId Ints(std::initializer_list<int64_t> values);      // int64 vector
+  ValueId Ints(std::initializer_list<int64_t> values);  // int64 vector
   ValueId Ints(absl::Span<const int64_t> values);
-  ValueId Int(int64_t value);                               // int64 scalar
-  ValueId Scalar(DType type, double value);                 // a scalar of any numeric type
+  ValueId Int(int64_t value);                // int64 scalar
+  ValueId Scalar(DType type, double value);  // a scalar of any numeric type
   ValueId ScalarLike(ValueId x, double value) { return Scalar(dtype(x), value); }
 
   // Elementwise: the inputs' types become those of the expression's inputs.

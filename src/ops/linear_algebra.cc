@@ -1,12 +1,12 @@
 // Factorisations and solvers of the innermost matrices. Tests: tests/ops/linear_algebra_test.cc.
 #include "ops/linear_algebra.h"
-#include "ops/map_eval.h"
 
 #include <algorithm>
 #include <complex>
 
 #include "absl/strings/string_view.h"
 #include "ops/axes.h"
+#include "ops/map_eval.h"
 #include "ops/op_util.h"
 
 namespace moulin {

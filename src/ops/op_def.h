@@ -23,7 +23,9 @@ struct InferContext {
   std::vector<TensorType>* outputs;  // to be filled, one entry an output
 
   template <typename T>
-  const T& attr() const { return std::get<T>(attrs); }
+  const T& attr() const {
+    return std::get<T>(attrs);
+  }
   int num_inputs() const { return static_cast<int>(inputs.size()); }
   const PartialShape& shape(int i) const { return inputs[i].shape; }
   DType dtype(int i) const { return inputs[i].dtype; }
@@ -40,7 +42,9 @@ struct KernelContext {
   const Limits& limits;
 
   template <typename T>
-  const T& attr() const { return std::get<T>(attrs); }
+  const T& attr() const {
+    return std::get<T>(attrs);
+  }
   const Tensor& input(int i) const { return inputs[i]; }
   Tensor& output(int i) const { return outputs[i]; }
   // Makes outputs[i] valid with this shape, unless it has it already.

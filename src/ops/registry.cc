@@ -11,9 +11,9 @@ namespace {
 using Family = absl::Span<const OpDef> (*)();
 
 constexpr Family kFamilies[] = {
-    MapOps,       ReductionOps, SortOps,  SegmentOps, ContractOps, MatrixOps, LinearAlgebraOps,
-    ConvOps,      PoolOps,      NormalizeOps, AttentionOps, ImageOps, DetectionOps, ViewOps,
-    SliceOps,     LayoutOps,    BlockOps, GatherOps,  ShapeOps,    HostOps,
+    MapOps,   ReductionOps, SortOps,      SegmentOps,   ContractOps, MatrixOps,    LinearAlgebraOps,
+    ConvOps,  PoolOps,      NormalizeOps, AttentionOps, ImageOps,    DetectionOps, ViewOps,
+    SliceOps, LayoutOps,    BlockOps,     GatherOps,    ShapeOps,    HostOps,
 };
 
 std::array<const OpDef*, kNumOpKinds> BuildTable() {
@@ -27,9 +27,9 @@ std::array<const OpDef*, kNumOpKinds> BuildTable() {
 Status CheckArity(const OpDef& def, size_t inputs) {
   if (static_cast<int>(inputs) >= def.min_inputs && static_cast<int>(inputs) <= def.max_inputs) return absl::OkStatus();
   return MakeError(ErrorCode::kArity, Name(def.kind), " takes ", def.min_inputs,
-                   def.max_inputs == kAnyNumber             ? " or more"
+                   def.max_inputs == kAnyNumber       ? " or more"
                    : def.max_inputs != def.min_inputs ? absl::StrCat(" to ", def.max_inputs)
-                                                            : "",
+                                                      : "",
                    " inputs, found ", inputs);
 }
 

@@ -47,17 +47,17 @@ struct PassTiming {
 Status RunPasses(Graph* graph, const PassOptions& options, std::vector<PassTiming>* timings = nullptr);
 
 // The passes, each documented in its file.
-StatusOr<bool> InferShapes(Graph* graph, const PassOptions& options);          // infer_shapes.cc
-StatusOr<bool> FoldConstants(Graph* graph, const PassOptions& options);        // fold_constants.cc
-StatusOr<bool> EliminateDeadCode(Graph* graph, const PassOptions& options);    // dead_code.cc
-StatusOr<bool> SimplifyViews(Graph* graph, const PassOptions& options);        // simplify.cc: no-op data movement
+StatusOr<bool> InferShapes(Graph* graph, const PassOptions& options);                // infer_shapes.cc
+StatusOr<bool> FoldConstants(Graph* graph, const PassOptions& options);              // fold_constants.cc
+StatusOr<bool> EliminateDeadCode(Graph* graph, const PassOptions& options);          // dead_code.cc
+StatusOr<bool> SimplifyViews(Graph* graph, const PassOptions& options);              // simplify.cc: no-op data movement
 StatusOr<bool> MergeCommonSubexpressions(Graph* graph, const PassOptions& options);  // common_subexpressions.cc
-StatusOr<bool> FoldBatchNorm(Graph* graph, const PassOptions& options);        // fold_batch_norm.cc
-StatusOr<bool> RecognizeSoftmax(Graph* graph, const PassOptions& options);     // recognize_softmax.cc
-StatusOr<bool> RecognizeLayerNorm(Graph* graph, const PassOptions& options);   // recognize_layer_norm.cc
-StatusOr<bool> RecognizeAttention(Graph* graph, const PassOptions& options);   // recognize_attention.cc
-StatusOr<bool> FuseMaps(Graph* graph, const PassOptions& options);             // fuse_maps.cc
-StatusOr<bool> FuseEpilogues(Graph* graph, const PassOptions& options);        // fuse_epilogues.cc
+StatusOr<bool> FoldBatchNorm(Graph* graph, const PassOptions& options);              // fold_batch_norm.cc
+StatusOr<bool> RecognizeSoftmax(Graph* graph, const PassOptions& options);           // recognize_softmax.cc
+StatusOr<bool> RecognizeLayerNorm(Graph* graph, const PassOptions& options);         // recognize_layer_norm.cc
+StatusOr<bool> RecognizeAttention(Graph* graph, const PassOptions& options);         // recognize_attention.cc
+StatusOr<bool> FuseMaps(Graph* graph, const PassOptions& options);                   // fuse_maps.cc
+StatusOr<bool> FuseEpilogues(Graph* graph, const PassOptions& options);              // fuse_epilogues.cc
 
 }  // namespace moulin
 

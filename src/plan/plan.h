@@ -40,7 +40,7 @@ enum class StepKind { kLaunch, kCopy, kRecord, kWait };
 struct Step {
   StepKind kind = StepKind::kLaunch;
   int lane = 0;
-  NodeId node = kNoId;                 // kLaunch: the node, and
+  NodeId node = kNoId;                   // kLaunch: the node, and
   std::shared_ptr<const Kernel> kernel;  // what runs it
   // kLaunch: the buffers of the node's inputs and outputs, in order; kCopy: one of each.
   std::vector<BufferId> reads;

@@ -5,7 +5,9 @@
 namespace moulin::cli {
 namespace {
 
-TensorInfo Info(const char* name, DType type, PartialShape shape) { return {name, std::string(name) + ":0", type, shape}; }
+TensorInfo Info(const char* name, DType type, PartialShape shape) {
+  return {name, std::string(name) + ":0", type, shape};
+}
 
 TEST(RandomInputsTest, FillsOpenBatchAndRepeats) {
   const std::vector<TensorInfo> infos = {Info("x", DType::kFloat32, PartialShape({kUnknownDim, 3})),
