@@ -7,7 +7,8 @@ namespace {
 
 constexpr const char* kDescription =
     "moulin runs frozen TensorFlow graphs, asynchronously and several at once, without TensorFlow.\n\n"
-    "MODEL is a GraphDef (.pb binary or .pbtxt text) or a model of a bundle (BUNDLE.moulin:NAME).";
+    "MODEL is a GraphDef (.pb binary or .pbtxt text), a model of a bundle (BUNDLE.moulin:NAME), or the directory of a\n"
+    "SavedModel whose graph reads no variables.";
 
 constexpr const char* kFooter =
     "Examples:\n"

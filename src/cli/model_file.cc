@@ -7,6 +7,7 @@
 #include "engine/model_source.h"
 #include "formats/bundle.h"
 #include "formats/graphdef.h"
+#include "formats/savedmodel.h"
 #include "moulin/bundle.h"
 #include "nlohmann/json.hpp"
 
@@ -32,6 +33,11 @@ StatusOr<ModelFile> ReadModelFile(const std::string& path) {
     return file.ok() ? std::move(file) : AtFile(file.status(), path);
   }
   ModelFile file;
+  if (IsSavedModelDirectory(path)) {
+    MOULIN_ASSIGN_OR_RETURN(SavedModelFile saved, ReadSavedModel(path));
+    file.graph = std::move(*saved.meta_graph.mutable_graph_def());
+    return file;
+  }
   MOULIN_ASSIGN_OR_RETURN(file.graph, ReadGraphDef(path));
   return file;
 }

@@ -65,9 +65,9 @@ inline float Expm1(float x) {
 inline float Log(float x) {
   const bool tiny = x < 0x1p-126f;
   const float scaled = tiny ? x * 0x1p23f : x;
-  const int32_t bits = static_cast<int32_t>(BitsOf(scaled));
-  const int32_t e = (bits - 0x3f3504f3) >> 23;
-  const float m = FloatOfBits(static_cast<uint32_t>(bits - e * (1 << 23)));
+  const uint32_t bits = BitsOf(scaled);
+  const int32_t e = static_cast<int32_t>(bits - 0x3f3504f3u) >> 23;
+  const float m = FloatOfBits(bits - (static_cast<uint32_t>(e) << 23));
   const float exponent = static_cast<float>(e) - (tiny ? 23.0f : 0.0f);
   const float f = m - 1.0f;
   float p = 0x1.14573ep-4f;
