@@ -63,7 +63,10 @@ def gtest(program: Path, part: str) -> Count:
     start = time.time()
     with tempfile.TemporaryDirectory() as scratch:
         result = Path(scratch) / "result.json"
-        status, output = run([str(program), f"--gtest_output=json:{result}", "--gtest_brief=1"])
+        # Protobuf's messages have another layout under ThreadSanitizer, which Debian's library does not have: tests
+        # that read graphs from files are left to the other builds. What they share with the rest has no thread in it.
+        tests = ["--gtest_filter=-LoadTest.*"] if part == "tsan" else []
+        status, output = run([str(program), f"--gtest_output=json:{result}", "--gtest_brief=1", *tests])
         count = Count()
         if result.exists():
             data = json.loads(result.read_text())
