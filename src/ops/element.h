@@ -11,6 +11,7 @@
 #include "base/errors.h"
 #include "base/half.h"
 #include "moulin/dtype.h"
+#include "ops/type_dispatch.h"
 
 namespace moulin {
 
@@ -64,62 +65,21 @@ T Highest() {
     return std::numeric_limits<T>::max();
 }
 
-// Calls f(T()) with the element type; quantised types are their raw integers. E_DTYPE (naming `what`) for others.
+// As the functions of these names in type_dispatch.h; errors name `what`.
 template <typename F>
 Status DispatchFloat(DType type, absl::string_view what, F f) {
-  switch (type) {
-    case DType::kFloat32:
-      return f(float());
-    case DType::kFloat64:
-      return f(double());
-    case DType::kFloat16:
-      return f(Half());
-    case DType::kBFloat16:
-      return f(BFloat16());
-    default:
-      return MakeError(ErrorCode::kDType, what, ": expected a floating type, got ", ShortName(type));
-  }
+  if (IsFloating(type)) return DispatchFloating(type, f);
+  return MakeError(ErrorCode::kDType, what, ": expected a floating type, got ", ShortName(type));
 }
 
 template <typename F>
 Status DispatchReal(DType type, absl::string_view what, F f) {
-  switch (type) {
-    case DType::kInt8:
-    case DType::kQInt8:
-      return f(int8_t());
-    case DType::kInt16:
-    case DType::kQInt16:
-      return f(int16_t());
-    case DType::kInt32:
-    case DType::kQInt32:
-      return f(int32_t());
-    case DType::kInt64:
-      return f(int64_t());
-    case DType::kUInt8:
-    case DType::kQUInt8:
-      return f(uint8_t());
-    case DType::kUInt16:
-    case DType::kQUInt16:
-      return f(uint16_t());
-    case DType::kUInt32:
-      return f(uint32_t());
-    case DType::kUInt64:
-      return f(uint64_t());
-    default:
-      return DispatchFloat(type, what, f);
-  }
+  return IsInteger(type) ? DispatchInteger(type, f) : DispatchFloat(type, what, f);
 }
 
 template <typename F>
 Status DispatchNumber(DType type, absl::string_view what, F f) {
-  switch (type) {
-    case DType::kComplex64:
-      return f(std::complex<float>());
-    case DType::kComplex128:
-      return f(std::complex<double>());
-    default:
-      return DispatchReal(type, what, f);
-  }
+  return IsComplex(type) ? DispatchComplex(type, f) : DispatchReal(type, what, f);
 }
 
 }  // namespace moulin
