@@ -2,6 +2,7 @@
 # Installs what Moulin is built with: Debian packages, and oneDNN from PyPI's wheels into .deps/.
 #
 #   ./setup.sh            what building and testing need
+#   ./setup.sh --cuda     also a CUDA toolkit with cuDNN and cuBLAS in .deps/cuda, unless /usr/local/cuda has one
 #   ./setup.sh --python   also .venv/ with TensorFlow and scikit-learn, to train samples and make golden cases again
 #
 # Does nothing, and says so, where everything is there.
@@ -15,6 +16,9 @@ debian_packages=(g++ cmake ninja-build ccache git python3 python3-venv zlib1g-de
 # several models share one pool of threads instead of a team each.
 onednn_version=2023.2.0
 onednn_dir=.deps/onednn
+cuda_dir=.deps/cuda
+cuda_wheels=(nvidia-cuda-nvcc==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-runtime==13.0.88
+  nvidia-cuda-cccl==13.0.85 nvidia-cuda-nvrtc==13.0.88 nvidia-cublas==13.0.2.14 nvidia-cudnn-cu13==9.19.0.56)
 
 say() { echo "setup: $*"; }
 
@@ -61,6 +65,32 @@ install_onednn() {
   rm -rf "$work"
 }
 
+has_cuda() { [ -x "$1/bin/nvcc" ] && [ -f "$1/include/cudnn_graph.h" ] && [ -f "$1/include/cublasLt.h" ]; }
+
+# The wheels again: compiler, headers and libraries, brought into a toolkit's layout.
+install_cuda() {
+  local root
+  for root in "${CUDA_HOME:-/usr/local/cuda}" "$cuda_dir"; do
+    if has_cuda "$root"; then
+      say "CUDA toolkit: $root"
+      return
+    fi
+  done
+  say "installing a CUDA toolkit (PyPI wheels) into $cuda_dir"
+  local work
+  work=$(mktemp -d)
+  python3 -m venv "$work/venv"
+  "$work/venv/bin/pip" download -q --disable-pip-version-check --no-deps -d "$work" "${cuda_wheels[@]}"
+  for wheel in "$work"/*.whl; do python3 -m zipfile -e "$wheel" "$work/unpacked"; done
+  rm -rf "$cuda_dir"
+  mkdir -p "$cuda_dir"
+  cp -r "$work"/unpacked/nvidia/cu13/. "$cuda_dir/"
+  cp -r "$work"/unpacked/nvidia/cudnn/{include,lib} "$cuda_dir/"
+  ln -sfn lib "$cuda_dir/lib64"
+  chmod +x "$cuda_dir"/bin/* "$cuda_dir"/nvvm/bin/*
+  rm -rf "$work"
+}
+
 install_python() {
   if [ -x .venv/bin/python ] && .venv/bin/python -c 'import tensorflow, sklearn' 2>/dev/null; then
     say "Python environment: there"
@@ -73,5 +103,8 @@ install_python() {
 
 install_debian_packages
 install_onednn
-if [ "${1:-}" = "--python" ]; then install_python; fi
+case "${1:-}" in
+  --cuda) install_cuda ;;
+  --python) install_python ;;
+esac
 say "done"

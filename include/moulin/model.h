@@ -10,6 +10,7 @@
 
 #include "absl/types/span.h"
 #include "moulin/dtype.h"
+#include "moulin/precision.h"
 #include "moulin/request.h"
 #include "moulin/shape.h"
 #include "moulin/status.h"
@@ -43,8 +44,16 @@ struct ModelOptions {
   std::string signature;
   // Which graph of a SavedModel: the one with exactly these tags. Empty: the one tagged "serve", or the only one.
   std::vector<std::string> tags;
-  // Requests of the model that run at once, each with memory and streams of its own. Weights are shared.
-  int instances = 1;
+  // Requests of the model that run at once, each with memory and streams of its own. Weights are shared. 0: as many as
+  // the device recommends (one on the CPU; on a GPU enough that copies and compute overlap).
+  int instances = 0;
+  // What float32 products may be computed in.
+  Precision precision = Precision::kStrict;
+  // Models of a higher priority go first where the device can tell (a GPU's streams can); 0 is ordinary, below 0 less.
+  int priority = 0;
+  // The most that weights, arenas and staging of this model may take on the device, in bytes. What would not fit is
+  // refused with numbers (E_MEMORY) before memory is taken. 0: no bound.
+  int64_t memory_budget_bytes = 0;
   // Streams that one run may spread over. 0: as many as the device recommends.
   int max_lanes = 0;
   // Requests that may wait. 0: EngineOptions::queue_capacity.

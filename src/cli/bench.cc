@@ -2,13 +2,18 @@
 //
 // With several models a round is one request to each. Synchronously, a round's requests run one after another and the
 // next round follows; asynchronously, `concurrency` rounds are kept in flight. Latency is from submission to result.
+//
+// With --blocks the models stay loaded and a script says when to measure: each line "MODE CONCURRENCY SECONDS" of the
+// standard input is answered by one line, the records of that block. So two programs can be measured in turns.
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <iostream>
 #include <mutex>
+#include <sstream>
 
 #include "base/errors.h"
 #include "base/status_macros.h"
@@ -26,7 +31,7 @@ using Clock = std::chrono::steady_clock;
 
 struct BenchFlags {
   std::vector<std::string> models;
-  std::string inputs;
+  std::vector<std::string> inputs;
   std::vector<std::string> shapes;
   int64_t batch = 1;
   int concurrency = 1;
@@ -34,16 +39,22 @@ struct BenchFlags {
   std::string mode = "sync";
   double seconds = 2;
   bool json = false;
+  bool blocks = false;
+  std::vector<int> priorities;
   DeviceFlags device;
 };
 
 struct BenchModel {
   std::string path;
   std::shared_ptr<Model> model;
-  NamedTensors inputs;
+  std::vector<NamedTensors> input_sets;  // requests take turns, so that no run finds its inputs in a cache
+  size_t turn = 0;
+  int priority = 0;
   double load_ms = 0;
   double first_ms = 0;
   std::vector<double> latencies_ms;  // of the measured requests
+
+  const NamedTensors& NextInputs() { return input_sets[turn++ % input_sets.size()]; }
 };
 
 double Milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
@@ -52,18 +63,22 @@ StatusOr<BenchModel> LoadModel(Engine& engine, const BenchFlags& flags, const st
   BenchModel m;
   m.path = path;
   ModelOptions options;
-  options.instances = flags.instances > 0 ? flags.instances : 1;
-  options.queue_capacity = std::max(flags.concurrency, 1) + 1;
+  options.instances = flags.instances;
+  options.precision = flags.device.precision;
+  options.queue_capacity = (flags.blocks ? 4096 : std::max(flags.concurrency, 1)) + 1;
   const Clock::time_point start = Clock::now();
   MOULIN_ASSIGN_OR_RETURN(m.model, engine.Load(path, options));
   m.load_ms = Milliseconds(Clock::now() - start);
   if (flags.inputs.empty()) {
-    MOULIN_ASSIGN_OR_RETURN(m.inputs, RandomInputs(m.model->inputs(), {flags.batch, flags.shapes}));
-  } else {
-    MOULIN_ASSIGN_OR_RETURN(m.inputs, ReadInputFile(flags.inputs, m.model->inputs()));
+    MOULIN_ASSIGN_OR_RETURN(NamedTensors set, RandomInputs(m.model->inputs(), {flags.batch, flags.shapes}));
+    m.input_sets.push_back(std::move(set));
+  }
+  for (const std::string& file : flags.inputs) {
+    MOULIN_ASSIGN_OR_RETURN(NamedTensors set, ReadInputFile(file, m.model->inputs()));
+    m.input_sets.push_back(std::move(set));
   }
   const Clock::time_point first = Clock::now();
-  MOULIN_RETURN_IF_ERROR(m.model->Run(m.inputs).status());
+  MOULIN_RETURN_IF_ERROR(m.model->Run(m.NextInputs()).status());
   m.first_ms = Milliseconds(Clock::now() - first);
   return m;
 }
@@ -73,7 +88,7 @@ Status RunSync(std::vector<BenchModel>& models, Clock::time_point end) {
   do {
     for (BenchModel& m : models) {
       const Clock::time_point start = Clock::now();
-      MOULIN_RETURN_IF_ERROR(m.model->Run(m.inputs).status());
+      MOULIN_RETURN_IF_ERROR(m.model->Run(m.NextInputs()).status());
       m.latencies_ms.push_back(Milliseconds(Clock::now() - start));
     }
   } while (Clock::now() < end);
@@ -120,7 +135,8 @@ class AsyncRounds {
         ++in_flight_;
       }
       Request request;
-      request.inputs = m.inputs;
+      request.inputs = m.NextInputs();
+      request.priority = m.priority;
       const Clock::time_point start = Clock::now();
       request.callback = [this, &m, left, start](const StatusOr<NamedTensors>& result) {
         Done(m, left.get(), Milliseconds(Clock::now() - start), result.status());
@@ -165,7 +181,7 @@ int64_t Rows(const BenchModel& m, int64_t batch) {
   // Inputs from a file bring their own batch: the first axis that the model leaves open.
   for (const TensorInfo& info : m.model->inputs()) {
     if (!info.shape.has_rank() || info.shape.rank() == 0 || info.shape.dim(0) != kUnknownDim) continue;
-    if (const Tensor* t = FindTensor(m.inputs, info.name)) return t->shape().dim(0);
+    if (const Tensor* t = FindTensor(m.input_sets[0], info.name)) return t->shape().dim(0);
   }
   return batch;
 }
@@ -209,9 +225,49 @@ void PrintTable(const nlohmann::json& records) {
               first["seconds"].get<double>(), static_cast<double>(first["peak_bytes"].get<int64_t>()) / (1 << 20));
 }
 
+nlohmann::json Records(const std::vector<BenchModel>& models, const BenchFlags& flags, double seconds) {
+  nlohmann::json records = nlohmann::json::array();
+  for (const BenchModel& m : models) records.push_back(Record(m, flags, seconds));
+  return records;
+}
+
+Status RunFor(std::vector<BenchModel>& models, const BenchFlags& flags, double seconds) {
+  const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  return flags.mode == "sync" ? RunSync(models, end) : AsyncRounds(models, flags.concurrency).Run(end);
+}
+
+// Fills the models' latencies; the seconds that it took.
+StatusOr<double> Measure(std::vector<BenchModel>& models, const BenchFlags& flags) {
+  for (BenchModel& m : models) m.latencies_ms.clear();
+  const Clock::time_point start = Clock::now();
+  MOULIN_RETURN_IF_ERROR(RunFor(models, flags, flags.seconds));
+  return Milliseconds(Clock::now() - start) / 1e3;
+}
+
+// Reads what a block is to be from a line of the standard input.
+Status ParseBlock(const std::string& line, BenchFlags* flags) {
+  std::istringstream words(line);
+  const bool complete = static_cast<bool>(words >> flags->mode >> flags->concurrency >> flags->seconds);
+  const bool valid = (flags->mode == "sync" || flags->mode == "async") && flags->concurrency >= 1 &&
+                     flags->concurrency <= 4096 && flags->seconds > 0 && flags->seconds <= 3600;
+  if (complete && valid) return absl::OkStatus();
+  return MakeError(ErrorCode::kOption, "--blocks: expected \"sync|async CONCURRENCY SECONDS\", found \"",
+                   Printable(line), "\"");
+}
+
+// One line for "ready", then one for each block asked for, until the standard input ends.
+StatusOr<int> AnswerBlocks(std::vector<BenchModel>& models, BenchFlags flags) {
+  std::cout << Records(models, flags, 1).dump() << std::endl;
+  for (std::string line; std::getline(std::cin, line);) {
+    MOULIN_RETURN_IF_ERROR(ParseBlock(line, &flags));
+    MOULIN_ASSIGN_OR_RETURN(const double seconds, Measure(models, flags));
+    std::cout << Records(models, flags, seconds).dump() << std::endl;
+  }
+  return kDone;
+}
+
 StatusOr<int> Bench(const BenchFlags& flags) {
-  MOULIN_ASSIGN_OR_RETURN(const auto engine,
-                          Engine::Create({.device = flags.device.device, .threads = flags.device.threads}));
+  MOULIN_ASSIGN_OR_RETURN(const auto engine, OpenEngine(flags.device));
   std::vector<BenchModel> models;
   Progress progress(0);
   for (const std::string& path : flags.models) {
@@ -219,21 +275,18 @@ StatusOr<int> Bench(const BenchFlags& flags) {
     MOULIN_ASSIGN_OR_RETURN(BenchModel m, LoadModel(*engine, flags, path));
     models.push_back(std::move(m));
   }
-  const auto run_for = [&](double seconds) {
-    const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-    return flags.mode == "sync" ? RunSync(models, end) : AsyncRounds(models, flags.concurrency).Run(end);
-  };
+  for (size_t i = 0; i < models.size() && i < flags.priorities.size(); ++i) models[i].priority = flags.priorities[i];
+  if (flags.blocks) {
+    progress.Clear();
+    return AnswerBlocks(models, flags);
+  }
   progress.Show(0, "warming up");
-  MOULIN_RETURN_IF_ERROR(run_for(flags.seconds / 5));
-  for (BenchModel& m : models) m.latencies_ms.clear();
+  MOULIN_RETURN_IF_ERROR(RunFor(models, flags, flags.seconds / 5));
   progress.Clear();
   progress.Show(0, "measuring");
-  const Clock::time_point start = Clock::now();
-  MOULIN_RETURN_IF_ERROR(run_for(flags.seconds));
-  const double seconds = Milliseconds(Clock::now() - start) / 1e3;
+  MOULIN_ASSIGN_OR_RETURN(const double seconds, Measure(models, flags));
   progress.Clear();
-  nlohmann::json records = nlohmann::json::array();
-  for (const BenchModel& m : models) records.push_back(Record(m, flags, seconds));
+  const nlohmann::json records = Records(models, flags, seconds);
   if (flags.json) {
     std::printf("%s\n", records.dump(1).c_str());
   } else {
@@ -257,15 +310,27 @@ void AddBench(CLI::App& app, Action* action) {
   command->add_option("--concurrency", flags->concurrency, "rounds in flight (async)")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
-  command->add_option("--instances", flags->instances, "requests of one model that run at once; 0: one")
+  command
+      ->add_option("--instances", flags->instances,
+                   "requests of one model that run at once; 0: as many as suits the device")
       ->check(CLI::Range(0, 256));
   command->add_option("--seconds", flags->seconds, "how long to measure, after a fifth of it to warm up")
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
-  command->add_option("--inputs", flags->inputs, "inputs for every model instead of random ones")->type_name("IN.npz");
+  command
+      ->add_option("--inputs", flags->inputs,
+                   "inputs for every model instead of random ones; given again: requests take turns")
+      ->type_name("IN.npz")
+      ->allow_extra_args(false);
   command->add_option("--shape", flags->shapes, "shape of an input that the model leaves open")
       ->type_name("NAME=SIZE,SIZE...");
+  command->add_option("--priority", flags->priorities, "of each model's requests, in the models' order")
+      ->delimiter(',')
+      ->type_name("INT,INT...")
+      ->allow_extra_args(false);
   command->add_flag("--json", flags->json, "print a list with a record for each model");
+  command->add_flag("--blocks", flags->blocks,
+                    "measure once for each line \"sync|async CONCURRENCY SECONDS\" of the standard input");
   AddDeviceFlags(command, &flags->device);
   command->callback([=] { *action = [flags] { return Bench(*flags); }; });
 }

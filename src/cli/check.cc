@@ -127,8 +127,8 @@ StatusOr<std::vector<std::string>> AllCases(const std::vector<std::string>& dire
 }
 
 // Whether the device is there; where it is not, every case is skipped.
-StatusOr<std::unique_ptr<Engine>> OpenEngine(const DeviceFlags& flags, std::string* absent) {
-  StatusOr<std::unique_ptr<Engine>> engine = Engine::Create({.device = flags.device, .threads = flags.threads});
+StatusOr<std::unique_ptr<Engine>> OpenIfThere(const DeviceFlags& flags, std::string* absent) {
+  StatusOr<std::unique_ptr<Engine>> engine = Engine::Create(flags.engine_options());
   if (!engine.ok() && absl::IsUnavailable(engine.status())) {
     *absent = std::string(engine.status().message());
     return std::unique_ptr<Engine>();
@@ -154,7 +154,7 @@ StatusOr<int> Check(const CheckFlags& flags) {
   KnownFailures known;
   for (const std::string& path : flags.known_failures) MOULIN_RETURN_IF_ERROR(ReadKnownFailures(path, &known));
   std::string absent;
-  MOULIN_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, OpenEngine(flags.device, &absent));
+  MOULIN_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, OpenIfThere(flags.device, &absent));
   std::vector<Result> results;
   int counts[3] = {};
   {

@@ -1,6 +1,9 @@
 #include "cli/command.h"
 
 #include <cstdio>
+#include <map>
+
+#include "base/status_macros.h"
 
 namespace moulin::cli {
 namespace {
@@ -28,6 +31,14 @@ int Report(const StatusOr<int>& result) {
 
 }  // namespace
 
+StatusOr<std::unique_ptr<Engine>> OpenEngine(const DeviceFlags& flags) {
+  MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Create(flags.engine_options()));
+  if (flags.device == "auto" && engine->device() != "cuda") {
+    std::fprintf(stderr, "running on the CPU: %s\n", Engine::NoGpuReason().c_str());
+  }
+  return engine;
+}
+
 void AddDeviceFlags(CLI::App* command, DeviceFlags* flags, const std::string& default_device) {
   flags->device = default_device;
   command->add_option("--device", flags->device, "auto (cuda where there is one, else cpu), cpu, cuda or reference")
@@ -35,6 +46,13 @@ void AddDeviceFlags(CLI::App* command, DeviceFlags* flags, const std::string& de
   command->add_option("--threads", flags->threads, "threads of the cpu device; 0: one a core")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
+  const std::map<std::string, Precision> precisions = {{"strict", Precision::kStrict},
+                                                       {"tf32", Precision::kTf32},
+                                                       {"fp16", Precision::kFloat16},
+                                                       {"bf16", Precision::kBFloat16}};
+  command->add_option("--precision", flags->precision, "what float32 products are computed in")
+      ->transform(CLI::CheckedTransformer(precisions))
+      ->option_text("strict|tf32|fp16|bf16 [strict]");
 }
 
 int Main(int argc, const char* const* argv) {

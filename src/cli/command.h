@@ -3,9 +3,11 @@
 #define MOULIN_CLI_COMMAND_H_
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "CLI/CLI.hpp"
+#include "moulin/engine.h"
 #include "moulin/status.h"
 
 namespace moulin::cli {
@@ -31,7 +33,16 @@ void AddGraph(CLI::App& app, Action* action);
 struct DeviceFlags {
   std::string device;
   int threads = 0;
+  Precision precision = Precision::kStrict;
+
+  EngineOptions engine_options() const { return {.device = device, .threads = threads}; }
+  // To look at plans without running them: a GPU need not be there where it is named.
+  EngineOptions planning_options() const {
+    return {.device = device, .threads = threads, .plan_only = device == "cuda"};
+  }
 };
+// An engine on the device asked for. Where "auto" finds no GPU it says why on stderr and takes the CPU.
+StatusOr<std::unique_ptr<Engine>> OpenEngine(const DeviceFlags& flags);
 void AddDeviceFlags(CLI::App* command, DeviceFlags* flags, const std::string& default_device = "auto");
 
 // Parses the command line, runs what it asks for and returns the exit status. Prints to stdout and stderr.

@@ -75,11 +75,11 @@ void PrintJson(const CompareReport& report) {
 }
 
 StatusOr<int> Compare(const CompareFlags& flags) {
-  MOULIN_ASSIGN_OR_RETURN(const auto device,
-                          Engine::Create({.device = flags.device.device, .threads = flags.device.threads}));
+  MOULIN_ASSIGN_OR_RETURN(const auto device, OpenEngine(flags.device));
   MOULIN_ASSIGN_OR_RETURN(const auto reference, Engine::Create({.device = flags.reference}));
   MOULIN_ASSIGN_OR_RETURN(const NamedTensors inputs, InputsFor(*device, flags));
   CompareOptions options = flags.options;
+  options.model.precision = flags.device.precision;
   options.layers = flags.layers;
   MOULIN_ASSIGN_OR_RETURN(const CompareReport report, CompareModel(*device, *reference, flags.model, inputs, options));
   if (flags.json) {

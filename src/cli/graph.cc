@@ -61,9 +61,9 @@ std::string ToDot(const Graph& graph) {
 StatusOr<int> ShowGraph(const GraphFlags& flags) {
   if (flags.text == !flags.dot.empty())
     return MakeError(ErrorCode::kOption, "graph: give one of --text and --dot FILE");
-  MOULIN_ASSIGN_OR_RETURN(const auto engine,
-                          Engine::Create({.device = flags.device.device, .threads = flags.device.threads}));
+  MOULIN_ASSIGN_OR_RETURN(const auto engine, Engine::Create(flags.device.planning_options()));
   ModelOptions options;
+  options.precision = flags.device.precision;
   std::string imported;
   options.optimize = flags.at != "import";
   options.dump = [&](const std::string& pass, const std::string& text) {

@@ -20,9 +20,9 @@ struct RunFlags {
 };
 
 StatusOr<int> Run(const RunFlags& flags) {
-  MOULIN_ASSIGN_OR_RETURN(const auto engine,
-                          Engine::Create({.device = flags.device.device, .threads = flags.device.threads}));
+  MOULIN_ASSIGN_OR_RETURN(const auto engine, OpenEngine(flags.device));
   ModelOptions options;
+  options.precision = flags.device.precision;
   options.signature = flags.signature;
   for (const std::string& tensor : flags.fetch) options.outputs.push_back({"", tensor});
   MOULIN_ASSIGN_OR_RETURN(const auto model, engine->Load(flags.model, options));

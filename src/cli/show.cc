@@ -104,7 +104,9 @@ StatusOr<Description> Describe(Engine& engine, const std::string& path, const Sh
     if (!summary.ok()) return AtFile(summary.status(), path);
     d.summary = *std::move(summary);
   }
-  const StatusOr<std::shared_ptr<Model>> model = engine.Load(path);
+  ModelOptions options;
+  options.precision = flags.device.precision;
+  const StatusOr<std::shared_ptr<Model>> model = engine.Load(path, options);
   if (!model.ok()) {
     d.load_error = std::string(model.status().message());
     return d;
@@ -137,8 +139,9 @@ StatusOr<int> Show(const ShowFlags& flags) {
     if (flags.passes) return kDone;
     return MakeError(ErrorCode::kOption, "show: expected a MODEL");
   }
-  const std::string device = flags.placement ? flags.device.device : "reference";
-  MOULIN_ASSIGN_OR_RETURN(const auto engine, Engine::Create({.device = device, .threads = flags.device.threads}));
+  const EngineOptions options =
+      flags.placement ? flags.device.planning_options() : EngineOptions{.device = "reference"};
+  MOULIN_ASSIGN_OR_RETURN(const auto engine, Engine::Create(options));
   MOULIN_ASSIGN_OR_RETURN(const std::vector<std::string> paths, ModelsIn(flags.model));
   nlohmann::json records = nlohmann::json::array();
   bool all_load = true;
@@ -163,14 +166,19 @@ void AddShow(CLI::App& app, Action* action) {
   command->add_option("model", flags->model, "a model, or a bundle")->type_name("MODEL");
   command->add_flag("--ops", flags->ops, "count the TensorFlow ops");
   command->add_flag("--all", flags->all, "everything the file says");
-  command->add_flag("--placement", flags->placement, "plan the model on --device and count the kernels that it runs");
+  command->add_flag("--placement", flags->placement,
+                    "plan the model on --device and count the kernels that it runs; implied by --device");
   command->add_option("--batch", flags->batch, "rows to plan for")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--shape", flags->shapes, "shape of an input that the model leaves open")
       ->type_name("NAME=SIZE,SIZE...");
   command->add_flag("--passes", flags->passes, "list the optimisation passes by name");
   command->add_flag("--json", flags->json, "as JSON");
   AddDeviceFlags(command, &flags->device);
-  command->callback([=] { *action = [flags] { return Show(*flags); }; });
+  command->callback([=] {
+    // Which device is asked for matters to the placement alone.
+    flags->placement = flags->placement || command->count("--device") > 0;
+    *action = [flags] { return Show(*flags); };
+  });
 }
 
 }  // namespace moulin::cli

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "base/errors.h"
+#include "device/host/cpu/cpu_device.h"
 
 namespace moulin {
 namespace {
@@ -17,7 +18,7 @@ namespace {
 constexpr char kLibrary[] = "libmoulin_cuda.so";
 
 using AbiFn = int (*)();
-using OpenFn = void (*)(const DeviceOptions*, std::shared_ptr<Device>*, std::string*);
+using OpenFn = void (*)(const CudaOpenRequest*, std::shared_ptr<Device>*, std::string*);
 
 std::string ExecutableFolder() {
   char path[PATH_MAX];
@@ -69,7 +70,8 @@ StatusOr<std::shared_ptr<Device>> OpenCudaDevice(const DeviceOptions& options) {
   }
   std::shared_ptr<Device> device;
   std::string reason;
-  open(&options, &device, &reason);
+  const CudaOpenRequest request = {options, NewCpuDevice(options)};
+  open(&request, &device, &reason);
   if (device == nullptr) return Unavailable(reason);
   return device;
 }

@@ -45,8 +45,8 @@ using LaunchCallback = std::function<void(StatusOr<Outputs>)>;
 class Execution {
  public:
   virtual ~Execution() = default;
-  // Enqueues one run on `lanes` (at least as many streams as the plan has lanes; launches that share streams must come
-  // one after another). `inputs` are host tensors of the planned
+  // Enqueues one run on `lanes` (at least as many streams as the plan has lanes, or DeviceInfo::launch_streams; launches
+  // that share streams must come one after another). `inputs` are host tensors of the planned
   // types, kept alive until the callback. Outputs are host tensors of their own memory.
   virtual void Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> inputs, LaunchCallback done) = 0;
   // Arena and staging bytes held.
@@ -66,6 +66,8 @@ struct DeviceInfo {
   std::string name;         // "cpu", "reference", "cuda"
   std::string description;  // "2 threads, oneDNN 3.2.0 (AVX-512)"
   int max_lanes = 1;        // streams of one plan that can make progress at once
+  int instances = 1;        // of a model, where the caller does not say: requests that it takes to keep the device busy
+  int launch_streams = 0;   // streams that a launch is given; 0: as many as the plan has lanes
 };
 
 // Thread-safe.
@@ -85,6 +87,8 @@ class Device : public KernelSource {
 
 struct DeviceOptions {
   int threads = 0;  // of the host's pool; 0: as many as the machine has cores
+  // Prepare and plan alone, which needs no GPU: for `moulin show`. NewExecution is then UNAVAILABLE.
+  bool plan_only = false;
 };
 
 // "cpu", "reference", "cuda", or "auto" (cuda where there is one, else cpu). UNAVAILABLE, with the reason, where the

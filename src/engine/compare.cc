@@ -143,8 +143,9 @@ struct Probe {
 
 // The graph as the device would run it on these inputs.
 StatusOr<std::shared_ptr<Graph>> OptimizeFor(const Graph& graph, const std::vector<Tensor>& inputs,
-                                             const PassOptions& passes) {
+                                             const PassOptions& passes, Precision precision) {
   auto optimized = std::make_shared<Graph>(graph);
+  optimized->precision = precision;
   MOULIN_RETURN_IF_ERROR(RunPasses(optimized.get(), passes));
   const std::vector<bool> read_as_shapes = InputsReadAsShapes(*optimized);
   std::vector<InputFact> facts;
@@ -250,13 +251,14 @@ StatusOr<CompareReport> CompareGraph(Engine& device, Engine& reference, const Gr
   const internal::ModelInterface interface("compare", graph);
   MOULIN_ASSIGN_OR_RETURN(const internal::BoundRequest bound, interface.Bind(std::move(request)));
   const PassOptions passes = internal::PassOptionsFor(options.model, device.impl().device_info(), Limits());
-  MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<Graph> optimized, OptimizeFor(graph, bound.inputs, passes));
+  MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<Graph> optimized,
+                          OptimizeFor(graph, bound.inputs, passes, options.model.precision));
   std::vector<Probe> probes;
   if (options.layers) probes = LayerProbes(*optimized, graph);
   for (Probe& probe : OutputProbes(*optimized, graph)) probes.push_back(std::move(probe));
   MOULIN_ASSIGN_OR_RETURN(const NamedTensors found,
                           RunProbes(device, *optimized, probes, &Probe::device_value, inputs, options.model));
-  ModelOptions plain;
+  ModelOptions plain;  // strict
   plain.optimize = false;
   MOULIN_ASSIGN_OR_RETURN(const NamedTensors expected,
                           RunProbes(reference, graph, probes, &Probe::reference_value, inputs, plain));

@@ -54,6 +54,7 @@ StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeModel(const Graph& graph, c
                                                            const ModelOptions& options) {
   PassOptions passes = PassOptionsFor(options, device_info(), limits_);
   auto optimized = std::make_shared<Graph>(graph);
+  optimized->precision = options.precision;
   if (options.dump) {
     options.dump("import", GraphToString(*optimized));
     passes.after = [&](const char* pass, const Graph& g) { options.dump(pass, GraphToString(g)); };
@@ -142,6 +143,7 @@ StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& options) {
   MOULIN_RETURN_IF_ERROR(CheckOptions(options));
   DeviceOptions device_options;
   device_options.threads = options.threads;
+  device_options.plan_only = options.plan_only;
   MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Device> device, OpenDevice(options.device, device_options));
   return std::make_unique<Engine>(std::make_shared<internal::EngineImpl>(std::move(device), options));
 }

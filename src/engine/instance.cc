@@ -18,10 +18,11 @@ bool IsTooLate(const RequestState& request) {
 
 }  // namespace
 
-StatusOr<std::unique_ptr<Instance>> Instance::Make(ModelImpl* model, int index, Device* device, int num_lanes) {
+StatusOr<std::unique_ptr<Instance>> Instance::Make(ModelImpl* model, int index, Device* device, int num_streams,
+                                                   int priority) {
   std::unique_ptr<Instance> instance(new Instance(model, index));
-  for (int lane = 0; lane < num_lanes; ++lane) {
-    MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<Stream> stream, device->NewStream(/*priority=*/0));
+  for (int lane = 0; lane < num_streams; ++lane) {
+    MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<Stream> stream, device->NewStream(priority));
     instance->lanes_.push_back(stream.get());
     instance->streams_.push_back(std::move(stream));
   }

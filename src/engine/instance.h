@@ -19,7 +19,8 @@ class ModelImpl;
 // threads, or the thread in RunHere.
 class Instance {
  public:
-  static StatusOr<std::unique_ptr<Instance>> Make(ModelImpl* model, int index, Device* device, int num_lanes);
+  static StatusOr<std::unique_ptr<Instance>> Make(ModelImpl* model, int index, Device* device, int num_streams,
+                                                  int priority);
 
   // Takes requests from the model's queue and runs them until there are none. Returns at once; the work is done on the
   // thread of lane 0, which each request but the first reaches without a change of thread. `model` is kept alive until

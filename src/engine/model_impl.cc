@@ -22,11 +22,11 @@ Status AtModel(const Status& status, const std::string& name) {
 StatusOr<std::shared_ptr<ModelImpl>> ModelImpl::Make(std::string name, std::shared_ptr<const Graph> graph,
                                                      const ModelOptions& options, const PassOptions& passes,
                                                      const ModelEnvironment& environment) {
-  if (options.instances < 1 || options.instances > kMaxInstances || options.max_lanes < 0 ||
-      options.queue_capacity < 0) {
-    return MakeError(ErrorCode::kOption, "model options: expected 1 to ", kMaxInstances,
-                     " instances and lanes and queue capacity of 0 or more, found ", options.instances, ", ",
-                     options.max_lanes, " and ", options.queue_capacity);
+  if (options.instances < 0 || options.instances > kMaxInstances || options.max_lanes < 0 ||
+      options.queue_capacity < 0 || options.memory_budget_bytes < 0) {
+    return MakeError(ErrorCode::kOption, "model options: expected 0 to ", kMaxInstances,
+                     " instances; lanes, queue capacity and memory budget of 0 or more; found ", options.instances,
+                     ", ", options.max_lanes, ", ", options.queue_capacity, " and ", options.memory_budget_bytes);
   }
   auto context = std::make_shared<ProgramContext>();
   const int device_lanes = std::max(environment.device->info().max_lanes, 1);
@@ -34,12 +34,15 @@ StatusOr<std::shared_ptr<ModelImpl>> ModelImpl::Make(std::string name, std::shar
   context->passes = passes;
   context->plan.max_lanes = options.max_lanes > 0 ? options.max_lanes : device_lanes;
   context->cache_entries = environment.plan_cache_entries;
-  context->instances = options.instances;
+  context->instances = options.instances > 0 ? options.instances : std::max(environment.device->info().instances, 1);
+  context->memory_budget_bytes = options.memory_budget_bytes;
+  const int launch_streams = environment.device->info().launch_streams;
+  const int streams = launch_streams > 0 ? launch_streams : context->plan.max_lanes;
   const int capacity = options.queue_capacity > 0 ? options.queue_capacity : environment.queue_capacity;
   std::shared_ptr<ModelImpl> model(new ModelImpl(std::move(name), std::move(graph), context, environment, capacity));
-  for (int i = 0; i < options.instances; ++i) {
+  for (int i = 0; i < context->instances; ++i) {
     MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<Instance> instance,
-                            Instance::Make(model.get(), i, environment.device.get(), context->plan.max_lanes));
+                            Instance::Make(model.get(), i, environment.device.get(), streams, options.priority));
     model->idle_.push_back(instance.get());
     model->instances_.push_back(std::move(instance));
   }

@@ -32,13 +32,37 @@ CompiledStage::~CompiledStage() {
   }
 }
 
+namespace {
+
+// Bytes of the constants that a plan's kernels read.
+int64_t ConstantBytes(const Plan& plan) {
+  int64_t bytes = 0;
+  for (const Buffer& b : plan.buffers) {
+    if (b.kind == BufferKind::kConstant) bytes += b.bytes;
+  }
+  return bytes;
+}
+
+}  // namespace
+
 StatusOr<Execution*> CompiledStage::ExecutionFor(int instance) {
   std::unique_ptr<Execution>& execution = executions_[instance];
   if (execution == nullptr) {
+    MOULIN_RETURN_IF_ERROR(CheckBudget());
     MOULIN_ASSIGN_OR_RETURN(execution, executable_->NewExecution());
     context_->arena_bytes.Add(execution->bytes());
   }
   return execution.get();
+}
+
+Status CompiledStage::CheckBudget() const {
+  const int64_t budget = context_->memory_budget_bytes;
+  const int64_t weights = ConstantBytes(plan());
+  const int64_t arena = plan().arena_bytes + plan().device_arena_bytes;
+  const int64_t held = context_->arena_bytes.now();
+  if (budget == 0 || weights + held + arena <= budget) return absl::OkStatus();
+  return MakeError(ErrorCode::kMemory, "the model's budget is ", budget, " bytes; its weights take ", weights,
+                   ", its arenas for other shapes and requests ", held, ", and this one would take ", arena);
 }
 
 Program::Program(std::shared_ptr<const Graph> graph, std::shared_ptr<ProgramContext> context)

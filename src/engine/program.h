@@ -40,6 +40,7 @@ struct ProgramContext {
   PlanOptions plan;
   int cache_entries = 32;
   int instances = 1;
+  int64_t memory_budget_bytes = 0;  // of the model; 0: no bound
   ByteMeter arena_bytes;
 };
 
@@ -56,10 +57,12 @@ class CompiledStage {
   const StageSplit& split() const { return split_; }
   // What remains to be run, or null.
   Program* rest() const { return rest_.get(); }
-  // The execution of an instance, made at the first call. To be called by one thread an instance at a time.
+  // The execution of an instance, made at the first call; E_MEMORY where it goes beyond the model's budget. To be
+  // called by one thread an instance at a time.
   StatusOr<Execution*> ExecutionFor(int instance);
 
  private:
+  Status CheckBudget() const;
   const std::shared_ptr<ProgramContext> context_;
   const std::shared_ptr<Executable> executable_;
   const StageSplit split_;  // without its graphs

@@ -17,6 +17,7 @@
 #include "ir/attrs.h"
 #include "ir/op_kind.h"
 #include "moulin/dtype.h"
+#include "moulin/precision.h"
 #include "moulin/shape.h"
 #include "moulin/status.h"
 #include "moulin/tensor.h"
@@ -69,6 +70,7 @@ struct GraphOutput {
 class Graph {
  public:
   std::string name;
+  Precision precision = Precision::kStrict;  // what its float32 products may be computed in
 
   ValueId AddInput(absl::string_view name, const TensorType& type);
   ValueId AddConstant(Tensor value, absl::string_view name = "");

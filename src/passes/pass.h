@@ -58,6 +58,7 @@ StatusOr<bool> RecognizeLayerNorm(Graph* graph, const PassOptions& options);    
 StatusOr<bool> RecognizeAttention(Graph* graph, const PassOptions& options);         // recognize_attention.cc
 StatusOr<bool> FuseMaps(Graph* graph, const PassOptions& options);                   // fuse_maps.cc
 StatusOr<bool> FuseEpilogues(Graph* graph, const PassOptions& options);              // fuse_epilogues.cc
+StatusOr<bool> ReducePrecision(Graph* graph, const PassOptions& options);            // reduce_precision.cc
 
 }  // namespace moulin
 

@@ -13,7 +13,8 @@ namespace moulin {
 namespace {
 
 // fuse_epilogues runs on both sides of fuse_maps: before, so that in conv1 + bias1 + (conv2 + bias2) each convolution
-// takes its own bias; after, for what became one Map by fusing (x * sigmoid(x) behind a convolution).
+// takes its own bias; after, for what became one Map by fusing (x * sigmoid(x) behind a convolution). The passes behind
+// reduce_precision tidy up after it: weights are cast once, casts become part of the elementwise work beside them.
 constexpr Pass kPasses[] = {
     {"infer_shapes", InferShapes, true},
     {"fold_constants", FoldConstants, true},
@@ -27,6 +28,10 @@ constexpr Pass kPasses[] = {
     {"fuse_epilogues", FuseEpilogues, false},
     {"fuse_maps", FuseMaps, false},
     {"fuse_epilogues", FuseEpilogues, false},
+    {"reduce_precision", ReducePrecision, false},
+    {"fold_constants", FoldConstants, false},
+    {"common_subexpressions", MergeCommonSubexpressions, false},
+    {"fuse_maps", FuseMaps, false},
 };
 
 Status CheckDisabledNames(absl::Span<const Pass> passes, const PassOptions& options) {

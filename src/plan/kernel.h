@@ -11,12 +11,18 @@
 
 namespace moulin {
 
+// Where a kernel's operands and results lie. A device that computes on the host has the one space alone.
+enum class MemorySpace { kHost, kDevice };
+inline constexpr int kNumMemorySpaces = 2;
+
 // A node prepared for concrete shapes on one device: algorithm chosen, weights packed, workspace known. Immutable.
 class Kernel {
  public:
   virtual ~Kernel() = default;
   // How the node will run, for `moulin show` and plans: "onednn:brgconv", "reference".
   virtual std::string name() const = 0;
+  // Where it runs, and so where the planner puts its operands, results and workspace.
+  virtual MemorySpace space() const { return MemorySpace::kHost; }
   // Scratch memory that a launch needs, taken from the plan's arena.
   virtual int64_t workspace_bytes() const { return 0; }
   // Whether output 0 may be written over input `i`, which no later step reads.

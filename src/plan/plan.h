@@ -21,8 +21,8 @@ using BufferId = int32_t;
 
 enum class BufferKind {
   kInput,     // a tensor of the request; read only
-  kConstant,  // a constant of the graph, resident on the device
-  kArena,     // bytes [offset, offset + bytes) of the arena
+  kConstant,  // a constant of the graph, resident where it is read
+  kArena,     // bytes [offset, offset + bytes) of its space's arena
   kOutput,    // a result's own memory, allocated for each request
   kOwned,     // made by its kernel when it runs: strings, and results whose shape is known only then
 };
@@ -32,6 +32,7 @@ struct Buffer {
   ValueId value = kNoId;  // whose elements it first holds; kNoId for workspaces
   int64_t offset = 0;     // kArena only
   int64_t bytes = 0;
+  MemorySpace space = MemorySpace::kHost;  // inputs, outputs and kOwned are of the host
   int index = 0;  // kInput: which input; kOutput, and kOwned results: which output of the graph; else 0
 };
 
@@ -42,7 +43,8 @@ struct Step {
   int lane = 0;
   NodeId node = kNoId;                   // kLaunch: the node, and
   std::shared_ptr<const Kernel> kernel;  // what runs it
-  // kLaunch: the buffers of the node's inputs and outputs, in order; kCopy: one of each.
+  // kLaunch: the buffers of the node's inputs and outputs, in order, all of the kernel's space; kCopy: one of each, of
+  // any space.
   std::vector<BufferId> reads;
   std::vector<BufferId> writes;
   BufferId workspace = kNoId;
@@ -52,20 +54,23 @@ struct Step {
 struct Plan {
   std::shared_ptr<const Graph> graph;
   std::vector<Buffer> buffers;
-  // The buffer that holds each value (views share their operand's buffer); kNoId for values nobody needs.
+  // The buffer that holds each value where it is made (views share their operand's buffer); kNoId for values nobody
+  // needs. Copies in another space are known by Buffer::value.
   std::vector<BufferId> value_buffers;
   // The buffer that each output of the graph is delivered in.
   std::vector<BufferId> output_buffers;
   std::vector<Step> steps;
   int num_lanes = 1;
   int num_events = 0;
-  int64_t arena_bytes = 0;
+  int64_t arena_bytes = 0;         // of the host
+  int64_t device_arena_bytes = 0;  // of the device
 
   // A line a step, then the arena's layout; for golden tests and `moulin graph`.
   std::string ToString() const;
 };
 
 struct PlanOptions {
+  // Of a plan that runs on the device alone: where the host has a part in it, its steps run one after another.
   int max_lanes = 1;
   bool allow_in_place = true;
 };

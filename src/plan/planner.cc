@@ -3,8 +3,7 @@
 // A plan is made in this order, each stage reading only what the ones before it settled:
 //   1. which nodes the outputs need, which of them are views, and a kernel for each of the others;
 //   2. a task a kernel, in the graph's order, with the buffers it reads and writes; results written over a dying
-//   operand
-//      where the kernel can; copies for outputs that have no memory of their own;
+//      operand where the kernel can; copies for outputs that have no memory of their own;
 //   3. lanes, and the events between them (plan/lanes.h);
 //   4. the place of each buffer in the arena (plan/arena.h);
 //   5. the steps.
@@ -39,6 +38,7 @@ class Planner {
     FindNeeded();
     CountReaders();
     plan_->value_buffers.assign(graph_.num_values(), kNoId);
+    for (auto& buffers : buffers_in_) buffers.assign(graph_.num_values(), kNoId);
     for (NodeId n = 0; n < graph_.num_nodes(); ++n) {
       if (needed_[n]) MOULIN_RETURN_IF_ERROR(AddNode(n));
     }
@@ -52,7 +52,15 @@ class Planner {
   }
 
  private:
-  int MaxLanes() const { return tasks_.size() > kMaxTasksForLanes ? 1 : options_.max_lanes; }
+  int MaxLanes() const {
+    const auto launches_in = [&](MemorySpace space) {
+      return std::any_of(tasks_.begin(), tasks_.end(), [&](const Step& task) {
+        return task.kind == StepKind::kLaunch && task.kernel->space() == space;
+      });
+    };
+    const bool is_mixed = launches_in(MemorySpace::kHost) && launches_in(MemorySpace::kDevice);
+    return is_mixed || tasks_.size() > kMaxTasksForLanes ? 1 : options_.max_lanes;
+  }
 
   void FindNeeded() {
     needed_.assign(graph_.num_nodes(), false);
@@ -91,23 +99,39 @@ class Planner {
     return result;
   }
 
-  BufferId AddBuffer(BufferKind kind, ValueId value, int64_t bytes, int index = 0) {
-    plan_->buffers.push_back({kind, value, 0, bytes, index});
+  BufferId AddBuffer(BufferKind kind, ValueId value, int64_t bytes, MemorySpace space, int index = 0) {
+    plan_->buffers.push_back({kind, value, 0, bytes, space, index});
     return static_cast<BufferId>(plan_->buffers.size()) - 1;
   }
 
-  // The buffer of an operand: made at first sight for inputs and constants.
-  StatusOr<BufferId> OperandBuffer(ValueId value) {
+  // The buffer of an operand where a kernel of `space` can read it: made at first sight for inputs and constants, and
+  // for values that lie in the other space, which are copied over once.
+  StatusOr<BufferId> OperandBuffer(ValueId value, MemorySpace space) {
     const ValueId root = roots_[value];
+    BufferId& here = buffers_in_[static_cast<int>(space)][root];
+    if (here != kNoId) return here;
+    if (graph_.value(root).is_constant()) {
+      here = AddBuffer(BufferKind::kConstant, root, ValueBytes(graph_, root), space);
+      if (plan_->value_buffers[root] == kNoId) plan_->value_buffers[root] = here;
+      return here;
+    }
+    MOULIN_ASSIGN_OR_RETURN(const BufferId home, HomeBuffer(root));
+    if (plan_->buffers[home].space == space) return here = home;
+    return here = AddCopy(home, AddBuffer(BufferKind::kArena, root, ValueBytes(graph_, root), space));
+  }
+
+  // The buffer of a value where it was made, or came from.
+  StatusOr<BufferId> HomeBuffer(ValueId root) {
     BufferId& buffer = plan_->value_buffers[root];
     if (buffer != kNoId) return buffer;
     const Value& v = graph_.value(root);
     if (v.is_constant()) {
-      buffer = AddBuffer(BufferKind::kConstant, root, ValueBytes(graph_, root));
+      buffer = AddBuffer(BufferKind::kConstant, root, ValueBytes(graph_, root), MemorySpace::kHost);
     } else if (v.is_input) {
       const absl::Span<const ValueId> inputs = graph_.inputs();
       const auto index = std::find(inputs.begin(), inputs.end(), root) - inputs.begin();
-      buffer = AddBuffer(BufferKind::kInput, root, ValueBytes(graph_, root), static_cast<int>(index));
+      buffer =
+          AddBuffer(BufferKind::kInput, root, ValueBytes(graph_, root), MemorySpace::kHost, static_cast<int>(index));
     } else {
       return MakeError(ErrorCode::kInternal, "the graph reads value ", root, " \"", v.name(),
                        "\" before it is computed");
@@ -131,29 +155,31 @@ class Planner {
     StatusOr<std::shared_ptr<const Kernel>> kernel = kernels_.Prepare(graph_, node);
     if (!kernel.ok()) return AtNode(kernel.status(), node.name, node.tf_op);
     task.kernel = *std::move(kernel);
+    const MemorySpace space = task.kernel->space();
     for (ValueId v : node.inputs) {
-      MOULIN_ASSIGN_OR_RETURN(const BufferId buffer, OperandBuffer(v));
+      MOULIN_ASSIGN_OR_RETURN(const BufferId buffer, OperandBuffer(v, space));
       task.reads.push_back(buffer);
     }
     for (ValueId root : DistinctRoots(node)) --readers_left_[root];
     for (size_t port = 0; port < node.outputs.size(); ++port) {
       const BufferId reused = port == 0 ? ReusableOperand(node, *task.kernel) : kNoId;
-      const BufferId buffer = reused != kNoId ? reused : ResultBuffer(node.outputs[port]);
+      const BufferId buffer = reused != kNoId ? reused : ResultBuffer(node.outputs[port], space);
       plan_->value_buffers[node.outputs[port]] = buffer;
+      buffers_in_[static_cast<int>(space)][node.outputs[port]] = buffer;
       task.writes.push_back(buffer);
     }
     if (task.kernel->workspace_bytes() > 0) {
-      task.workspace = AddBuffer(BufferKind::kArena, kNoId, task.kernel->workspace_bytes());
+      task.workspace = AddBuffer(BufferKind::kArena, kNoId, task.kernel->workspace_bytes(), space);
     }
     costs_.push_back(EstimateCostNs(graph_, node));
     tasks_.push_back(std::move(task));
     return absl::OkStatus();
   }
 
-  BufferId ResultBuffer(ValueId value) {
+  BufferId ResultBuffer(ValueId value, MemorySpace space) {
     const TensorType& type = graph_.value(value).type;
     const bool fixed = type.shape.IsFullyKnown() && SizeOf(type.dtype) > 0;
-    return AddBuffer(fixed ? BufferKind::kArena : BufferKind::kOwned, value, ValueBytes(graph_, value));
+    return AddBuffer(fixed ? BufferKind::kArena : BufferKind::kOwned, value, ValueBytes(graph_, value), space);
   }
 
   // The buffer of an operand that output 0 of `node` may overwrite; kNoId where there is none.
@@ -162,7 +188,7 @@ class Planner {
     if (!options_.allow_in_place || bytes == 0) return kNoId;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const ValueId root = roots_[node.inputs[i]];
-      const BufferId buffer = plan_->value_buffers[root];
+      const BufferId buffer = buffers_in_[static_cast<int>(kernel.space())][root];
       if (plan_->buffers[buffer].kind != BufferKind::kArena || plan_->buffers[buffer].bytes != bytes) continue;
       if (is_output_[root] || readers_left_[root] > 0) continue;
       // On several lanes, other readers would have to be waited for.
@@ -179,11 +205,12 @@ class Planner {
     std::vector<bool> taken(plan_->buffers.size(), false);
     for (size_t i = 0; i < graph_.outputs().size(); ++i) {
       const ValueId root = roots_[graph_.outputs()[i].value];
-      MOULIN_ASSIGN_OR_RETURN(const BufferId source, OperandBuffer(root));
+      MOULIN_ASSIGN_OR_RETURN(const BufferId source, HomeBuffer(root));
       taken.resize(plan_->buffers.size(), false);
       const BufferKind kind = plan_->buffers[source].kind;
-      const bool computed = kind == BufferKind::kArena || kind == BufferKind::kOwned;
-      if (computed && !taken[source]) {
+      const bool computed_on_host = (kind == BufferKind::kArena || kind == BufferKind::kOwned) &&
+                                    plan_->buffers[source].space == MemorySpace::kHost;
+      if (computed_on_host && !taken[source]) {
         if (kind == BufferKind::kArena) plan_->buffers[source].kind = BufferKind::kOutput;
         plan_->buffers[source].index = static_cast<int>(i);
         taken[source] = true;
@@ -197,15 +224,18 @@ class Planner {
 
   BufferId AddOutputCopy(BufferId source, ValueId root, int index) {
     const bool fixed = SizeOf(graph_.value(root).type.dtype) > 0 && graph_.value(root).type.shape.IsFullyKnown();
-    const BufferId copy =
-        AddBuffer(fixed ? BufferKind::kOutput : BufferKind::kOwned, root, ValueBytes(graph_, root), index);
+    return AddCopy(source, AddBuffer(fixed ? BufferKind::kOutput : BufferKind::kOwned, root, ValueBytes(graph_, root),
+                                     MemorySpace::kHost, index));
+  }
+
+  BufferId AddCopy(BufferId from, BufferId to) {
     Step task;
     task.kind = StepKind::kCopy;
-    task.reads = {source};
-    task.writes = {copy};
-    costs_.push_back(static_cast<double>(plan_->buffers[copy].bytes) / 8);
+    task.reads = {from};
+    task.writes = {to};
+    costs_.push_back(static_cast<double>(plan_->buffers[to].bytes) / 8);
     tasks_.push_back(std::move(task));
-    return copy;
+    return to;
   }
 
   // What each task must come after: who wrote what it reads, and who still reads or wrote what it overwrites.
@@ -235,11 +265,17 @@ class Planner {
   }
 
   void PlaceBuffers(const LaneSchedule& schedule) {
+    plan_->arena_bytes = PlaceBuffersIn(MemorySpace::kHost, schedule);
+    plan_->device_arena_bytes = PlaceBuffersIn(MemorySpace::kDevice, schedule);
+  }
+
+  // Returns the size of the space's arena.
+  int64_t PlaceBuffersIn(MemorySpace space, const LaneSchedule& schedule) {
     std::vector<ArenaRequest> requests;
     std::vector<BufferId> buffers;
     std::vector<int> request_of(plan_->buffers.size(), -1);
     const auto touch = [&](BufferId b, int task) {
-      if (b == kNoId || plan_->buffers[b].kind != BufferKind::kArena) return;
+      if (b == kNoId || plan_->buffers[b].kind != BufferKind::kArena || plan_->buffers[b].space != space) return;
       if (request_of[b] < 0) {
         request_of[b] = static_cast<int>(requests.size());
         requests.push_back({plan_->buffers[b].bytes, task, std::vector<int>(schedule.num_lanes, 0)});
@@ -255,7 +291,7 @@ class Planner {
     }
     const ArenaLayout layout = LayOutArena(requests, schedule);
     for (size_t r = 0; r < requests.size(); ++r) plan_->buffers[buffers[r]].offset = layout.offsets[r];
-    plan_->arena_bytes = layout.bytes;
+    return layout.bytes;
   }
 
   void EmitSteps(const LaneSchedule& schedule) {
@@ -286,12 +322,13 @@ class Planner {
   const PlanOptions options_;
   std::shared_ptr<Plan> plan_;
   std::vector<ValueId> roots_;
-  std::vector<bool> needed_;        // per node
-  std::vector<int> readers_left_;   // per root value: tasks that have yet to read it
-  std::vector<int> total_readers_;  // per root value
-  std::vector<bool> is_output_;     // per root value
-  std::vector<Step> tasks_;         // launches and copies in order
-  std::vector<double> costs_;       // per task
+  std::vector<BufferId> buffers_in_[kNumMemorySpaces];  // per root value: where it can be read in that space
+  std::vector<bool> needed_;                            // per node
+  std::vector<int> readers_left_;                       // per root value: tasks that have yet to read it
+  std::vector<int> total_readers_;                      // per root value
+  std::vector<bool> is_output_;                         // per root value
+  std::vector<Step> tasks_;                             // launches and copies in order
+  std::vector<double> costs_;                           // per task
 };
 
 }  // namespace

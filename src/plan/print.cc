@@ -21,7 +21,7 @@ std::string Origin(const Plan& plan, ValueId value) {
 
 std::string BufferLine(const Plan& plan, BufferId id) {
   const Buffer& b = plan.buffers[id];
-  std::string line = absl::StrCat("  b", id, " ");
+  std::string line = absl::StrCat("  b", id, b.space == MemorySpace::kDevice ? " device " : " ");
   switch (b.kind) {
     case BufferKind::kInput:
       absl::StrAppend(&line, "input ", b.index);
@@ -67,8 +67,10 @@ std::string StepLine(const Plan& plan, const Step& step) {
 }  // namespace
 
 std::string Plan::ToString() const {
-  std::string out = absl::StrCat("plan \"", Printable(graph->name), "\": ", steps.size(), " steps, ", num_lanes,
-                                 " lanes, ", num_events, " events, arena ", arena_bytes, " bytes\n");
+  std::string out =
+      absl::StrCat("plan \"", Printable(graph->name), "\": ", steps.size(), " steps, ", num_lanes, " lanes, ",
+                   num_events, " events, arena ", arena_bytes, " bytes",
+                   device_arena_bytes == 0 ? "" : absl::StrCat(" and ", device_arena_bytes, " on the device"), "\n");
   for (const Step& step : steps) absl::StrAppend(&out, StepLine(*this, step));
   absl::StrAppend(&out, "buffers\n");
   for (BufferId b = 0; b < static_cast<BufferId>(buffers.size()); ++b) absl::StrAppend(&out, BufferLine(*this, b));

@@ -44,6 +44,8 @@ class Splitter {
     split_.rest = std::make_shared<Graph>();
     split_.now->name = graph_.name;
     split_.rest->name = graph_.name;
+    split_.now->precision = graph_.precision;
+    split_.rest->precision = graph_.precision;
     BuildNow();
     AssignOutputs();
     BuildRest();

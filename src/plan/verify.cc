@@ -66,10 +66,15 @@ class Verifier {
   Status CheckBuffers() const {
     for (size_t b = 0; b < plan_.buffers.size(); ++b) {
       const Buffer& buffer = plan_.buffers[b];
+      const bool is_on_host = buffer.space == MemorySpace::kHost;
+      if (!is_on_host && buffer.kind != BufferKind::kArena && buffer.kind != BufferKind::kConstant) {
+        return Broken("b", b, " is memory of the caller, but of the device");
+      }
       if (buffer.kind != BufferKind::kArena) continue;
-      if (buffer.offset < 0 || buffer.bytes < 0 || buffer.offset + buffer.bytes > plan_.arena_bytes) {
+      const int64_t arena_bytes = is_on_host ? plan_.arena_bytes : plan_.device_arena_bytes;
+      if (buffer.offset < 0 || buffer.bytes < 0 || buffer.offset + buffer.bytes > arena_bytes) {
         return Broken("b", b, " lies at [", buffer.offset, ", ", buffer.offset + buffer.bytes,
-                      "), outside the arena of ", plan_.arena_bytes, " bytes");
+                      "), outside the arena of ", arena_bytes, " bytes");
       }
     }
     if (plan_.output_buffers.size() != graph_.outputs().size()) {
@@ -77,6 +82,8 @@ class Verifier {
     }
     return absl::OkStatus();
   }
+
+  static const char* SpaceName(MemorySpace space) { return space == MemorySpace::kHost ? "host" : "device"; }
 
   bool IsBuffer(BufferId b) const { return b >= 0 && b < static_cast<BufferId>(plan_.buffers.size()); }
 
@@ -101,6 +108,20 @@ class Verifier {
     if (step.reads.size() != node.inputs.size() || step.writes.size() != node.outputs.size()) {
       return Broken(StepName(s), " has ", step.reads.size(), " operands and ", step.writes.size(),
                     " results, its node ", node.inputs.size(), " and ", node.outputs.size());
+    }
+    return CheckSpaces(s);
+  }
+
+  // A kernel reaches the memory of its own space alone.
+  Status CheckSpaces(int s) const {
+    const Step& step = plan_.steps[s];
+    std::vector<BufferId> touched = step.reads;
+    touched.insert(touched.end(), step.writes.begin(), step.writes.end());
+    if (step.workspace != kNoId && IsBuffer(step.workspace)) touched.push_back(step.workspace);
+    for (BufferId b : touched) {
+      if (plan_.buffers[b].space == step.kernel->space()) continue;
+      return Broken(StepName(s), " runs on the ", SpaceName(step.kernel->space()), ", b", b, " lies on the ",
+                    SpaceName(plan_.buffers[b].space));
     }
     return absl::OkStatus();
   }
@@ -145,8 +166,7 @@ class Verifier {
   // --- memory ---
 
   void InitializeCells() {
-    arena_.clear();
-    arena_[0] = Cell();
+    for (auto& arena : arenas_) arena = {{0, Cell()}};
     own_.assign(plan_.buffers.size(), Cell());
     for (size_t b = 0; b < plan_.buffers.size(); ++b) {
       const BufferKind kind = plan_.buffers[b].kind;
@@ -154,11 +174,13 @@ class Verifier {
     }
   }
 
-  // Makes a cell begin at `offset` of the arena.
-  std::map<int64_t, Cell>::iterator SplitAt(int64_t offset) {
-    auto it = std::prev(arena_.upper_bound(offset));
+  using Arena = std::map<int64_t, Cell>;  // by first byte; each cell reaches to the next
+
+  // Makes a cell begin at `offset` of an arena.
+  static Arena::iterator SplitAt(Arena& arena, int64_t offset) {
+    auto it = std::prev(arena.upper_bound(offset));
     if (it->first == offset) return it;
-    return arena_.emplace_hint(std::next(it), offset, it->second);
+    return arena.emplace_hint(std::next(it), offset, it->second);
   }
 
   // Calls visit(cell, text of its place) for each cell of a buffer, until one fails.
@@ -167,10 +189,11 @@ class Verifier {
     const Buffer& buffer = plan_.buffers[b];
     if (buffer.kind != BufferKind::kArena) return visit(own_[b], absl::StrCat("b", b));
     if (buffer.bytes == 0) return absl::OkStatus();
+    Arena& arena = arenas_[static_cast<int>(buffer.space)];
     const int64_t end = buffer.offset + buffer.bytes;
-    SplitAt(end);
-    for (auto it = SplitAt(buffer.offset); it != arena_.end() && it->first < end; ++it) {
-      const int64_t cell_end = std::next(it) == arena_.end() ? end : std::next(it)->first;
+    SplitAt(arena, end);
+    for (auto it = SplitAt(arena, buffer.offset); it != arena.end() && it->first < end; ++it) {
+      const int64_t cell_end = std::next(it) == arena.end() ? end : std::next(it)->first;
       MOULIN_RETURN_IF_ERROR(
           visit(it->second, absl::StrCat("bytes [", it->first, ", ", cell_end, ") of the arena (b", b, ")")));
     }
@@ -214,7 +237,7 @@ class Verifier {
     const Buffer& x = plan_.buffers[a];
     const Buffer& y = plan_.buffers[b];
     if (a == b) return x.bytes > 0 || x.kind != BufferKind::kArena;
-    if (x.kind != BufferKind::kArena || y.kind != BufferKind::kArena) return false;
+    if (x.kind != BufferKind::kArena || y.kind != BufferKind::kArena || x.space != y.space) return false;
     return std::max(x.offset, y.offset) < std::min(x.offset + x.bytes, y.offset + y.bytes);
   }
 
@@ -309,8 +332,8 @@ class Verifier {
   std::vector<Clock> event_clocks_;  // per event, empty before it is recorded
   std::vector<int> positions_;       // per step taken: the how-manieth of its lane it is, from 1
   std::vector<int> launched_;        // per node: the step that launches it, or -1
-  std::map<int64_t, Cell> arena_;    // by first byte; each reaches to the next
-  std::vector<Cell> own_;            // per buffer outside the arena
+  Arena arenas_[kNumMemorySpaces];
+  std::vector<Cell> own_;  // per buffer outside the arena
 };
 
 }  // namespace

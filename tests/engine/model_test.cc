@@ -145,7 +145,7 @@ TEST(ModelTest, CountsTimesAndBytes) {
 
 TEST(ModelTest, RefusesBadOptions) {
   const auto engine = ReferenceEngine();
-  EXPECT_FALSE(engine->impl().LoadGraph(ScaleGraph(1), "m", {.instances = 0}).ok());
+  EXPECT_FALSE(engine->impl().LoadGraph(ScaleGraph(1), "m", {.instances = -1}).ok());
   EXPECT_FALSE(engine->impl().LoadGraph(ScaleGraph(1), "m", {.max_lanes = -1}).ok());
   EXPECT_FALSE(engine->impl().LoadGraph(ScaleGraph(1), "m", {.disabled_passes = {"no such pass"}}).ok());
   EXPECT_FALSE(Engine::Create({.device = "reference", .threads = -1}).ok());

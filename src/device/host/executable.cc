@@ -44,7 +44,7 @@ class HostExecutable : public Executable, public std::enable_shared_from_this<Ho
 StatusOr<std::shared_ptr<Executable>> LoadOnHost(std::shared_ptr<const Plan> plan,
                                                  std::shared_ptr<ConstantRegistry> constants) {
   for (const Step& step : plan->steps) {
-    if (step.kind == StepKind::kLaunch && dynamic_cast<const HostKernel*>(step.kernel.get()) == nullptr) {
+    if (step.kind == StepKind::kLaunch && step.kernel->space() != MemorySpace::kHost) {
       return MakeError(ErrorCode::kInternal, "a plan for the host holds the kernel \"", step.kernel->name(),
                        "\" of another device");
     }

@@ -1,0 +1,99 @@
+// Tested by tests/cuda/device/.
+#include "cuda/device.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/errors.h"
+#include "base/status_macros.h"
+#include "cuda/stream.h"
+#include "ops/op_def.h"
+
+namespace moulin::cuda {
+namespace {
+
+std::shared_ptr<const DeviceState> MakeState(const CudaContext& context) {
+  auto state = std::make_shared<DeviceState>();
+  state->api = context.api;
+  state->plan_only = context.plan_only;
+  state->constants = context.constants;
+  state->memory = std::make_shared<MemoryPool>(*context.api);
+  state->health = std::make_shared<DeviceHealth>(*context.api);
+  return state;
+}
+
+bool IsFixed(const Graph& graph, ValueId v) {
+  const TensorType& type = graph.value(v).type;
+  return type.shape.IsFullyKnown() && SizeOf(type.dtype) > 0;
+}
+
+// Whether the node is of the kind that factories take (kernel_factory.h).
+bool CanRunOnDevice(const Graph& graph, const Node& node) {
+  const auto is_fixed = [&](ValueId v) { return IsFixed(graph, v); };
+  if (!std::all_of(node.inputs.begin(), node.inputs.end(), is_fixed)) return false;
+  if (!std::all_of(node.outputs.begin(), node.outputs.end(), is_fixed)) return false;
+  const InputMask shape_inputs = GetOpDef(node.kind).shape_inputs;
+  for (size_t i = 0; i < node.inputs.size() && i < 64; ++i) {
+    const bool decides_shape = (shape_inputs & Input(static_cast<int>(i))) != 0;
+    if (decides_shape && !graph.value(node.inputs[i]).is_constant()) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+DeviceInfo CudaDeviceInfo(std::string description) {
+  DeviceInfo info;
+  info.name = "cuda";
+  info.description = std::move(description);
+  info.max_lanes = 4;
+  info.instances = 2;       // one computes while the other's tensors are copied
+  info.launch_streams = 1;  // the lanes are in the graph
+  return info;
+}
+
+std::shared_ptr<CudaContext> NewCudaContext(const CudaApi& api) {
+  auto context = std::make_shared<CudaContext>();
+  context->api = &api;
+  context->constants = std::make_shared<ConstantStore>(api);
+  return context;
+}
+
+CudaDevice::CudaDevice(DeviceInfo info, std::shared_ptr<CudaContext> context,
+                       std::shared_ptr<moulin::KernelSource> host_kernels)
+    : info_(std::move(info)),
+      context_(std::move(context)),
+      host_kernels_(std::move(host_kernels)),
+      state_(MakeState(*context_)) {}
+
+StatusOr<std::unique_ptr<Stream>> CudaDevice::NewStream(int priority) {
+  if (context_->plan_only) return std::make_unique<ThreadStream>();  // requests fail before they are launched
+  MOULIN_RETURN_IF_ERROR(state_->health->status());
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<StreamHandle> handle, StreamHandle::Create(*context_->api, priority));
+  return std::make_unique<CudaStream>(std::move(handle), std::make_unique<ThreadStream>());
+}
+
+StatusOr<std::unique_ptr<Event>> CudaDevice::NewEvent() { return std::make_unique<HostEvent>(); }
+
+std::unique_ptr<Stream> CudaDevice::NewCallerStream() {
+  if (context_->plan_only) return std::make_unique<CallerStream>();
+  StatusOr<std::shared_ptr<StreamHandle>> handle = StreamHandle::Create(*context_->api, 0);
+  if (!handle.ok()) return nullptr;
+  return std::make_unique<CudaStream>(*std::move(handle), std::make_unique<CallerStream>());
+}
+
+StatusOr<std::shared_ptr<const Kernel>> CudaDevice::Prepare(const Graph& graph, const Node& node) {
+  const KernelFactory factory = FactoryFor(node.kind);
+  if (factory != nullptr && CanRunOnDevice(graph, node)) {
+    MOULIN_ASSIGN_OR_RETURN(KernelPtr kernel, factory(KernelRequest{graph, node, context_}));
+    if (kernel != nullptr) return std::shared_ptr<const Kernel>(std::move(kernel));
+  }
+  return host_kernels_->Prepare(graph, node);
+}
+
+StatusOr<std::shared_ptr<Executable>> CudaDevice::Load(std::shared_ptr<const Plan> plan) {
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<CudaExecutable> executable, CudaExecutable::Make(std::move(plan), state_));
+  return std::shared_ptr<Executable>(std::move(executable));
+}
+
+}  // namespace moulin::cuda

@@ -1,0 +1,52 @@
+// Plans made ready on the CUDA device.
+#ifndef MOULIN_CUDA_EXECUTABLE_H_
+#define MOULIN_CUDA_EXECUTABLE_H_
+
+#include <memory>
+#include <vector>
+
+#include "cuda/constants.h"
+#include "cuda/health.h"
+#include "cuda/memory.h"
+#include "device/device.h"
+#include "moulin/status.h"
+#include "plan/plan.h"
+
+namespace moulin::cuda {
+
+// What executables and executions share of their device.
+struct DeviceState {
+  const CudaApi* api = nullptr;
+  bool plan_only = false;
+  std::shared_ptr<ConstantStore> constants;
+  std::shared_ptr<MemoryPool> memory;
+  std::shared_ptr<DeviceHealth> health;
+};
+
+class CudaExecutable : public Executable, public std::enable_shared_from_this<CudaExecutable> {
+ public:
+  // Uploads the constants that kernels of the device read. RESOURCE_EXHAUSTED where memory is short. The plan of a
+  // device that only plans stays on the host.
+  static StatusOr<std::shared_ptr<CudaExecutable>> Make(std::shared_ptr<const Plan> plan,
+                                                        std::shared_ptr<const DeviceState> state);
+
+  const Plan& plan() const override { return *plan_; }
+  StatusOr<std::unique_ptr<Execution>> NewExecution() override;
+
+  const DeviceState& state() const { return *state_; }
+  // The address of a constant's buffer on the device.
+  StatusOr<const void*> ConstantAddress(BufferId buffer) const { return constants_[buffer]->Address(); }
+
+ private:
+  CudaExecutable(std::shared_ptr<const Plan> plan, std::shared_ptr<const DeviceState> state)
+      : plan_(std::move(plan)), state_(std::move(state)), constants_(plan_->buffers.size()) {}
+  Status UploadConstants();
+
+  const std::shared_ptr<const Plan> plan_;
+  const std::shared_ptr<const DeviceState> state_;
+  std::vector<std::shared_ptr<const DeviceConstant>> constants_;  // per buffer; null but for the device's constants
+};
+
+}  // namespace moulin::cuda
+
+#endif  // MOULIN_CUDA_EXECUTABLE_H_

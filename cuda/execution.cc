@@ -1,0 +1,208 @@
+// Tested by tests/cuda/device/execution_test.cc.
+#include "cuda/execution.h"
+
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "base/denormals.h"
+#include "base/errors.h"
+#include "base/status_macros.h"
+#include "cuda/kernel.h"
+
+namespace moulin::cuda {
+namespace {
+
+constexpr int64_t kStagingAlignment = 256;
+// How long a run is polled for before its thread sleeps: short runs are answered without the cost of waking up.
+constexpr std::chrono::microseconds kPollTime(100);
+
+int64_t AlignUp(int64_t bytes) { return (bytes + kStagingAlignment - 1) / kStagingAlignment * kStagingAlignment; }
+
+bool IsOfRequest(const Buffer& buffer) {
+  return buffer.kind == BufferKind::kInput || buffer.kind == BufferKind::kOutput;
+}
+
+// For each buffer of the request that a copy to or from the device touches: its place in pinned memory behind the
+// host's arena; -1 for others. The last entry is the size of all.
+std::vector<int64_t> LayOutStaging(const Plan& plan) {
+  std::vector<int64_t> offsets(plan.buffers.size() + 1, -1);
+  int64_t end = AlignUp(plan.arena_bytes);
+  for (const Step& step : plan.steps) {
+    if (step.kind != StepKind::kCopy || !IsDeviceStep(plan, step)) continue;
+    for (BufferId b : {step.reads[0], step.writes[0]}) {
+      if (!IsOfRequest(plan.buffers[b]) || offsets[b] >= 0) continue;
+      offsets[b] = end;
+      end += AlignUp(plan.buffers[b].bytes);
+    }
+  }
+  offsets.back() = end;
+  return offsets;
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<CudaExecution>> CudaExecution::Make(std::shared_ptr<CudaExecutable> executable) {
+  const DeviceState& state = executable->state();
+  const Plan& plan = executable->plan();
+  MOULIN_RETURN_IF_ERROR(state.health->status());
+  MOULIN_ASSIGN_OR_RETURN(MemoryBlock arena, state.memory->AllocateOnDevice(plan.device_arena_bytes, "an arena"));
+  MOULIN_ASSIGN_OR_RETURN(MemoryBlock pinned,
+                          state.memory->AllocatePinned(LayOutStaging(plan).back(), "staging and the host's arena"));
+  MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<EventHandle> finished, EventHandle::Create(*state.api));
+  std::unique_ptr<CudaExecution> execution(
+      new CudaExecution(std::move(executable), std::move(arena), std::move(pinned), std::move(finished)));
+  MOULIN_RETURN_IF_ERROR(execution->Prepare());
+  return execution;
+}
+
+CudaExecution::CudaExecution(std::shared_ptr<CudaExecutable> executable, MemoryBlock arena, MemoryBlock pinned,
+                             std::unique_ptr<EventHandle> finished)
+    : executable_(std::move(executable)),
+      plan_(executable_->plan()),
+      api_(*executable_->state().api),
+      arena_(std::move(arena)),
+      pinned_(std::move(pinned)),
+      finished_(std::move(finished)),
+      runner_(plan_, pinned_) {}
+
+Status CudaExecution::Prepare() {
+  const std::vector<int64_t> offsets = LayOutStaging(plan_);
+  bytes_ = plan_.device_arena_bytes + offsets.back();
+  for (size_t b = 0; b < plan_.buffers.size(); ++b) {
+    staging_.push_back(offsets[b] < 0 ? nullptr : static_cast<char*>(pinned_.get()) + offsets[b]);
+  }
+  for (Segment& segment : CutIntoSegments(plan_)) {
+    ReadySegment ready;
+    ready.segment = std::move(segment);
+    if (ready.segment.on_device) MOULIN_RETURN_IF_ERROR(PrepareSegment(&ready));
+    segments_.push_back(std::move(ready));
+  }
+  return absl::OkStatus();
+}
+
+Status CudaExecution::PrepareSegment(ReadySegment* ready) {
+  for (int s : ready->segment.steps) {
+    const Step& step = plan_.steps[s];
+    if (step.kind != StepKind::kCopy) continue;
+    const BufferId from = step.reads[0], to = step.writes[0];
+    const auto staged = [&](BufferId b) { return Staged{b, staging_[b], static_cast<size_t>(plan_.buffers[b].bytes)}; };
+    if (plan_.buffers[from].kind == BufferKind::kInput) ready->uploads.push_back(staged(from));
+    if (plan_.buffers[to].kind == BufferKind::kOutput) ready->downloads.push_back(staged(to));
+  }
+  MOULIN_ASSIGN_OR_RETURN(ready->graph, CapturedGraph::Capture(api_, plan_, ready->segment.steps,
+                                                               [this](const Step& step, cudaStream_t stream) {
+                                                                 return EnqueueStep(step, stream);
+                                                               }));
+  return absl::OkStatus();
+}
+
+Status CudaExecution::EnqueueStep(const Step& step, cudaStream_t stream) const {
+  return step.kind == StepKind::kCopy ? EnqueueCopy(step, stream) : EnqueueLaunch(step, stream);
+}
+
+Status CudaExecution::EnqueueLaunch(const Step& step, cudaStream_t stream) const {
+  std::vector<const void*> inputs;
+  std::vector<void*> outputs;
+  for (BufferId b : step.reads) {
+    MOULIN_ASSIGN_OR_RETURN(const void* address, Address(b));
+    inputs.push_back(address);
+  }
+  for (BufferId b : step.writes) {
+    MOULIN_ASSIGN_OR_RETURN(void* const address, Address(b));
+    outputs.push_back(address);
+  }
+  LaunchContext context;
+  context.api = &api_;
+  context.stream = stream;
+  context.inputs = inputs;
+  context.outputs = outputs;
+  if (step.workspace != kNoId) {
+    MOULIN_ASSIGN_OR_RETURN(context.workspace, Address(step.workspace));
+  }
+  const Node& node = plan_.graph->node(step.node);
+  return AtNode(static_cast<const CudaKernel&>(*step.kernel).Enqueue(context), node.name,
+                node.tf_op.empty() ? Name(node.kind) : node.tf_op);
+}
+
+Status CudaExecution::EnqueueCopy(const Step& step, cudaStream_t stream) const {
+  const BufferId from = step.reads[0], to = step.writes[0];
+  const size_t bytes = static_cast<size_t>(plan_.buffers[to].bytes);
+  if (bytes == 0) return absl::OkStatus();
+  MOULIN_ASSIGN_OR_RETURN(const void* source, Address(from));
+  MOULIN_ASSIGN_OR_RETURN(void* const destination, Address(to));
+  const bool from_device = plan_.buffers[from].space == MemorySpace::kDevice;
+  const bool to_device = plan_.buffers[to].space == MemorySpace::kDevice;
+  const cudaMemcpyKind kind = from_device && to_device ? cudaMemcpyDeviceToDevice
+                              : from_device            ? cudaMemcpyDeviceToHost
+                                                       : cudaMemcpyHostToDevice;
+  return ToStatus(api_, api_.MemcpyAsync(destination, source, bytes, kind, stream), "enqueuing a copy");
+}
+
+StatusOr<void*> CudaExecution::Address(BufferId buffer) const {
+  const Buffer& b = plan_.buffers[buffer];
+  if (IsOfRequest(b)) return static_cast<void*>(staging_[buffer]);
+  if (b.kind == BufferKind::kConstant) {
+    MOULIN_ASSIGN_OR_RETURN(const void* address, executable_->ConstantAddress(buffer));
+    return const_cast<void*>(address);  // read only: VerifyPlan refuses plans that write constants
+  }
+  char* const arena = static_cast<char*>(b.space == MemorySpace::kDevice ? arena_.get() : pinned_.get());
+  return static_cast<void*>(arena + b.offset);
+}
+
+void CudaExecution::Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> inputs, LaunchCallback done) {
+  done_ = std::move(done);
+  begun_ = executable_->state().health->status();
+  if (begun_.ok()) begun_ = runner_.Begin(std::move(inputs));
+  auto* const stream = static_cast<CudaStream*>(lanes[0]);
+  stream->Enqueue([this, handle = stream->handle()] { Run(handle->get()); });
+}
+
+void CudaExecution::Run(cudaStream_t stream) {
+  const Status status = begun_.ok() ? RunSegments(stream) : begun_;
+  StatusOr<Outputs> result = status.ok() ? StatusOr<Outputs>(runner_.CollectOutputs()) : StatusOr<Outputs>(status);
+  runner_.End();
+  // The callback may launch this execution anew, or destroy it.
+  const LaunchCallback done = std::exchange(done_, nullptr);
+  done(std::move(result));
+}
+
+Status CudaExecution::RunSegments(cudaStream_t stream) {
+  for (const ReadySegment& ready : segments_) {
+    MOULIN_RETURN_IF_ERROR(ready.segment.on_device ? RunOnDevice(ready, stream) : RunOnHost(ready));
+  }
+  return absl::OkStatus();
+}
+
+Status CudaExecution::RunOnHost(const ReadySegment& ready) {
+  const FlushDenormals flush;
+  for (int step : ready.segment.steps) MOULIN_RETURN_IF_ERROR(runner_.Run(step));
+  return absl::OkStatus();
+}
+
+Status CudaExecution::RunOnDevice(const ReadySegment& ready, cudaStream_t stream) {
+  for (const Staged& staged : ready.uploads) {
+    if (staged.bytes > 0) std::memcpy(staged.memory, runner_.BufferTensor(staged.buffer).data(), staged.bytes);
+  }
+  DeviceHealth& health = *executable_->state().health;
+  MOULIN_RETURN_IF_ERROR(health.Check(ready.graph->Launch(stream), "launching a plan's graph"));
+  MOULIN_RETURN_IF_ERROR(WaitFor(stream));
+  for (const Staged& staged : ready.downloads) {
+    if (staged.bytes > 0) std::memcpy(runner_.OutputData(staged.buffer), staged.memory, staged.bytes);
+  }
+  return absl::OkStatus();
+}
+
+Status CudaExecution::WaitFor(cudaStream_t stream) {
+  DeviceHealth& health = *executable_->state().health;
+  MOULIN_RETURN_IF_ERROR(health.Check(api_.EventRecord(finished_->get(), stream), "recording an event"));
+  const auto give_up = std::chrono::steady_clock::now() + kPollTime;
+  cudaError_t error = api_.EventQuery(finished_->get());
+  while (error == cudaErrorNotReady && std::chrono::steady_clock::now() < give_up) {
+    error = api_.EventQuery(finished_->get());
+  }
+  if (error == cudaErrorNotReady) error = api_.EventSynchronize(finished_->get());
+  return health.Check(error, "running a plan on the GPU");
+}
+
+}  // namespace moulin::cuda

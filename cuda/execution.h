@@ -1,0 +1,77 @@
+// A slot that runs a plan on the GPU: its arena, its pinned memory, its graphs.
+#ifndef MOULIN_CUDA_EXECUTION_H_
+#define MOULIN_CUDA_EXECUTION_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cuda/captured_graph.h"
+#include "cuda/executable.h"
+#include "cuda/memory.h"
+#include "cuda/segments.h"
+#include "cuda/stream.h"
+#include "device/device.h"
+#include "device/host/step_runner.h"
+
+namespace moulin::cuda {
+
+// Everything is allocated and recorded when it is made. A run allocates nothing but the tensors of the results, and
+// waits for nothing but the end of each graph: once a request, and once more for each part that the host has in it.
+class CudaExecution : public Execution {
+ public:
+  // RESOURCE_EXHAUSTED where memory is short; errors of launching name the node.
+  static StatusOr<std::unique_ptr<CudaExecution>> Make(std::shared_ptr<CudaExecutable> executable);
+
+  // Runs on lane 0 alone: the graph has the plan's lanes in it.
+  void Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> inputs, LaunchCallback done) override;
+  int64_t bytes() const override { return bytes_; }
+
+ private:
+  // A tensor of the request, and the pinned memory that the graph copies it from or to.
+  struct Staged {
+    BufferId buffer;
+    char* memory;
+    size_t bytes;
+  };
+  struct ReadySegment {
+    Segment segment;
+    std::unique_ptr<CapturedGraph> graph;  // of a segment on the device
+    std::vector<Staged> uploads, downloads;
+  };
+
+  CudaExecution(std::shared_ptr<CudaExecutable> executable, MemoryBlock arena, MemoryBlock pinned,
+                std::unique_ptr<EventHandle> finished);
+  Status Prepare();
+  Status PrepareSegment(ReadySegment* ready);
+  Status EnqueueStep(const Step& step, cudaStream_t stream) const;
+  Status EnqueueLaunch(const Step& step, cudaStream_t stream) const;
+  Status EnqueueCopy(const Step& step, cudaStream_t stream) const;
+  // Where the device's code finds a buffer, or copies find it on the host.
+  StatusOr<void*> Address(BufferId buffer) const;
+
+  void Run(cudaStream_t stream);
+  Status RunSegments(cudaStream_t stream);
+  Status RunOnHost(const ReadySegment& ready);
+  Status RunOnDevice(const ReadySegment& ready, cudaStream_t stream);
+  Status WaitFor(cudaStream_t stream);
+
+  const std::shared_ptr<CudaExecutable> executable_;
+  const Plan& plan_;
+  const CudaApi& api_;
+  const MemoryBlock arena_;
+  const MemoryBlock pinned_;  // the host's arena, then the staged tensors
+  const std::unique_ptr<EventHandle> finished_;
+  int64_t bytes_ = 0;
+  StepRunner runner_;
+  std::vector<char*> staging_;  // per buffer: of inputs and outputs that are copied; else null
+  std::vector<ReadySegment> segments_;
+
+  // Of the run in flight.
+  Status begun_;
+  LaunchCallback done_;
+};
+
+}  // namespace moulin::cuda
+
+#endif  // MOULIN_CUDA_EXECUTION_H_

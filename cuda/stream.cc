@@ -1,0 +1,26 @@
+#include "cuda/stream.h"
+
+#include <algorithm>
+
+#include "base/status_macros.h"
+
+namespace moulin::cuda {
+
+StatusOr<std::shared_ptr<StreamHandle>> StreamHandle::Create(const CudaApi& api, int priority) {
+  int least = 0, greatest = 0;  // the runtime counts downwards: the greatest priority is the lowest number
+  MOULIN_RETURN_IF_ERROR(ToStatus(api, api.DeviceGetStreamPriorityRange(&least, &greatest), "asking for priorities"));
+  const int level = std::clamp(-priority, greatest, least);
+  cudaStream_t stream = nullptr;
+  MOULIN_RETURN_IF_ERROR(
+      ToStatus(api, api.StreamCreateWithPriority(&stream, cudaStreamNonBlocking, level), "creating a stream"));
+  return std::shared_ptr<StreamHandle>(new StreamHandle(api, stream));
+}
+
+StatusOr<std::unique_ptr<EventHandle>> EventHandle::Create(const CudaApi& api) {
+  cudaEvent_t event = nullptr;
+  constexpr unsigned kFlags = cudaEventDisableTiming | cudaEventBlockingSync;
+  MOULIN_RETURN_IF_ERROR(ToStatus(api, api.EventCreateWithFlags(&event, kFlags), "creating an event"));
+  return std::unique_ptr<EventHandle>(new EventHandle(api, event));
+}
+
+}  // namespace moulin::cuda

@@ -1,0 +1,28 @@
+#include "moulin/precision.h"
+
+namespace moulin {
+
+absl::string_view Name(Precision precision) {
+  switch (precision) {
+    case Precision::kStrict:
+      return "strict";
+    case Precision::kTf32:
+      return "tf32";
+    case Precision::kFloat16:
+      return "fp16";
+    case Precision::kBFloat16:
+      return "bf16";
+  }
+  return "?";
+}
+
+bool ParsePrecision(absl::string_view name, Precision* precision) {
+  for (const Precision p : {Precision::kStrict, Precision::kTf32, Precision::kFloat16, Precision::kBFloat16}) {
+    if (Name(p) != name) continue;
+    *precision = p;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace moulin

@@ -1,0 +1,122 @@
+// Generated elementwise kernels: what they compute (compiled for the emulator), and that NVRTC takes them.
+#include "cuda/codegen/map_source.h"
+
+#include "absl/strings/str_replace.h"
+#include "codegen/expr_cases.h"
+#include "codegen/host_compiler.h"
+#include "gtest/gtest-spi.h"
+
+namespace moulin::cuda {
+namespace {
+
+std::vector<ExprCase> AllCases() {
+  std::vector<ExprCase> cases = AllOpCases();
+  for (ExprCase& c : AllBroadcastCases()) cases.push_back(std::move(c));
+  return cases;
+}
+
+std::optional<MapSource> SourceOf(const ExprCase& c) {
+  const Graph graph = GraphOf(c);
+  std::vector<Shape> shapes;
+  for (const Tensor& input : c.inputs) shapes.push_back(input.shape());
+  return MakeMapSource({c.expr, shapes, graph.value(graph.outputs()[0].value).type.shape.ToShape()});
+}
+
+EmulatorOptions CompiledBy(std::shared_ptr<KernelCompiler> compiler) {
+  EmulatorOptions options;
+  options.context = EmulatedContext();
+  options.context->compiler = std::move(compiler);
+  return options;
+}
+
+TEST(MapSource, EqualsTheReference) {
+  const std::vector<ExprCase> cases = AllCases();
+  std::vector<KernelSource> sources;
+  for (const ExprCase& c : cases) {
+    const std::optional<MapSource> map = SourceOf(c);
+    ASSERT_TRUE(map.has_value()) << c.name;
+    sources.push_back(map->source);
+  }
+  const auto compiler = std::make_shared<HostCompiler>();
+  const Status status = compiler->CompileAll(sources);
+  ASSERT_TRUE(status.ok()) << status;
+  for (const ExprCase& c : cases) {
+    SCOPED_TRACE(c.name);
+    ExpectMatchesReference(GraphOf(c), c.inputs, 0, CompiledBy(compiler));
+  }
+}
+
+// Compiles a kernel that is spoilt in one place.
+class SpoilingCompiler : public KernelCompiler {
+ public:
+  SpoilingCompiler(std::string from, std::string to) : from_(std::move(from)), to_(std::move(to)) {}
+  StatusOr<const void*> Load(const KernelSource& source) override {
+    KernelSource spoilt = source;
+    if (absl::StrReplaceAll({{from_, to_}}, &spoilt.text) == 0)
+      ADD_FAILURE() << "no " << from_ << " in\n" << source.text;
+    return compiler_.Load(spoilt);
+  }
+
+ private:
+  const std::string from_, to_;
+  HostCompiler compiler_;
+};
+
+void ExpectNoticed(const ExprCase& c, const std::string& from, const std::string& to) {
+  SCOPED_TRACE(from);
+  const Graph graph = GraphOf(c);
+  const auto expected = RunGraphReference(graph, c.inputs);
+  const auto got = RunOnEmulator(graph, c.inputs, CompiledBy(std::make_shared<SpoilingCompiler>(from, to)));
+  ASSERT_TRUE(expected.ok()) << expected.status();
+  if (!got.ok()) return;  // the emulator noticed
+  static Tensor x, y;     // EXPECT_NONFATAL_FAILURE takes nothing local
+  x = (*got)[0];
+  y = (*expected)[0];
+  EXPECT_NONFATAL_FAILURE(ExpectClose(x, y, 0), "");
+}
+
+TEST(MapSource, WrongCodeIsNoticed) {
+  const ExprCase channels = BroadcastCase(DType::kFloat32, {Shape{2, 5, 5, 16}, Shape{2, 1, 1, 16}, Shape{16}});
+  ExpectNoticed(channels, "i % 16u + i / 400u * 16u", "i % 16u");
+  ExpectNoticed(channels, "scalar::Mul(t0, t1)", "scalar::Add(t0, t1)");
+  ExpectNoticed(BroadcastCase(DType::kFloat16, {Shape{1021}, Shape{1021}, Shape{1021}}),
+                "map::RoundToFloat16(scalar::Mul(t0, t1))", "scalar::Mul(t0, t1)");
+  ExpectNoticed(BroadcastCase(DType::kFloat32, {Shape{1021}, Shape{1021}}), "(y, first, size, words, r)",
+                "(y, first, size + 4u, words, r)");
+}
+
+TEST(MapSource, TextsDoNotDependOnShapesThatDoNotMatter) {
+  const auto text = [](const std::vector<Shape>& shapes) {
+    return SourceOf(BroadcastCase(DType::kFloat32, shapes))->source.text;
+  };
+  EXPECT_EQ(text({Shape{4, 8}, Shape{4, 8}}), text({Shape{7}, Shape{7}}));
+  EXPECT_EQ(text({Shape{4, 8}, Shape{}}), text({Shape{7}, Shape{1}}));
+  EXPECT_EQ(text({Shape{2, 4, 8}, Shape{8}}), text({Shape{8, 8}, Shape{1, 8}}));
+  EXPECT_NE(text({Shape{4, 8}, Shape{8}}), text({Shape{4, 16}, Shape{16}}));
+  EXPECT_EQ(SourceOf(BroadcastCase(DType::kFloat32, {Shape{7}, Shape{7}}))->elements_a_thread, 4);
+}
+
+TEST(MapSource, ManyElementsHave64BitIndices) {
+  Expr expr;
+  expr.Binary(ExprOp::kAdd, expr.Input(0, DType::kInt8), expr.Input(1, DType::kInt8));
+  const Shape big = {1 << 15, 1 << 15, 4};
+  EXPECT_NE(MakeMapSource({expr, {big, Shape{4}}, big})->source.text.find("Index = uint64_t"), std::string::npos);
+  EXPECT_NE(MakeMapSource({expr, {Shape{4}, Shape{4}}, Shape{4}})->source.text.find("Index = uint32_t"),
+            std::string::npos);
+}
+
+TEST(MapSource, OtherTypesAreNotCovered) {
+  Expr complex;
+  complex.Unary(ExprOp::kNeg, complex.Input(0, DType::kComplex64));
+  EXPECT_FALSE(MakeMapSource({complex, {Shape{4}}, Shape{4}}).has_value());
+  Expr strings;
+  strings.Binary(ExprOp::kEqual, strings.Input(0, DType::kString), strings.Input(1, DType::kString));
+  EXPECT_FALSE(MakeMapSource({strings, {Shape{4}, Shape{4}}, Shape{4}}).has_value());
+  Expr parts;
+  parts.Unary(ExprOp::kReal,
+              parts.Binary(ExprOp::kComplex, parts.Input(0, DType::kFloat32), parts.Input(1, DType::kFloat32)));
+  EXPECT_FALSE(MakeMapSource({parts, {Shape{4}, Shape{4}}, Shape{4}}).has_value());
+}
+
+}  // namespace
+}  // namespace moulin::cuda
