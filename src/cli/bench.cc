@@ -11,6 +11,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <mutex>
 #include <sstream>
@@ -40,6 +41,7 @@ struct BenchFlags {
   double seconds = 2;
   bool json = false;
   bool blocks = false;
+  bool verify = false;
   std::vector<int> priorities;
   DeviceFlags device;
 };
@@ -52,9 +54,12 @@ struct BenchModel {
   int priority = 0;
   double load_ms = 0;
   double first_ms = 0;
-  std::vector<double> latencies_ms;  // of the measured requests
+  std::vector<double> latencies_ms;    // of the measured requests
+  std::vector<double> submit_us;       // that Submit took
+  std::vector<NamedTensors> expected;  // with --verify: what each input set gives when the model runs alone
+  int64_t different = 0;               // requests that gave other bits
 
-  const NamedTensors& NextInputs() { return input_sets[turn++ % input_sets.size()]; }
+  size_t NextTurn() { return turn++ % input_sets.size(); }
 };
 
 double Milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
@@ -78,9 +83,27 @@ StatusOr<BenchModel> LoadModel(Engine& engine, const BenchFlags& flags, const st
     m.input_sets.push_back(std::move(set));
   }
   const Clock::time_point first = Clock::now();
-  MOULIN_RETURN_IF_ERROR(m.model->Run(m.NextInputs()).status());
+  MOULIN_RETURN_IF_ERROR(m.model->Run(m.input_sets[0]).status());
   m.first_ms = Milliseconds(Clock::now() - first);
+  for (size_t i = 0; flags.verify && i < m.input_sets.size(); ++i) {
+    MOULIN_ASSIGN_OR_RETURN(NamedTensors outputs, m.model->Run(m.input_sets[i]));
+    m.expected.push_back(std::move(outputs));
+  }
   return m;
+}
+
+bool SameBits(const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype() || a.shape() != b.shape()) return false;
+  if (a.dtype() == DType::kString) return a.strings() == b.strings();
+  return std::memcmp(a.data(), b.data(), static_cast<size_t>(a.byte_size())) == 0;
+}
+
+// Whether a request gave other bits than the model gave alone; false where that is not known.
+bool Differs(const BenchModel& m, size_t set, const NamedTensors& outputs) {
+  if (m.expected.empty()) return false;
+  const NamedTensors& expected = m.expected[set];
+  return !std::equal(outputs.begin(), outputs.end(), expected.begin(), expected.end(),
+                     [](const auto& a, const auto& b) { return SameBits(a.second, b.second); });
 }
 
 // Rounds one after another, each request awaited before the next.
@@ -88,8 +111,10 @@ Status RunSync(std::vector<BenchModel>& models, Clock::time_point end) {
   do {
     for (BenchModel& m : models) {
       const Clock::time_point start = Clock::now();
-      MOULIN_RETURN_IF_ERROR(m.model->Run(m.NextInputs()).status());
+      const size_t set = m.NextTurn();
+      MOULIN_ASSIGN_OR_RETURN(const NamedTensors outputs, m.model->Run(m.input_sets[set]));
       m.latencies_ms.push_back(Milliseconds(Clock::now() - start));
+      if (Differs(m, set, outputs)) ++m.different;
     }
   } while (Clock::now() < end);
   return absl::OkStatus();
@@ -135,21 +160,25 @@ class AsyncRounds {
         ++in_flight_;
       }
       Request request;
-      request.inputs = m.NextInputs();
+      const size_t set = m.NextTurn();
+      request.inputs = m.input_sets[set];
       request.priority = m.priority;
       const Clock::time_point start = Clock::now();
-      request.callback = [this, &m, left, start](const StatusOr<NamedTensors>& result) {
-        Done(m, left.get(), Milliseconds(Clock::now() - start), result.status());
+      request.callback = [this, &m, set, left, start](const StatusOr<NamedTensors>& result) {
+        const double latency_ms = Milliseconds(Clock::now() - start);
+        const bool different = result.ok() && Differs(m, set, *result);
+        Done(m, left.get(), latency_ms, different, result.status());
       };
-      if (Status status = m.model->Submit(std::move(request)).status(); !status.ok()) {
-        Done(m, left.get(), 0, status);
-      }
+      const Status status = m.model->Submit(std::move(request)).status();
+      m.submit_us.push_back(Milliseconds(Clock::now() - start) * 1e3);
+      if (!status.ok()) Done(m, left.get(), 0, false, status);
     }
     return absl::OkStatus();
   }
 
-  void Done(BenchModel& m, int* left, double latency_ms, const Status& status) {
+  void Done(BenchModel& m, int* left, double latency_ms, bool different, const Status& status) {
     std::lock_guard<std::mutex> lock(mutex_);
+    m.different += different ? 1 : 0;
     if (status.ok()) m.latencies_ms.push_back(latency_ms);
     if (status_.ok()) status_ = status;
     --in_flight_;
@@ -165,7 +194,7 @@ class AsyncRounds {
   Status status_;      // the first error
 };
 
-double Percentile(std::vector<double> sorted, double p) {
+double Percentile(const std::vector<double>& sorted, double p) {
   if (sorted.empty()) return 0;
   const size_t i = static_cast<size_t>(p / 100 * static_cast<double>(sorted.size() - 1) + 0.5);
   return sorted[std::min(i, sorted.size() - 1)];
@@ -186,26 +215,32 @@ int64_t Rows(const BenchModel& m, int64_t batch) {
   return batch;
 }
 
+nlohmann::json Percentiles(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return {{"p50", Percentile(values, 50)}, {"p90", Percentile(values, 90)}, {"p99", Percentile(values, 99)}};
+}
+
 nlohmann::json Record(const BenchModel& m, const BenchFlags& flags, double seconds) {
-  std::vector<double> sorted = m.latencies_ms;
-  std::sort(sorted.begin(), sorted.end());
   const int64_t rows = Rows(m, flags.batch);
-  const double requests = static_cast<double>(sorted.size());
-  return {{"model", m.path},
-          {"device", m.model->device()},
-          {"mode", flags.mode},
-          {"batch", rows},
-          {"concurrency", flags.mode == "sync" ? 1 : flags.concurrency},
-          {"threads", flags.device.threads},
-          {"requests", sorted.size()},
-          {"seconds", seconds},
-          {"throughput_per_s", requests * static_cast<double>(rows) / seconds},
-          {"latency_ms",
-           {{"p50", Percentile(sorted, 50)}, {"p90", Percentile(sorted, 90)}, {"p99", Percentile(sorted, 99)}}},
-          {"load_ms", m.load_ms},
-          {"first_ms", m.first_ms},
-          // Of the whole process, as no single model's share of code, pools and allocator can be told apart.
-          {"peak_bytes", PeakBytes()}};
+  const double requests = static_cast<double>(m.latencies_ms.size());
+  nlohmann::json record = {
+      {"model", m.path},
+      {"device", m.model->device()},
+      {"mode", flags.mode},
+      {"batch", rows},
+      {"concurrency", flags.mode == "sync" ? 1 : flags.concurrency},
+      {"threads", flags.device.threads},
+      {"requests", m.latencies_ms.size()},
+      {"seconds", seconds},
+      {"throughput_per_s", requests * static_cast<double>(rows) / seconds},
+      {"latency_ms", Percentiles(m.latencies_ms)},
+      {"load_ms", m.load_ms},
+      {"first_ms", m.first_ms},
+      // Of the whole process, as no single model's share of code, pools and allocator can be told apart.
+      {"peak_bytes", PeakBytes()}};
+  if (!m.submit_us.empty()) record["submit_us"] = Percentiles(m.submit_us);
+  if (flags.verify) record["different"] = m.different;
+  return record;
 }
 
 void PrintTable(const nlohmann::json& records) {
@@ -238,7 +273,11 @@ Status RunFor(std::vector<BenchModel>& models, const BenchFlags& flags, double s
 
 // Fills the models' latencies; the seconds that it took.
 StatusOr<double> Measure(std::vector<BenchModel>& models, const BenchFlags& flags) {
-  for (BenchModel& m : models) m.latencies_ms.clear();
+  for (BenchModel& m : models) {
+    m.latencies_ms.clear();
+    m.submit_us.clear();
+    m.different = 0;
+  }
   const Clock::time_point start = Clock::now();
   MOULIN_RETURN_IF_ERROR(RunFor(models, flags, flags.seconds));
   return Milliseconds(Clock::now() - start) / 1e3;
@@ -328,6 +367,7 @@ void AddBench(CLI::App& app, Action* action) {
       ->delimiter(',')
       ->type_name("INT,INT...")
       ->allow_extra_args(false);
+  command->add_flag("--verify", flags->verify, "count requests that give other bits than the model gave alone");
   command->add_flag("--json", flags->json, "print a list with a record for each model");
   command->add_flag("--blocks", flags->blocks,
                     "measure once for each line \"sync|async CONCURRENCY SECONDS\" of the standard input");

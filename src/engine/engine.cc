@@ -23,6 +23,7 @@ ModelEnvironment EnvironmentOf(std::shared_ptr<Device> device, const EngineOptio
   ModelEnvironment environment;
   environment.device = std::move(device);
   environment.timer = std::make_shared<DeadlineTimer>();
+  environment.live_models = std::make_shared<LiveCount>();
   environment.queue_capacity = options.queue_capacity;
   environment.plan_cache_entries = options.plan_cache_entries;
   return environment;
@@ -118,6 +119,8 @@ void EngineImpl::Shutdown() {
     models_.clear();
   }
   for (const auto& model : models) model->Stop();
+  // Models whose last handle was dropped while a request ran are destroyed by the device's threads.
+  environment_.live_models->WaitUntilAtMost(models.size());
   environment_.timer->Stop();
 }
 

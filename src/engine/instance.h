@@ -29,6 +29,11 @@ class Instance {
   // Called by the model, under its lock, when it takes the instance to be idle.
   void ReleaseModel() { keep_alive_.reset(); }
 
+  // Blocks until the device's threads have left this instance, which must be idle. Not to be called by one of them.
+  void WaitUntilQuiet() {
+    for (const auto& stream : streams_) stream->Synchronize();
+  }
+
   // Whether RunHere can be called.
   bool can_run_here() const { return caller_stream_ != nullptr; }
   // Runs one request, lane 0 of it on the calling thread; returns when it is complete. The instance stays busy.

@@ -51,7 +51,8 @@ StatusOr<std::shared_ptr<ModelImpl>> ModelImpl::Make(std::string name, std::shar
 
 ModelImpl::ModelImpl(std::string name, std::shared_ptr<const Graph> graph, std::shared_ptr<ProgramContext> context,
                      const ModelEnvironment& environment, int queue_capacity)
-    : graph_(std::move(graph)),
+    : alive_(environment.live_models),
+      graph_(std::move(graph)),
       environment_(environment),
       queue_capacity_(queue_capacity),
       interface_(std::move(name), *graph_),
@@ -197,8 +198,11 @@ void ModelImpl::Stop() {
     waiting = queue_.Drain();
   }
   for (const auto& request : waiting) request->Complete(StoppedError());
-  std::unique_lock<std::mutex> lock(mutex_);
-  instance_idle_.wait(lock, [&] { return idle_.size() == instances_.size(); });
+  {
+    std::unique_lock<std::mutex> lock(mutex_);
+    instance_idle_.wait(lock, [&] { return idle_.size() == instances_.size(); });
+  }
+  for (const auto& instance : instances_) instance->WaitUntilQuiet();
 }
 
 }  // namespace moulin::internal

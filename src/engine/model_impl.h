@@ -14,6 +14,7 @@
 #include "engine/binding.h"
 #include "engine/deadline_timer.h"
 #include "engine/instance.h"
+#include "engine/live_count.h"
 #include "engine/program.h"
 #include "engine/request_queue.h"
 #include "ir/graph.h"
@@ -25,6 +26,7 @@ namespace moulin::internal {
 struct ModelEnvironment {
   std::shared_ptr<Device> device;
   std::shared_ptr<DeadlineTimer> timer;
+  std::shared_ptr<LiveCount> live_models;
   int queue_capacity = 1024;
   int plan_cache_entries = 32;
 };
@@ -72,6 +74,7 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
   StatusOr<Instance*> TakeIdleInstance();
   void GiveBack(Instance* instance);
 
+  const LiveCount::Token alive_;  // first: all else is gone when it goes
   const std::shared_ptr<const Graph> graph_;
   const ModelEnvironment environment_;
   const int queue_capacity_;

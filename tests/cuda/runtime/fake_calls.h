@@ -20,7 +20,7 @@ cudaError_t Call(F f) {
   const cudaError_t error = BeginCall();
   if (error != cudaSuccess) return EndCall(error);
   State& state = TheState();
-  const std::lock_guard<std::mutex> lock(state.mutex);
+  const HiddenLock lock(state.mutex);
   return EndCall(f(state));
 }
 
@@ -29,7 +29,7 @@ template <typename F>
 cudaError_t DestroyCall(F f) {
   const cudaError_t begin = BeginCall();
   State& state = TheState();
-  const std::lock_guard<std::mutex> lock(state.mutex);
+  const HiddenLock lock(state.mutex);
   const cudaError_t error = f(state);
   return EndCall(begin != cudaSuccess ? begin : error);
 }
@@ -52,7 +52,9 @@ cudaError_t Enqueue(State& state, Stream& stream, Work work);
 std::shared_ptr<Record> Mark(State& state, Stream& stream);
 // Lets everything enqueued so far run, where the schedule is gated.
 void OpenGate(State& state);
-// Waits for the record, then frees what the host needs no more. Without the lock.
+// Frees the operations before a record that is done.
+void ForgetBefore(State& state, const Record& record);
+// Waits for the record, and does that. Without the lock.
 void WaitFor(State& state, const std::shared_ptr<Record>& record);
 
 // fake_memory_calls.cc

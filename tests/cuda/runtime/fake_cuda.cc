@@ -128,7 +128,7 @@ cudaError_t DeviceGetStreamPriorityRange(int* least, int* greatest) {
 // Tells every stream to end, lets them, and waits for it.
 void EndAllStreams(State& state) {
   {
-    const std::lock_guard<std::mutex> lock(state.mutex);
+    const HiddenLock lock(state.mutex);
     for (auto& [handle, stream] : state.streams) {
       stream->Stop(++state.last_ticket);
       state.ending_streams.push_back(std::move(stream));
@@ -152,7 +152,7 @@ std::vector<std::string> Problems(State& state) {
 }
 
 void FreeEverything(State& state) {
-  const std::lock_guard<std::mutex> lock(state.mutex);
+  const HiddenLock lock(state.mutex);
   state.events.clear();
   state.graphs.clear();
   state.executables.clear();
@@ -267,12 +267,16 @@ std::shared_ptr<Record> Mark(State& state, Stream& stream) {
 
 void OpenGate(State& state) { state.gate.OpenUpTo(state.last_ticket); }
 
+void ForgetBefore(State& state, const Record& record) {
+  for (auto& [handle, stream] : state.streams) {
+    if (stream->number == record.stream_number) stream->Forget(record.ticket);
+  }
+}
+
 void WaitFor(State& state, const std::shared_ptr<Record>& record) {
   record->done.Wait();
-  const std::lock_guard<std::mutex> lock(state.mutex);
-  for (auto& [handle, stream] : state.streams) {
-    if (stream->number == record->stream_number) stream->Forget(record->ticket);
-  }
+  const HiddenLock lock(state.mutex);
+  ForgetBefore(state, *record);
 }
 
 cudaError_t EnqueueHostWork(cudaStream_t handle, std::function<void()> work) {
@@ -285,7 +289,7 @@ cudaError_t EnqueueHostWork(cudaStream_t handle, std::function<void()> work) {
 
 void SetCodeLoader(std::function<std::shared_ptr<CodeModule>(const void* code)> loader) {
   State& state = TheState();
-  const std::lock_guard<std::mutex> lock(state.mutex);
+  const HiddenLock lock(state.mutex);
   state.code_loader = std::move(loader);
 }
 
@@ -319,7 +323,7 @@ CounterValues Counters() {
 
 LiveObjects Live() {
   State& state = TheState();
-  const std::lock_guard<std::mutex> lock(state.mutex);
+  const HiddenLock lock(state.mutex);
   LiveObjects live;
   live.device_blocks = state.memory.LiveBlocks(MemoryKind::kDevice);
   live.host_blocks = state.memory.LiveBlocks(MemoryKind::kPinned);

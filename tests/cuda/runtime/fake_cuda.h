@@ -3,7 +3,8 @@
 // A stream is a thread that works through a queue; device and pinned memory is host memory between guard bytes; kernels
 // are run by the emulator (emulator/emulator.h); graphs keep the dependencies of their nodes and run as concurrently as
 // those allow. Nothing orders the work of two streams, or of a stream and the host, that CUDA would not order: the
-// queues, waits and tables of the stand-in use no synchronisation that ThreadSanitizer knows of, but for these edges:
+// queues, waits, tables and locks of the stand-in use no synchronisation that ThreadSanitizer knows of, but for these
+// edges:
 //   - what the host did before it enqueued work happens before that work;
 //   - work of one stream happens in the order in which it was enqueued, and so do the launches of one graph;
 //   - work before EventRecord happens before work behind StreamWaitEvent, and before the host's successful

@@ -379,7 +379,8 @@ TEST(PlantedBugs, FoundByThreadSanitizer) {
 #if !defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "built without ThreadSanitizer";
 #endif
-  for (const std::string bug : {"missing_wait", "missing_join", "early_reuse_of_arena", "early_reuse_of_pinned"}) {
+  for (const std::string bug :
+       {"missing_wait", "missing_join", "early_reuse_of_arena", "early_reuse_of_pinned", "race_on_the_host"}) {
     EXPECT_TRUE(Fails(bug, "stream")) << bug;
   }
   EXPECT_TRUE(Fails("early_reuse_of_arena", "graph"));

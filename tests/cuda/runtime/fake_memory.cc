@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/invisible.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -63,7 +64,10 @@ bool Memory::Free(void* block, MemoryKind kind, bool may_be_in_use, std::vector<
   if (!may_be_in_use) CheckGuards(slot, problems);
   slot.kind.store(MemoryKind::kFreed, std::memory_order_relaxed);
   const size_t bytes = slot.end - slot.begin;
-  if (!may_be_in_use) std::memset(block, kPoison, bytes);
+  if (!may_be_in_use) {
+    const Shown shown;  // work that may still use the block is a race
+    std::memset(block, kPoison, bytes);
+  }
   ASAN_POISON_MEMORY_REGION(block, bytes);
   freed_.push_back(i);
   freed_bytes_ += bytes;

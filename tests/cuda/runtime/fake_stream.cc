@@ -74,6 +74,7 @@ void Stream::Publish(std::unique_ptr<Operation> operation) {
   Operation* last = operations_.back().get();
   Operation* next = operation.get();
   operations_.push_back(std::move(operation));
+  const Shown shown;  // what the host has done so far happens before the operation
   last->next.store(next, std::memory_order_release);
   bell_.Ring();
 }

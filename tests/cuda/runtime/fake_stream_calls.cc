@@ -26,6 +26,11 @@ cudaError_t WaitForCaptured(Stream& stream, const Event& event) {
   return cudaSuccess;
 }
 
+bool IsDone(const Record& record) {
+  const Shown shown;  // what it is the record of happens before the answer
+  return record.done.IsSet();
+}
+
 // The latest record of an event that is to be waited for or asked; null where it was never recorded.
 cudaError_t RecordOf(State& state, cudaEvent_t handle, const char* call, std::shared_ptr<Record>* record) {
   const cudaError_t error = CheckNotCapturing(state, call);
@@ -160,7 +165,10 @@ cudaError_t EventQuery(cudaEvent_t event) {
     const cudaError_t error = RecordOf(state, event, "EventQuery", &record);
     if (error != cudaSuccess) return error;
     OpenGate(state);
-    return record == nullptr || record->done.IsSet() ? cudaSuccess : cudaErrorNotReady;
+    if (record == nullptr) return cudaSuccess;
+    if (!IsDone(*record)) return cudaErrorNotReady;
+    ForgetBefore(state, *record);
+    return cudaSuccess;
   });
 }
 
@@ -183,7 +191,7 @@ cudaError_t EventElapsedTime(float* milliseconds, cudaEvent_t start_handle, cuda
     const Event* end = FindEvent(state, end_handle);
     for (const Event* event : {start, end}) {
       if (event == nullptr || !event->has_timing || event->record == nullptr) return cudaErrorInvalidResourceHandle;
-      if (!event->record->done.IsSet()) return cudaErrorNotReady;
+      if (!IsDone(*event->record)) return cudaErrorNotReady;
     }
     *milliseconds = static_cast<float>(end->record->time_ns - start->record->time_ns) * 1e-6f;
     return cudaSuccess;

@@ -10,8 +10,64 @@
 #include <atomic>
 #include <climits>
 #include <cstdint>
+#include <mutex>
+
+#if defined(__SANITIZE_THREAD__)
+extern "C" {
+void AnnotateIgnoreSyncBegin(const char* file, int line);
+void AnnotateIgnoreSyncEnd(const char* file, int line);
+void AnnotateIgnoreReadsBegin(const char* file, int line);
+void AnnotateIgnoreReadsEnd(const char* file, int line);
+void AnnotateIgnoreWritesBegin(const char* file, int line);
+void AnnotateIgnoreWritesEnd(const char* file, int line);
+}
+#endif
 
 namespace moulin::fake_cuda {
+
+// Makes ThreadSanitizer look away from what this thread does, or look at it again.
+inline void Hide() {
+#if defined(__SANITIZE_THREAD__)
+  AnnotateIgnoreSyncBegin(__FILE__, __LINE__);
+  AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+  AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+#endif
+}
+inline void Show() {
+#if defined(__SANITIZE_THREAD__)
+  AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+  AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+  AnnotateIgnoreSyncEnd(__FILE__, __LINE__);
+#endif
+}
+
+// Holds a lock that orders nothing, though it excludes: threads that call the runtime one after another are not
+// synchronised by that. What is done under it is not seen by ThreadSanitizer at all.
+class HiddenLock {
+ public:
+  explicit HiddenLock(std::mutex& mutex) : mutex_(mutex) {
+    Hide();
+    mutex_.lock();
+  }
+  ~HiddenLock() {
+    mutex_.unlock();
+    Show();
+  }
+  HiddenLock(const HiddenLock&) = delete;
+  HiddenLock& operator=(const HiddenLock&) = delete;
+
+ private:
+  std::mutex& mutex_;
+};
+
+// For what is to be seen nevertheless, under a HiddenLock.
+class Shown {
+ public:
+  Shown() { Show(); }
+  ~Shown() { Hide(); }
+  Shown(const Shown&) = delete;
+  Shown& operator=(const Shown&) = delete;
+};
 
 // Wakes sleepers; orders nothing. A sleeper reads count(), looks whether what it waits for is there, and if not sleeps
 // until the bell has rung since.

@@ -3,9 +3,11 @@
 // sees; the result may well be right.
 //
 //   moulin_cuda_planted_bugs BUG [stream|graph]     exits with 0 where nothing was found to be wrong
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "runtime/fake_cuda.h"
@@ -30,6 +32,7 @@ class Program {
   void Run() {
     Allocate();
     for (int64_t i = 0; i < kElements; ++i) in_[i] = static_cast<float>(i);
+    if (Has("race_on_the_host")) RaceOnTheHost();
     if (captured_) {
       RunCaptured();
     } else {
@@ -103,6 +106,20 @@ class Program {
     CHECK_CALL(Free(gone));
   }
 
+  // Another thread of the host uses what this one does, with nothing but calls of the runtime to order them.
+  void RaceOnTheHost() {
+    std::atomic<bool> has_called{false};
+    std::thread other([&] {
+      ++num_calls_;
+      CHECK_CALL(EventQuery(events_[0]));
+      has_called.store(true, std::memory_order_relaxed);
+    });
+    while (!has_called.load(std::memory_order_relaxed)) std::this_thread::yield();
+    CHECK_CALL(EventQuery(events_[0]));
+    ++num_calls_;
+    other.join();
+  }
+
   void RunCaptured() {
     const cudaStream_t stream = streams_[0];
     cudaGraph_t graph = nullptr;
@@ -127,6 +144,7 @@ class Program {
   cudaStream_t streams_[2] = {};
   cudaEvent_t events_[2] = {};
   bool is_right_ = true;
+  int num_calls_ = 0;
 };
 
 int Main(int argc, char** argv) {

@@ -26,15 +26,10 @@ Result cuLibraryGetGlobal(void** address, size_t* bytes) {
   if (bytes != nullptr) *bytes = 0;
   return kSuccess;
 }
-Result cuLibraryUnload() { return kSuccess; }
 Result cuKernelGetFunction(void** function) { return *function = &code, kSuccess; }
-Result cuKernelSetAttribute() { return kSuccess; }
 Result cuModuleLoadData(void** module) { return *module = &code, kSuccess; }
 Result cuModuleLoadDataEx(void** module) { return *module = &code, kSuccess; }
 Result cuModuleGetFunction(void** function) { return *function = &code, kSuccess; }
-Result cuModuleUnload() { return kSuccess; }
-Result cuFuncSetAttribute() { return kSuccess; }
-Result cuFuncGetName(const char** name) { return *name = "stub", kSuccess; }
 
 // Every other function; the libraries look for these by name.
 static Result NoDevice() { return kNoDevice; }
@@ -55,6 +50,12 @@ ABSENT(cuLinkCreate)
 ABSENT(cuLinkDestroy)
 ABSENT(cuOccupancyMaxPotentialClusterSize)
 ABSENT(cuStreamGetCtx)
+ABSENT(cuLibraryUnload)
+ABSENT(cuKernelSetAttribute)
+ABSENT(cuModuleUnload)
+ABSENT(cuFuncSetAttribute)
+ABSENT(cuFuncGetName)
+ABSENT(cuGetExportTable)
 #undef ABSENT
 
 Result cuGetProcAddress_v2(const char* symbol, void** function, int version, unsigned long long flags, int* status) {
