@@ -87,7 +87,7 @@ class ContractMaker {
   MatmulProblem Problem(const LibraryEpilogue& epilogue) const {
     MatmulProblem problem;
     problem.type = type_;
-    problem.allow_tf32 = request_.context->allow_tf32;
+    problem.allow_tf32 = request_.graph.precision == Precision::kTf32;
     problem.transpose_a = attrs_.transpose_a;
     problem.transpose_b = attrs_.transpose_b;
     problem.batch = params_.batch;

@@ -13,6 +13,9 @@
 namespace moulin::cuda {
 namespace {
 
+// Of a group: a tile has 64.
+constexpr int64_t kFewFilters = 8;
+
 // What differs between the two kinds: the node's inputs, and which image the windows are in.
 struct Roles {
   int x, filter, first_epilogue_input;
@@ -54,7 +57,7 @@ class ConvMaker {
   ConvProblem Problem(const LibraryEpilogue& epilogue) const {
     ConvProblem problem;
     problem.type = type_;
-    problem.allow_tf32 = request_.context->allow_tf32;
+    problem.allow_tf32 = request_.graph.precision == Precision::kTf32;
     problem.transposed = roles_.transposed;
     problem.x = request_.shape(roles_.x);
     problem.y = request_.output_shape();
@@ -90,6 +93,7 @@ class ConvMaker {
             std::move(plan),
             [x = roles_.x](const LaunchContext& context) -> StatusOr<const void*> { return context.input(x); },
             [packed = packed_](const LaunchContext&) { return packed->Address(); }));
+        ways.back().unread_input = roles_.filter;
       }
     }
     return ways;
@@ -132,6 +136,9 @@ class ConvMaker {
         const int64_t threads = g.out.batch * g.out.sizes[0] * g.out.sizes[1] * width * (g.in.channels / vector);
         ways.push_back(OwnWay(function, DimsFor(threads), epilogue));
       }
+    }
+    if (!roles_.transposed && params_.groups > 1 && g.out.channels / params_.groups <= kFewFilters) {
+      ways.push_back(OwnWay(ConvDirectFunction(type_), DimsFor(request_.output_shape().num_elements()), epilogue));
     }
     const ImageLayout& to = roles_.transposed ? g.in : g.out;
     const GemmSizes sizes{params_.groups, to.batch * to.num_positions(), to.channels / params_.groups, 0};

@@ -1,4 +1,4 @@
-// Covered by tests/cuda/epilogue/epilogue_test.cc.
+// Covered by tests/cuda/libraries/epilogue_test.cc.
 #include "cuda/epilogue.h"
 
 #include <algorithm>

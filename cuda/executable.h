@@ -25,8 +25,8 @@ struct DeviceState {
 
 class CudaExecutable : public Executable, public std::enable_shared_from_this<CudaExecutable> {
  public:
-  // Uploads the constants that kernels of the device read. RESOURCE_EXHAUSTED where memory is short. The plan of a
-  // device that only plans stays on the host.
+  // Uploads the constants that kernels of the device read, which are not those that only decide shapes.
+  // RESOURCE_EXHAUSTED where memory is short. The plan of a device that only plans stays on the host.
   static StatusOr<std::shared_ptr<CudaExecutable>> Make(std::shared_ptr<const Plan> plan,
                                                         std::shared_ptr<const DeviceState> state);
 
@@ -34,8 +34,10 @@ class CudaExecutable : public Executable, public std::enable_shared_from_this<Cu
   StatusOr<std::unique_ptr<Execution>> NewExecution() override;
 
   const DeviceState& state() const { return *state_; }
-  // The address of a constant's buffer on the device.
-  StatusOr<const void*> ConstantAddress(BufferId buffer) const { return constants_[buffer]->Address(); }
+  // The address of a constant's buffer on the device; null where no kernel reads it.
+  StatusOr<const void*> ConstantAddress(BufferId buffer) const {
+    return constants_[buffer] == nullptr ? nullptr : constants_[buffer]->Address();
+  }
 
  private:
   CudaExecutable(std::shared_ptr<const Plan> plan, std::shared_ptr<const DeviceState> state)

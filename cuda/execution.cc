@@ -69,6 +69,7 @@ CudaExecution::CudaExecution(std::shared_ptr<CudaExecutable> executable, MemoryB
 Status CudaExecution::Prepare() {
   const std::vector<int64_t> offsets = LayOutStaging(plan_);
   bytes_ = plan_.device_arena_bytes + offsets.back();
+  if (pinned_ != nullptr) std::memset(pinned_.get(), 0, static_cast<size_t>(offsets.back()));
   for (size_t b = 0; b < plan_.buffers.size(); ++b) {
     staging_.push_back(offsets[b] < 0 ? nullptr : static_cast<char*>(pinned_.get()) + offsets[b]);
   }
@@ -90,11 +91,28 @@ Status CudaExecution::PrepareSegment(ReadySegment* ready) {
     if (plan_.buffers[from].kind == BufferKind::kInput) ready->uploads.push_back(staged(from));
     if (plan_.buffers[to].kind == BufferKind::kOutput) ready->downloads.push_back(staged(to));
   }
+  MOULIN_RETURN_IF_ERROR(WarmUp(ready->segment.steps));
   MOULIN_ASSIGN_OR_RETURN(ready->graph, CapturedGraph::Capture(api_, plan_, ready->segment.steps,
                                                                [this](const Step& step, cudaStream_t stream) {
                                                                  return EnqueueStep(step, stream);
                                                                }));
   return absl::OkStatus();
+}
+
+// Runs the steps once, one after another, on zeros: what libraries and the driver load, compile or allocate at first
+// use is done before the steps are recorded, where it might not be allowed; and a step that fails is found here.
+Status CudaExecution::WarmUp(const std::vector<int>& steps) const {
+  MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<StreamHandle> stream, StreamHandle::Create(api_, 0));
+  if (const size_t bytes = static_cast<size_t>(plan_.device_arena_bytes); bytes > 0) {
+    MOULIN_RETURN_IF_ERROR(
+        ToStatus(api_, api_.MemsetAsync(arena_.get(), 0, bytes, stream->get()), "clearing an arena"));
+  }
+  for (int s : steps) {
+    const Step& step = plan_.steps[s];
+    const bool is_work = step.kind == StepKind::kLaunch || step.kind == StepKind::kCopy;
+    if (is_work) MOULIN_RETURN_IF_ERROR(EnqueueStep(step, stream->get()));
+  }
+  return executable_->state().health->Check(api_.StreamSynchronize(stream->get()), "running a plan for the first time");
 }
 
 Status CudaExecution::EnqueueStep(const Step& step, cudaStream_t stream) const {

@@ -16,8 +16,9 @@
 
 namespace moulin::cuda {
 
-// Everything is allocated and recorded when it is made. A run allocates nothing but the tensors of the results, and
-// waits for nothing but the end of each graph: once a request, and once more for each part that the host has in it.
+// Everything is allocated, run once and recorded when it is made. A run allocates nothing but the tensors of the
+// results, and waits for nothing but the end of each graph: once a request, and once more for each part that the host
+// has in it.
 class CudaExecution : public Execution {
  public:
   // RESOURCE_EXHAUSTED where memory is short; errors of launching name the node.
@@ -44,6 +45,7 @@ class CudaExecution : public Execution {
                 std::unique_ptr<EventHandle> finished);
   Status Prepare();
   Status PrepareSegment(ReadySegment* ready);
+  Status WarmUp(const std::vector<int>& steps) const;
   Status EnqueueStep(const Step& step, cudaStream_t stream) const;
   Status EnqueueLaunch(const Step& step, cudaStream_t stream) const;
   Status EnqueueCopy(const Step& step, cudaStream_t stream) const;

@@ -19,6 +19,12 @@ namespace moulin::cuda {
 class CudaKernel : public Kernel {
  public:
   MemorySpace space() const override { return MemorySpace::kDevice; }
+  // Whether Enqueue looks at input i of the node. Where it does not (the kernel holds a packed copy of the weights),
+  // the input need not be on the device, and its address is null.
+  virtual bool reads_input(int i) const {
+    (void)i;
+    return true;
+  }
   // Enqueues the work on context.stream and returns at once: launches, copies and memsets, and nothing that waits or
   // allocates on the device but at the first call. Called while a graph is captured, so it runs once a plan, not once
   // a request. Errors are of launching alone; values are not looked at.

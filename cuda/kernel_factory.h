@@ -22,7 +22,6 @@ struct CudaContext {
   bool plan_only = false;       // no GPU is to be touched: nothing is timed, compiled or uploaded
   int multiprocessors = 132;    // of the device; those of an H200 where there is none
   int compute_capability = 90;  // 10 * major + minor
-  bool allow_tf32 = false;        // libraries may round the operands of float32 products to TF32
   std::shared_ptr<ConstantStore> constants;
   // Compiles generated code; null where NVRTC is absent: maps are then interpreted (kernels/map_interpreter.cu).
   std::shared_ptr<KernelCompiler> compiler;

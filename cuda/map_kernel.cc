@@ -39,12 +39,13 @@ KernelPtr MakeInterpreted(const MapProblem& problem, std::vector<int> in_place) 
 
 class GeneratedMapKernel : public CudaKernel {
  public:
-  GeneratedMapKernel(MapSource map, int64_t n, std::vector<int> in_place, std::shared_ptr<KernelCompiler> compiler,
+  GeneratedMapKernel(MapSource map, int64_t n, std::vector<int> in_place, const CudaContext& context,
                      KernelPtr fallback)
       : map_(std::move(map)),
         n_(n),
         in_place_(std::move(in_place)),
-        compiler_(std::move(compiler)),
+        multiprocessors_(context.multiprocessors),
+        compiler_(context.compiler),
         fallback_(std::move(fallback)) {}
 
   std::string name() const override { return "cuda map"; }
@@ -64,11 +65,15 @@ class GeneratedMapKernel : public CudaKernel {
     std::vector<void*> args;
     for (const void*& address : addresses) args.push_back(&address);
     args.push_back(&n);
-    const int64_t threads = (n_ + map_.elements_a_thread - 1) / map_.elements_a_thread;
-    return LaunchUntyped(context, map_.source.name.c_str(), *function, DimsFor(threads), args.data());
+    return LaunchUntyped(context, map_.source.name.c_str(), *function, Dims(), args.data());
   }
 
  private:
+  // Small blocks where there are few, to use more of the device.
+  LaunchDims Dims() const {
+    const int64_t threads = (n_ + map_.elements_a_thread - 1) / map_.elements_a_thread;
+    return DimsFor(threads, threads < int64_t{256} * multiprocessors_ ? 64 : 256);
+  }
   StatusOr<const void*> Function() const {
     if (const void* function = function_.load(std::memory_order_acquire)) return function;
     MOULIN_ASSIGN_OR_RETURN(const void* const function, compiler_->Load(map_.source));
@@ -79,6 +84,7 @@ class GeneratedMapKernel : public CudaKernel {
   const MapSource map_;
   const int64_t n_;
   const std::vector<int> in_place_;
+  const int multiprocessors_;
   const std::shared_ptr<KernelCompiler> compiler_;
   const KernelPtr fallback_;  // may be null
   mutable std::atomic<const void*> function_ = nullptr;
@@ -97,8 +103,8 @@ StatusOr<KernelPtr> MakeExprKernel(const std::shared_ptr<CudaContext>& context, 
   std::optional<MapSource> map = MakeMapSource(problem);
   if (!map) return KernelPtr();
   if (!context->plan_only && problem.output.num_elements() > 0) context->compiler->Prefetch(map->source);
-  return std::make_shared<GeneratedMapKernel>(*std::move(map), problem.output.num_elements(), in_place,
-                                              context->compiler, std::move(interpreted));
+  return std::make_shared<GeneratedMapKernel>(*std::move(map), problem.output.num_elements(), in_place, *context,
+                                              std::move(interpreted));
 }
 
 StatusOr<KernelPtr> MakeMapKernel(const KernelRequest& request) {

@@ -21,9 +21,10 @@ struct RowPlan {
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// A row is held by as few threads as can, so that they exchange little: one word each up to a block's threads, else
-// several; a row that does not fit is read again.
-RowPlan PlanRows(const Shape& x, DType type) {
+// A row's threads hold one word each, up to a block's threads, else several; a row that does not fit is read again.
+// Where there are rows enough to keep the device busy, a warp with several words each is better than more warps with
+// one: warps of one row wait for each other.
+RowPlan PlanRows(const Shape& x, DType type, int multiprocessors) {
   RowPlan plan;
   RowParams& p = plan.params;
   p.size = x.rank() > 0 ? x[x.rank() - 1] : 1;
@@ -32,7 +33,12 @@ RowPlan PlanRows(const Shape& x, DType type) {
   const auto threads = [&](int64_t wanted) {
     return static_cast<int>(std::bit_ceil(static_cast<uint64_t>(std::min<int64_t>(wanted, kMaxRowThreads))));
   };
-  if (words <= kThreads) {
+  constexpr int kWarpThreads = 32;
+  const bool is_busy = p.rows >= int64_t{16} * multiprocessors;
+  if (is_busy && words > kWarpThreads && words <= kWarpThreads * kRowWords) {
+    plan.which = RowPlan::kMiddle;
+    p.threads = kWarpThreads;
+  } else if (words <= kThreads) {
     plan.which = RowPlan::kShort;
     p.threads = threads(words);
   } else {
@@ -66,7 +72,7 @@ bool HasSameType(const KernelRequest& request, int first, int last) {
 }  // namespace
 
 StatusOr<KernelPtr> MakeSoftmaxKernel(const KernelRequest& request) {
-  RowPlan plan = PlanRows(request.shape(0), request.dtype(0));
+  RowPlan plan = PlanRows(request.shape(0), request.dtype(0), request.context->multiprocessors);
   plan.params.is_log = request.node.attr<SoftmaxAttrs>().log;
   const SoftmaxFunction function = Choose(SoftmaxFunctionsFor(request.dtype(0)), plan.which);
   if (!function) return KernelPtr();
@@ -77,7 +83,7 @@ StatusOr<KernelPtr> MakeSoftmaxKernel(const KernelRequest& request) {
 }
 
 StatusOr<KernelPtr> MakeLayerNormKernel(const KernelRequest& request) {
-  RowPlan plan = PlanRows(request.shape(0), request.dtype(0));
+  RowPlan plan = PlanRows(request.shape(0), request.dtype(0), request.context->multiprocessors);
   plan.params.epsilon = request.node.attr<LayerNormAttrs>().epsilon;
   const LayerNormFunction function = Choose(LayerNormFunctionsFor(request.dtype(0), request.dtype(1)), plan.which);
   if (!function || !HasSameType(request, 1, 2)) return KernelPtr();

@@ -1,6 +1,8 @@
 // Finds a GPU and what is needed to use it. Tested by tests/cuda/device/open_test.cc.
 #include <cstdlib>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -10,8 +12,10 @@
 #include "base/status_macros.h"
 #include "cuda/codegen/nvrtc.h"
 #include "cuda/device.h"
+#include "cuda/libraries/cublaslt.h"
 #include "cuda/libraries/cudnn_library.h"
 #include "cuda/libraries/planning_library.h"
+#include "cuda/tuning/tuner.h"
 
 namespace moulin::cuda {
 namespace {
@@ -72,6 +76,9 @@ std::string CacheDirectory() {
 
 // cuDNN must be there. Without NVRTC maps are interpreted.
 Status AddLibraries(CudaContext* context) {
+  // First: it alone has products in strict float32. It may be absent.
+  StatusOr<std::shared_ptr<PrimitiveLibrary>> cublas = MakeCublasLtLibrary(CublasLtOptions());
+  if (cublas.ok()) context->libraries.push_back(*std::move(cublas));
   MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<PrimitiveLibrary> cudnn, MakeCudnnLibrary(CudnnOptions()));
   context->libraries.push_back(std::move(cudnn));
   NvrtcOptions options;
@@ -80,6 +87,26 @@ Status AddLibraries(CudaContext* context) {
   StatusOr<std::shared_ptr<Nvrtc>> nvrtc = Nvrtc::Open(*context->api, options);
   if (nvrtc.ok()) context->compiler = *std::move(nvrtc);
   return absl::OkStatus();
+}
+
+std::string Describe(const cudaDeviceProp& properties, const CudaContext& context) {
+  std::vector<std::string> versions;
+  for (const auto& library : context.libraries) versions.push_back(library->version());
+  return absl::StrCat(properties.name, ", ", properties.multiProcessorCount, " multiprocessors, ",
+                      properties.totalGlobalMem >> 20, " MiB, ", absl::StrJoin(versions, ", "));
+}
+
+// Remembers its choices in the cache directory, as far as that can be made.
+std::shared_ptr<Tuner> MakeTuner(const CudaApi& api, const std::string& device) {
+  int driver = 0;
+  api.DriverGetVersion(&driver);
+  TunerOptions options;
+  options.device = absl::StrCat(device, ", driver ", VersionText(driver));
+  const std::string directory = CacheDirectory();
+  std::error_code error;
+  if (!directory.empty()) std::filesystem::create_directories(directory, error);
+  if (!directory.empty() && !error) options.cache_file = directory + "/tuning";
+  return std::make_shared<Tuner>(api, std::move(options));
 }
 
 std::shared_ptr<Device> PlanningDevice(const CudaApi& api, const CudaOpenRequest& request) {
@@ -100,12 +127,10 @@ StatusOr<std::shared_ptr<Device>> OpenCudaDevice(const CudaApi& api, const CudaO
   context->multiprocessors = properties.multiProcessorCount;
   context->compute_capability = properties.major * 10 + properties.minor;
   MOULIN_RETURN_IF_ERROR(AddLibraries(context.get()));
-  std::vector<std::string> versions;
-  for (const auto& library : context->libraries) versions.push_back(library->version());
-  return std::shared_ptr<Device>(std::make_shared<CudaDevice>(
-      CudaDeviceInfo(absl::StrCat(properties.name, ", ", properties.multiProcessorCount, " multiprocessors, ",
-                                  properties.totalGlobalMem >> 20, " MiB, ", absl::StrJoin(versions, ", "))),
-      context, request.host_kernels));
+  const std::string description = Describe(properties, *context);
+  context->tuner = MakeTuner(api, description);
+  return std::shared_ptr<Device>(
+      std::make_shared<CudaDevice>(CudaDeviceInfo(description), context, request.host_kernels));
 }
 
 }  // namespace moulin::cuda

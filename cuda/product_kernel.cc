@@ -48,6 +48,8 @@ class ProductKernel : public CudaKernel {
     return way_workspace_ + product_bytes_ + (rest_.kernel == nullptr ? 0 : rest_.kernel->workspace_bytes());
   }
 
+  bool reads_input(int i) const override { return i != way_.unread_input; }
+
   Status Enqueue(const LaunchContext& context) const override {
     char* workspace = static_cast<char*>(context.workspace);
     void* product = rest_.product_in_output ? context.output() : workspace + way_workspace_;

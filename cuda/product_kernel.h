@@ -25,6 +25,7 @@ struct ProductOperands {
 // One way to compute a product. `prepare` gives its workspace, or an error where it does not work after all.
 struct ProductWay {
   std::string name;
+  int unread_input = -1;  // of the node: it has a packed copy of its own
   std::function<StatusOr<int64_t>()> prepare;
   std::function<Status(const LaunchContext&, const ProductOperands&)> enqueue;
 };

@@ -34,15 +34,22 @@ KeyCodec CodecOf(RealType type) {
 }
 
 // A block for each of `count` rows or tiles, which stride over more than a grid may have.
-LaunchDims BlockEach(int64_t count) {
-  return {dim3(static_cast<unsigned>(std::min<int64_t>(count, 1 << 20))), dim3(kSortThreads), 0};
+LaunchDims BlockEach(int64_t count, int threads = kSortThreads) {
+  return {dim3(static_cast<unsigned>(std::min<int64_t>(count, 1 << 20))), dim3(static_cast<unsigned>(threads)), 0};
+}
+
+// Threads to sort `n` items, of which each compares two at a time.
+int ThreadsFor(int64_t n) {
+  int threads = 32;
+  while (threads < kSortThreads && 2 * threads < n) threads *= 2;
+  return threads;
 }
 
 // Sorts the items of each row in the workspace.
 Status SortItems(const LaunchContext& context, int element_size, int64_t rows, int64_t padded) {
   const int64_t num_items = rows * padded;
   const int64_t tile = std::min<int64_t>(padded, kSortTile);
-  MOULIN_RETURN_IF_ERROR(Launch(context, SortTilesFunction(element_size), BlockEach(num_items / tile),
+  MOULIN_RETURN_IF_ERROR(Launch(context, SortTilesFunction(element_size), BlockEach(num_items / tile, ThreadsFor(tile)),
                                 context.workspace, num_items, tile, padded));
   for (int64_t size = 2 * tile; size <= padded; size *= 2) {
     for (int64_t stride = size / 2; stride >= kSortTile; stride /= 2) {
@@ -81,8 +88,8 @@ StatusOr<KernelPtr> MakeTopKKernel(const KernelRequest& request) {
   if (p.rows == 0 || p.k == 0 || p.n <= kSortTile) {
     return std::make_shared<SimpleKernel>("top_k:sort", [=](const LaunchContext& context) -> Status {
       if (p.rows == 0 || p.k == 0) return absl::OkStatus();
-      return Launch(context, SortRowsFunction(element_size), BlockEach(p.rows), context.input(0), context.output(0),
-                    context.output(1), p);
+      return Launch(context, SortRowsFunction(element_size), BlockEach(p.rows, ThreadsFor(p.n)), context.input(0),
+                    context.output(0), context.output(1), p);
     });
   }
   for (p.padded = 1; p.padded < p.k;) p.padded *= 2;

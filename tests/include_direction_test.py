@@ -21,6 +21,8 @@ ALLOWED = {
     "passes": {"base", "ir", "ops"},
     "plan": {"base", "ir", "ops"},
     "device": {"base", "ir", "kernels", "ops", "plan"},
+    # The plugin: host code and kernels. The interface of the device and what lies below it.
+    "cuda": {"base", "ir", "kernels", "ops", "plan", "device"},
     "engine": {"base", "ir", "ops", "formats", "proto", "import", "passes", "plan", "device"},
     # The command line is a face: the public headers, files of arrays and graphs, and the engine's tools for developers.
     "cli": {"base", "ir", "formats", "proto", "import", "engine"},
@@ -30,7 +32,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 
 def folder_of(path: Path) -> str:
     relative = path.relative_to(ROOT)
-    return "moulin" if relative.parts[0] == "include" else relative.parts[1]
+    return {"include": "moulin", "cuda": "cuda"}.get(relative.parts[0], relative.parts[1])
 
 
 def violations(path: Path) -> list[str]:
@@ -45,7 +47,8 @@ def violations(path: Path) -> list[str]:
 
 
 def main() -> None:
-    files = [p for top in ("include", "src") for p in sorted((ROOT / top).rglob("*")) if p.suffix in (".h", ".cc")]
+    files = [p for top in ("include", "src", "cuda") for p in sorted((ROOT / top).rglob("*"))
+             if p.suffix in (".h", ".cc", ".cu")]
     unknown = sorted({folder_of(p) for p in files} - ALLOWED.keys())
     found = [f"folder without a row in the table: {f}" for f in unknown]
     found += [v for p in files if folder_of(p) in ALLOWED for v in violations(p)]

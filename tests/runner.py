@@ -41,11 +41,11 @@ class Count:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
 
-def run(command: list[str]) -> tuple[int, str]:
+def run(command: list[str], env: dict[str, str] | None = None) -> tuple[int, str]:
     """Exit status and output; 124 where the time limit is over."""
     try:
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIME_LIMIT_S,
-                              stdin=subprocess.DEVNULL)
+                              stdin=subprocess.DEVNULL, env=env)
         return done.returncode, done.stdout.decode(errors="replace")
     except subprocess.TimeoutExpired as error:
         return 124, (error.stdout or b"").decode(errors="replace") + "\ntime limit reached"
@@ -90,6 +90,12 @@ def plain(name: str, command: list[str]) -> Count:
     return report(name, Count(passed=int(status == 0), failed=int(status != 0)), time.time() - start, output)
 
 
+def stand_in(part: str) -> dict[str, str]:
+    """The environment in which `cuda` is the emulated device; its blocks' shared memory is thread-local, and a lot."""
+    plugin = ROOT / "build" / part / "bin" / "libmoulin_fake_cuda.so"
+    return {**os.environ, "MOULIN_CUDA_PLUGIN": str(plugin), "GLIBC_TUNABLES": "glibc.rtld.optional_static_tls=4194304"}
+
+
 def golden(part: str, cases: Path, device: str) -> Count:
     """A directory of golden cases, each counted. Known failures: of every device, and of this one."""
     start = time.time()
@@ -97,7 +103,7 @@ def golden(part: str, cases: Path, device: str) -> Count:
     for name in (f"{cases.name}.txt", f"{cases.name}.{device}.txt"):
         if (ROOT / "tests/known_failures" / name).exists():
             command += ["--known-failures", f"tests/known_failures/{name}"]
-    status, output = run(command)
+    status, output = run(command, stand_in(part) if device == "cuda" else None)
     found = SUMMARY.search(output)
     count = Count(*map(int, found.groups())) if found else Count(failed=1)
     if status not in (0, 1) and count.failed == 0:
@@ -126,9 +132,15 @@ def acceptance(part: str) -> Count:
     for archive in archives:
         name = archive.name.split(".")[0]
         directory = unpack(archive, ROOT / "build" / "acceptance" / name) / name
-        for device in ("reference", "cpu"):
+        for device in devices(part):
             total.add(golden(part, directory, device))
     return total
+
+
+def devices(part: str) -> list[str]:
+    """`cuda` on the stand-in for a GPU, where the CUDA device was built."""
+    has_cuda = (ROOT / "build" / part / "bin" / "libmoulin_fake_cuda.so").exists()
+    return ["reference", "cpu", "cuda"] if has_cuda else ["reference", "cpu"]
 
 
 def release() -> Count:
@@ -140,8 +152,13 @@ def release() -> Count:
         total.add(plain(f"release {program.name}", [str(program)]))
     total.add(plain("command line", ["bash", "tests/cli/command_line_test.sh"]))
     cases = unpack(ROOT / "tests/cases/cases.tar.xz", ROOT / "build/cases")
-    for device in ("reference", "cpu"):
+    for device in devices("release"):
         total.add(golden("release", cases, device))
+    if "cuda" in devices("release"):
+        total.add(plain("CUDA plugin", ["bash", "tests/cuda/plugin_test.sh"]))
+    else:
+        print("CUDA device: not built (no toolkit), skipped", flush=True)
+        total.add(Count(skipped=1))
     total.add(acceptance("release"))
     return total
 

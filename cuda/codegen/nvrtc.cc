@@ -109,10 +109,15 @@ class Program {
   nvrtcProgram program_ = nullptr;
 };
 
+int ThreadsFor(const NvrtcOptions& options) {
+  if (options.threads > 0) return options.threads;
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 8);
+}
+
 }  // namespace
 
 Nvrtc::Nvrtc(const CudaApi& api, const NvrtcOptions& options, std::unique_ptr<const NvrtcApi> nvrtc)
-    : api_(api), nvrtc_(std::move(nvrtc)), cache_(options.cache_directory), max_threads_(options.threads) {}
+    : api_(api), nvrtc_(std::move(nvrtc)), cache_(options.cache_directory), max_threads_(ThreadsFor(options)) {}
 
 StatusOr<std::shared_ptr<Nvrtc>> Nvrtc::Open(const CudaApi& api, const NvrtcOptions& options) {
   MOULIN_ASSIGN_OR_RETURN(const auto library, DynamicLibrary::Open("libnvrtc.so.13", options.library_directories));
@@ -228,7 +233,7 @@ StatusOr<const void*> Nvrtc::Load(const KernelSource& source) {
 
 void Nvrtc::Prefetch(const KernelSource& source) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (is_closing_ || max_threads_ == 0 || entries_.contains(source.text)) return;
+  if (is_closing_ || entries_.contains(source.text)) return;
   entries_[source.text] = std::make_shared<Entry>();
   queue_.push_back(source);
   if (idle_threads_ == 0 && static_cast<int>(threads_.size()) < max_threads_) {

@@ -25,7 +25,7 @@ struct NvrtcOptions {
   std::vector<std::string> library_directories;  // searched first for libnvrtc.so.13
   int compute_capability = 90;                   // of the device: 10 * major + minor
   std::string cache_directory;                   // where compiled code is kept between processes; empty: nowhere
-  int threads = 2;                               // that compile what was prefetched
+  int threads = 0;                               // that compile what was prefetched; 0: one a core, at most 8
 };
 
 // Compiles each text once a process (once a cache directory, where there is one). Needs no driver but in Load.

@@ -50,11 +50,9 @@ struct RowState {
   C values[kColumnsPerLane];
 };
 
-// Takes in 32 scores, this lane's being `score` (-inf where there is no such key), and their values.
-template <typename T, typename C>
-__device__ inline void Accumulate(const AttentionParams& p, const T* v, int64_t key0, int64_t column0, C score,
-                                  RowState<C>* state) {
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+// Takes in a row's 32 scores, this lane's being `score` (-inf where there is no such key). This lane's weight.
+template <typename C>
+__device__ inline C AddScores(C score, RowState<C>* state) {
   const C infinity = std::numeric_limits<C>::infinity();
   const C most = WarpMax(score);
   const C max = most > state->max ? most : state->max;
@@ -64,12 +62,24 @@ __device__ inline void Accumulate(const AttentionParams& p, const T* v, int64_t 
   state->sum = state->sum * rescale + WarpSum(weight);
   state->max = max;
   for (int i = 0; i < kColumnsPerLane; ++i) state->values[i] *= rescale;
+  return weight;
+}
+
+// Adds the values of 32 keys, weighted: each is read once for all rows.
+template <typename T, typename C>
+__device__ inline void AddValues(const AttentionParams& p, const T* v, int64_t key0, int64_t column0,
+                                 const C (&weights)[kRowsPerWarp], RowState<C> (&states)[kRowsPerWarp]) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int keys = p.n - key0 < kWarp ? static_cast<int>(p.n - key0) : kWarp;
   for (int j = 0; j < keys; ++j) {
-    const C w = __shfl_sync(~0u, weight, j);
+    C values[kColumnsPerLane] = {};
     for (int i = 0; i < kColumnsPerLane; ++i) {
       const int64_t column = column0 + lane + i * kWarp;
-      if (column < p.e) state->values[i] += w * Load(v[(key0 + j) * p.v.row + column * p.v.column]);
+      if (column < p.e) values[i] = Load(v[(key0 + j) * p.v.row + column * p.v.column]);
+    }
+    for (int r = 0; r < kRowsPerWarp; ++r) {
+      const C weight = __shfl_sync(~0u, weights[r], j);
+      for (int i = 0; i < kColumnsPerLane; ++i) states[r].values[i] += weight * values[i];
     }
   }
 }
@@ -119,6 +129,7 @@ __global__ void __launch_bounds__(kAttentionThreads)
         }
         __syncthreads();
       }
+      C weights[kRowsPerWarp];
       for (int r = 0; r < kRowsPerWarp; ++r) {
         const int64_t row = first_row + row0 + r, key = key0 + lane;
         C score = -std::numeric_limits<C>::infinity();
@@ -126,8 +137,9 @@ __global__ void __launch_bounds__(kAttentionThreads)
           score = scores[r] * static_cast<C>(p.scale);
           if (mask != nullptr) score += Load(mask[row * p.mask.row + key * p.mask.column]);
         }
-        Accumulate(p, v, key0, column0, score, &states[r]);
+        weights[r] = AddScores(score, &states[r]);
       }
+      AddValues(p, v, key0, column0, weights, states);
     }
     for (int r = 0; r < kRowsPerWarp; ++r) {
       const int64_t row = first_row + row0 + r;

@@ -163,6 +163,33 @@ __global__ void __launch_bounds__(kGemmThreads)
   Convolve<T, TransposedSource>(p, p.g.out, p.g.in, x, filter, y, epilogue);
 }
 
+// A thread an element of y, neighbours in memory being neighbours in the grid.
+template <typename T>
+__global__ void __launch_bounds__(256)
+    ConvDirectKernel(const void* x, const void* filter, void* y, ConvParams p, FusedEpilogue epilogue) {
+  const WindowGeometry& g = p.g;
+  const int64_t positions = g.out.num_positions(), elements = g.out.batch * positions * g.out.channels;
+  const int64_t channels = g.in.channels / p.groups, filters = g.out.channels / p.groups;
+  for (int64_t i = GlobalThread(); i < elements; i += GlobalThreads()) {
+    const bool channels_last = g.out.channel_stride == 1;
+    const int64_t k = channels_last ? i % g.out.channels : i / positions % g.out.channels;
+    const int64_t position = channels_last ? i / g.out.channels % positions : i % positions;
+    const int64_t batch = i / positions / g.out.channels;
+    const T* image =
+        static_cast<const T*>(x) + batch * g.in.batch_stride + k / filters * channels * g.in.channel_stride;
+    const T* weights = static_cast<const T*>(filter) + k;
+    SumType<T> sum = 0;
+    g.ForEachTap(position, [&](int64_t tap, int64_t offset) {
+      for (int64_t c = 0; c < channels; ++c) {
+        sum += static_cast<SumType<T>>(Load(image[offset + c * g.in.channel_stride])) *
+               static_cast<SumType<T>>(Load(weights[(tap * channels + c) * g.out.channels]));
+      }
+    });
+    const int64_t at = batch * g.out.batch_stride + WindowGeometry::Offset(g.out, position) + k * g.out.channel_stride;
+    static_cast<T*>(y)[at] = Finish<T>(epilogue, sum, k, at);
+  }
+}
+
 // Adds one row of taps (along the innermost axis) to the sums of neighbouring positions.
 template <typename T, int kVector>
 __device__ inline void AddTapRow(const WindowGeometry& g, const T* row, const T* filter, int64_t begin, int64_t valid,
@@ -235,6 +262,23 @@ ConvFunction ConvForwardFunction(DType type) {
       return CooperativeKernel("conv bf16", ConvForwardKernel<BFloat16Bits>);
     case DType::kInt32:
       return CooperativeKernel("conv i32", ConvForwardKernel<uint32_t>);
+    default:
+      return {};
+  }
+}
+
+ConvFunction ConvDirectFunction(DType type) {
+  switch (type) {
+    case DType::kFloat32:
+      return IndependentKernel("direct conv f32", ConvDirectKernel<float>);
+    case DType::kFloat64:
+      return IndependentKernel("direct conv f64", ConvDirectKernel<double>);
+    case DType::kFloat16:
+      return IndependentKernel("direct conv f16", ConvDirectKernel<Float16Bits>);
+    case DType::kBFloat16:
+      return IndependentKernel("direct conv bf16", ConvDirectKernel<BFloat16Bits>);
+    case DType::kInt32:
+      return IndependentKernel("direct conv i32", ConvDirectKernel<uint32_t>);
     default:
       return {};
   }

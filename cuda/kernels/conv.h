@@ -26,6 +26,9 @@ using ConvFunction = DeviceFunction<const void*, const void*, void*, ConvParams,
 ConvFunction ConvForwardFunction(DType type);
 ConvFunction ConvTransposedFunction(DType type);
 
+// Forwards for groups of few filters, which would leave most of a tile empty: a thread an element. The same types.
+ConvFunction ConvDirectFunction(DType type);
+
 // Forwards with one channel a group and one filter a channel, channels innermost: a thread makes kDepthwiseWidth
 // neighbouring positions of `vector` channels, which divides the channels. float32 (vectors of 1, 4), float16 and
 // bfloat16 (1, 8).

@@ -8,6 +8,7 @@
 #include "cuda/kernels/device_code.h"
 #include "cuda/kernels/fused_epilogue_device.h"
 #include "cuda/kernels/gemm_tile_sizes.h"
+#include "cuda/kernels/vector.h"
 #include "kernels/element.h"
 
 namespace moulin::cuda {
@@ -22,8 +23,9 @@ namespace moulin::cuda {
 template <typename T, typename Source>
 __device__ inline void ComputeGemmTiles(const Source& source, const GemmSizes& s, const FusedEpilogue& epilogue, T* y) {
   using C = SumType<T>;
-  __shared__ C a_tile[kGemmDepth][kGemmTile + 4];
-  __shared__ C b_tile[kGemmDepth][kGemmTile + 4];
+  using Quad = Vector<C, kGemmPerThread>;  // read by one access
+  __shared__ Quad a_tile[kGemmDepth][kGemmTile / kGemmPerThread + 1];
+  __shared__ Quad b_tile[kGemmDepth][kGemmTile / kGemmPerThread + 1];
   constexpr int kLoads = kGemmTile * kGemmDepth / kGemmThreads;
   const int t = static_cast<int>(threadIdx.x);
   const int64_t row_tiles = (s.m + kGemmTile - 1) / kGemmTile, column_tiles = (s.n + kGemmTile - 1) / kGemmTile;
@@ -54,17 +56,17 @@ __device__ inline void ComputeGemmTiles(const Source& source, const GemmSizes& s
     for (int64_t k0 = 0; k0 < s.k; k0 += kGemmDepth) {
       for (int i = 0; i < kLoads; ++i) {
         const bool in_a = row0 + a_r[i] < s.m && k0 + a_k[i] < s.k;
-        a_tile[a_k[i]][a_r[i]] = in_a ? static_cast<C>(Load(source.a(rows[i], k0 + a_k[i]))) : C(0);
+        a_tile[a_k[i]][a_r[i] / kGemmPerThread].at[a_r[i] % kGemmPerThread] =
+            in_a ? static_cast<C>(Load(source.a(rows[i], k0 + a_k[i]))) : C(0);
         const bool in_b = column0 + b_c[i] < s.n && k0 + b_k[i] < s.k;
-        b_tile[b_k[i]][b_c[i]] = in_b ? static_cast<C>(Load(source.b(columns[i], k0 + b_k[i]))) : C(0);
+        b_tile[b_k[i]][b_c[i] / kGemmPerThread].at[b_c[i] % kGemmPerThread] =
+            in_b ? static_cast<C>(Load(source.b(columns[i], k0 + b_k[i]))) : C(0);
       }
       __syncthreads();
       for (int k = 0; k < kGemmDepth; ++k) {
-        C a[kGemmPerThread], b[kGemmPerThread];
-        for (int i = 0; i < kGemmPerThread; ++i) a[i] = a_tile[k][ty + i];
-        for (int i = 0; i < kGemmPerThread; ++i) b[i] = b_tile[k][tx + i];
+        const Quad a = a_tile[k][ty / kGemmPerThread], b = b_tile[k][tx / kGemmPerThread];
         for (int i = 0; i < kGemmPerThread; ++i) {
-          for (int j = 0; j < kGemmPerThread; ++j) sums[i][j] += a[i] * b[j];
+          for (int j = 0; j < kGemmPerThread; ++j) sums[i][j] += a.at[i] * b.at[j];
         }
       }
       __syncthreads();

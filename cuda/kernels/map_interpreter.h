@@ -10,25 +10,24 @@
 namespace moulin::cuda {
 
 // The operations of expressions (ir/expr.h) on real numbers; X(name).
-#define MOULIN_TAPE_FLOAT_OPS(X)                                                                                     \
-  X(Sqrt)                                                                                                            \
-  X(Rsqrt) X(Exp) X(Expm1) X(Log) X(Log1p) X(Sin) X(Cos) X(Tan) X(Asin) X(Acos) X(Atan) X(Sinh) X(Cosh) X(Tanh)      \
-      X(Asinh) X(Acosh) X(Atanh) X(Erf) X(Erfc) X(Sigmoid) X(Softplus) X(Floor) X(Ceil) X(Elu) X(Atan2) X(NextAfter) \
-          X(Xdivy) X(Xlogy) X(Xlog1py)
-#define MOULIN_TAPE_SPECIAL_OPS(X) \
+// clang-format off
+#define MOULIN_TAPE_FLOAT_OPS(X)                                                                                       \
+  X(Sqrt) X(Rsqrt) X(Exp) X(Expm1) X(Log) X(Log1p) X(Sin) X(Cos) X(Tan) X(Asin) X(Acos) X(Atan) X(Sinh) X(Cosh)        \
+  X(Tanh) X(Asinh) X(Acosh) X(Atanh) X(Erf) X(Erfc) X(Sigmoid) X(Softplus) X(Floor) X(Ceil) X(Elu) X(Atan2)            \
+  X(NextAfter) X(Xdivy) X(Xlogy) X(Xlog1py)
+#define MOULIN_TAPE_SPECIAL_OPS(X)                                                                                     \
   X(Erfinv) X(Ndtri) X(Lgamma) X(Digamma) X(BesselI0e) X(BesselI1e) X(Zeta) X(Polygamma) X(Igamma) X(Igammac) X(Betainc)
-#define MOULIN_TAPE_COMMON_OPS(X)                                                                               \
-  X(Neg)                                                                                                        \
-  X(Abs) X(Sign) X(Reciprocal) X(Round) X(Relu) X(Add) X(Sub) X(Mul) X(Div) X(FloorDiv) X(FloorMod) X(TruncMod) \
-      X(DivNoNan) X(MulNoNan) X(Pow) X(Max) X(Min)
+#define MOULIN_TAPE_COMMON_OPS(X)                                                                                      \
+  X(Neg) X(Abs) X(Sign) X(Reciprocal) X(Round) X(Relu) X(Add) X(Sub) X(Mul) X(Div) X(FloorDiv) X(FloorMod) X(TruncMod) \
+  X(DivNoNan) X(MulNoNan) X(Pow) X(Max) X(Min)
 #define MOULIN_TAPE_BIT_OPS(X) X(BitNot) X(BitAnd) X(BitOr) X(BitXor) X(ShiftLeft) X(ShiftRight) X(PopCount)
-#define MOULIN_TAPE_TESTS(X) \
+#define MOULIN_TAPE_TESTS(X)                                                                                           \
   X(Equal) X(NotEqual) X(Less) X(LessEqual) X(Greater) X(GreaterEqual) X(IsNan) X(IsInf) X(IsFinite)
 #define MOULIN_TAPE_OTHER_OPS(X) X(Input) X(Constant) X(Cast) X(SaturatingCast) X(Select) X(Not) X(And) X(Or)
-#define MOULIN_TAPE_OPS(X)                                                                         \
-  MOULIN_TAPE_FLOAT_OPS(X)                                                                         \
-  MOULIN_TAPE_SPECIAL_OPS(X) MOULIN_TAPE_COMMON_OPS(X) MOULIN_TAPE_BIT_OPS(X) MOULIN_TAPE_TESTS(X) \
-      MOULIN_TAPE_OTHER_OPS(X)
+#define MOULIN_TAPE_OPS(X)                                                                                             \
+  MOULIN_TAPE_FLOAT_OPS(X) MOULIN_TAPE_SPECIAL_OPS(X) MOULIN_TAPE_COMMON_OPS(X) MOULIN_TAPE_BIT_OPS(X)                 \
+  MOULIN_TAPE_TESTS(X) MOULIN_TAPE_OTHER_OPS(X)
+// clang-format on
 
 enum class TapeOp : uint8_t {
 #define MOULIN_ENUMERATOR(name) k##name,

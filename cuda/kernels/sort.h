@@ -32,23 +32,25 @@ inline constexpr int kSortThreads = 512;
 // Bytes of an item (key and place) of elements of this size.
 constexpr int SortItemBytes(int element_size) { return element_size == 8 ? 16 : 8; }
 
-// All of them by element size (1, 2, 4 or 8), a block a row or tile, of kSortThreads threads.
+// All of them by element size (1, 2, 4 or 8).
 
-// Rows of n <= kSortTile: (x, values, indices, parameters).
+// A block of 32 to kSortThreads threads a row, of n <= kSortTile: (x, values, indices, parameters).
 DeviceFunction<const void*, void*, void*, TopKParameters> SortRowsFunction(int element_size);
 
-// The k first items of each row, in no order, padded with items that come last: (x, items, parameters).
+// The k first items of each row, in no order, padded with items that come last: (x, items, parameters). A block of
+// kSortThreads a row.
 DeviceFunction<const void*, void*, TopKParameters> SelectFunction(int element_size);
 
 // Sorts tiles of `tile` items, a power of two <= kSortTile, and every other tile of a row backwards: (items, number of
-// items, tile, padded).
+// items, tile, padded). A block of 32 to kSortThreads threads a tile.
 DeviceFunction<void*, int64_t, int64_t, int64_t> SortTilesFunction(int element_size);
 
 // One step of a bitonic merge of runs of `size` items, comparing those `stride` apart: (items, number of items, size,
 // stride, padded). No block is a row's.
 DeviceFunction<void*, int64_t, int64_t, int64_t, int64_t> MergeStepFunction(int element_size);
 
-// The steps of the same with strides below kSortTile: (items, number of items, size, padded).
+// The steps of the same with strides below kSortTile: (items, number of items, size, padded). A block of 32 to
+// kSortThreads threads a tile of kSortTile items.
 DeviceFunction<void*, int64_t, int64_t, int64_t> MergeTilesFunction(int element_size);
 
 // The first k items of each row as elements and places: (x, items, values, indices, parameters). No block is a row's.

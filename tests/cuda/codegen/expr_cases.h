@@ -141,10 +141,27 @@ inline ExprCase CastCase(absl::Span<const DType> from, DType to) {
   return c;
 }
 
+// Results that are operands: what is out of the type's range must not live on in a wider register.
+inline ExprCase ChainCase(DType type) {
+  ExprCase c;
+  c.name = absl::StrCat("chain of ", Name(type));
+  c.inputs = OperandsOf(type, 100);
+  Expr& e = c.expr;
+  const int x = e.Input(0, type), y = e.Input(1, type), z = e.Input(2, type);
+  const int product = e.Binary(ExprOp::kMul, x, z);
+  const int quotient = e.Binary(ExprOp::kFloorDiv, e.Binary(ExprOp::kAdd, product, z), y);
+  const int high = e.Binary(ExprOp::kMax, e.Binary(ExprOp::kSub, quotient, product), e.Unary(ExprOp::kNeg, x));
+  e.Cast(e.Cast(high, DType::kFloat64), DType::kFloat32);
+  return c;
+}
+
 inline std::vector<ExprCase> AllOpCases() {
   std::vector<ExprCase> cases;
   const std::vector<DType> types = RealTypes();
   for (const DType type : types) AppendOpCases(type, &cases);
+  for (const DType type : types) {
+    if (type != DType::kBool) cases.push_back(ChainCase(type));
+  }
   for (const DType to : types) {
     cases.push_back(CastCase(absl::MakeConstSpan(types).subspan(0, 7), to));
     cases.push_back(CastCase(absl::MakeConstSpan(types).subspan(7), to));

@@ -4,6 +4,7 @@
 #include "absl/strings/str_replace.h"
 #include "codegen/expr_cases.h"
 #include "codegen/host_compiler.h"
+#include "cuda/map_kernel.h"
 #include "gtest/gtest-spi.h"
 
 namespace moulin::cuda {
@@ -83,6 +84,44 @@ TEST(MapSource, WrongCodeIsNoticed) {
                 "map::RoundToFloat16(scalar::Mul(t0, t1))", "scalar::Mul(t0, t1)");
   ExpectNoticed(BroadcastCase(DType::kFloat32, {Shape{1021}, Shape{1021}}), "(y, first, size, words, r)",
                 "(y, first, size + 4u, words, r)");
+}
+
+class FailingCompiler : public KernelCompiler {
+ public:
+  StatusOr<const void*> Load(const KernelSource&) override { return absl::InternalError("no compiler"); }
+};
+
+TEST(MapKernel, IsInterpretedWhereNothingCompiles) {
+  const ExprCase c = BroadcastCase(DType::kFloat32, {Shape{4, 7}, Shape{7}});
+  ExpectMatchesReference(GraphOf(c), c.inputs, 0, CompiledBy(std::make_shared<FailingCompiler>()));
+  Expr long_one;  // longer than what can be interpreted
+  int x = long_one.Input(0, DType::kFloat32);
+  for (int i = 0; i < 200; ++i) x = long_one.Binary(ExprOp::kAdd, x, x);
+  const Tensor input = RandomTensor(DType::kFloat32, Shape{2});
+  const auto got =
+      RunOnEmulator(GraphOf({"", long_one, {input}}), {input}, CompiledBy(std::make_shared<FailingCompiler>()));
+  EXPECT_NE(std::string(got.status().message()).find("no compiler"), std::string::npos) << got.status();
+}
+
+// As an epilogue is run: some inputs may not be there, and the result may lie on one.
+TEST(MapKernel, OfAnExpressionByItself) {
+  Expr expr;
+  expr.Binary(ExprOp::kAdd, expr.Input(0, DType::kFloat32), expr.Input(2, DType::kFloat32));
+  const TensorType types[] = {{DType::kFloat32, Shape{2, 3}}, {DType::kFloat32, Shape{7}}, {DType::kFloat32, Shape{3}}};
+  std::vector<float> x = {1, 2, 3, 4, 5, 6}, bias = {10, 20, 30};
+  for (const bool is_generated : {false, true}) {
+    const auto context = EmulatedContext();
+    if (is_generated) context->compiler = std::make_shared<HostCompiler>();
+    const auto kernel = MakeExprKernel(context, expr, types, types[0]);
+    ASSERT_TRUE(kernel.ok()) << kernel.status();
+    EXPECT_TRUE((*kernel)->can_run_in_place(0));
+    EXPECT_FALSE((*kernel)->can_run_in_place(2));
+    const void* const inputs[] = {x.data(), nullptr, bias.data()};
+    void* const outputs[] = {x.data()};
+    const Status status = (*kernel)->Enqueue({context->api, nullptr, inputs, outputs, nullptr});
+    EXPECT_TRUE(status.ok()) << status;
+  }
+  EXPECT_THAT(x, ::testing::ElementsAre(21, 42, 63, 24, 45, 66));
 }
 
 TEST(MapSource, TextsDoNotDependOnShapesThatDoNotMatter) {

@@ -40,18 +40,26 @@ class NvrtcTest : public ::testing::Test {
 TEST_F(NvrtcTest, TakesEveryOperationAndFormOfBroadcasting) {
   std::vector<ExprCase> cases = AllOpCases();
   for (ExprCase& c : AllBroadcastCases()) cases.push_back(std::move(c));
-  constexpr size_t kKernelsAProgram = 24;
   std::vector<KernelSource> sources;
   std::set<std::string> names;
-  for (size_t i = 0; i < cases.size(); ++i) {
-    KernelSource source = SourceOf(cases[i]);
+  for (const ExprCase& c : cases) {
+    KernelSource source = SourceOf(c);
     if (names.insert(source.name).second) sources.push_back(std::move(source));
-    if (sources.empty() || (sources.size() < kKernelsAProgram && i + 1 < cases.size())) continue;
-    const auto cubin = nvrtc_->Compile({"kernels", JoinKernels(sources)});
-    ASSERT_TRUE(cubin.ok()) << cubin.status();
-    for (const KernelSource& s : sources) EXPECT_NE((*cubin)->find(s.name), std::string::npos) << s.name;
-    sources.clear();
   }
+  constexpr size_t kKernelsAProgram = 24;
+  std::vector<KernelSource> programs;
+  for (size_t i = 0; i < sources.size(); i += kKernelsAProgram) {
+    const auto end = sources.begin() + static_cast<std::ptrdiff_t>(std::min(i + kKernelsAProgram, sources.size()));
+    programs.push_back({"kernels", JoinKernels({sources.begin() + static_cast<std::ptrdiff_t>(i), end})});
+    nvrtc_->Prefetch(programs.back());
+  }
+  std::string code;
+  for (const KernelSource& program : programs) {
+    const auto cubin = nvrtc_->Compile(program);
+    ASSERT_TRUE(cubin.ok()) << cubin.status();
+    code += **cubin;
+  }
+  for (const std::string& name : names) EXPECT_NE(code.find(name), std::string::npos) << name;
 }
 
 TEST_F(NvrtcTest, ATextAloneIsCode) {

@@ -204,7 +204,8 @@ TEST_F(ExecutionTest, ABudgetIsKept) {
 }
 
 TEST_F(ExecutionTest, ALostDeviceFailsEveryRequestAndSaysWhy) {
-  Restart({.fault_at_work = 5});  // a request is a copy, a kernel and a copy
+  Restart(
+      {.fault_at_work = 8});  // the arena is cleared; a run, the first for warming up, is a copy, a kernel and a copy
   const auto engine = EngineOn(NewFakeDevice());
   const auto model = LoadGraph(*engine, ScaleGraph(2), "m", {.instances = 1});
   EXPECT_EQ(FirstValue(model->Run({{"x", Rows(1, 3)}})), 7);

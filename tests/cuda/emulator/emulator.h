@@ -2,8 +2,8 @@
 // use, for a host compiler. emulator/run.h runs what is compiled so.
 //
 // What is here is all that a kernel may use. __shared__ arrays are static, so they are to be of trivial types; those
-// declared in a kernel's own function hold poison (run.h) when a block starts, those of other functions what the last
-// block left. Threads of a cooperative kernel really wait for each other at barriers and warp functions, and misuse ends the launch with an error:
+// declared in a kernel's own function hold poison (run.h) when a block starts. Threads of a cooperative kernel really
+// wait for each other at barriers and warp functions, and misuse ends the launch with an error:
 //   - a barrier that not all threads of the block reach, or that they reach at different lines;
 //   - a warp function of a lane that its mask does not name, or with lanes at different warp functions;
 //   - a shuffle from a lane that takes no part in it;

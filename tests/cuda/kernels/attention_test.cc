@@ -43,15 +43,15 @@ TEST(AttentionKernel, KeysAlreadyTransposed) {
 
 TEST(AttentionKernel, Masks) {
   const DType type = DType::kFloat32;
-  for (const Shape& mask : {Shape{2, 1, 1, 6}, Shape{2, 3, 5, 6}, Shape{5, 6}, Shape{6}, Shape{1, 3, 5, 1}, Shape{}}) {
-    ExpectAttention({0.25, true}, type, {Shape{2, 3, 5, 8}, Shape{2, 3, 6, 8}, Shape{2, 3, 6, 4}, mask});
+  for (const Shape& mask : {Shape{2, 1, 1, 6}, Shape{2, 2, 5, 6}, Shape{6}, Shape{1, 2, 5, 1}}) {
+    ExpectAttention({0.25, true}, type, {Shape{2, 2, 5, 8}, Shape{2, 2, 6, 8}, Shape{2, 2, 6, 4}, mask});
   }
 }
 
 TEST(AttentionKernel, BatchesBroadcast) {
   const DType type = DType::kFloat32;
-  ExpectAttention({0.25, true}, type, {Shape{2, 3, 5, 8}, Shape{1, 3, 6, 8}, Shape{6, 4}});
-  ExpectAttention({0.25, true}, type, {Shape{5, 8}, Shape{3, 6, 8}, Shape{2, 1, 6, 4}});
+  ExpectAttention({0.25, true}, type, {Shape{2, 2, 5, 8}, Shape{1, 2, 6, 8}, Shape{6, 4}});
+  ExpectAttention({0.25, true}, type, {Shape{5, 8}, Shape{2, 6, 8}, Shape{2, 1, 6, 4}});
   ExpectAttention({0.25, true}, type, {Shape{1, 8}, Shape{6, 8}, Shape{6, 4}, Shape{2, 3, 6}});  // the mask adds rows
 }
 

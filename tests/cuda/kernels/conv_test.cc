@@ -64,6 +64,18 @@ TEST(ConvKernel, Groups) {
              Small(DType::kFloat32, Shape{3, 3, 1, 10}));
 }
 
+// Groups of few filters are a kernel of their own, in every type and layout; of more than that, tiles.
+TEST(ConvKernel, GroupsOfFewFiltersAndOfMany) {
+  for (const DType type : {DType::kFloat32, DType::kFloat64, DType::kFloat16, DType::kBFloat16, DType::kInt32}) {
+    for (const int64_t filters : {2, 9}) {
+      ConvAttrs attrs = Attrs({2, 1}, {1, 2}, Padding::kSame, 3);
+      ExpectConv(attrs, Small(type, Shape{2, 5, 6, 6}), Small(type, Shape{3, 2, 2, 3 * filters}));
+      attrs.channels_last = false;
+      ExpectConv(attrs, Small(type, Shape{2, 6, 5, 7}), Small(type, Shape{3, 2, 2, 3 * filters}));
+    }
+  }
+}
+
 TEST(ConvKernel, ChannelsFirst) {
   for (const int64_t groups : {1, 2}) {
     ConvAttrs attrs = Attrs({2, 1}, {1, 1}, Padding::kSame, groups);

@@ -1,4 +1,5 @@
 // Data movement: every result is the reference's, element for element, for every size of element.
+#include <cstring>
 #include <vector>
 
 #include "cuda/kernels/divisor.h"
@@ -124,6 +125,7 @@ TEST_P(MovementTest, StridedSliceUpdate) {
   shrink.shrink_axis_mask = 1;
   check({6, 7, 8}, {3, 8}, {2, 1, 0}, {3, 4, 8}, {1, 1, 1}, shrink);
   check({6, 7}, {0, 7}, {2, 0}, {2, 7}, {1, 1});
+  check({10, 16}, {10, 12}, {0, 1}, {10, 13}, {1, 1});  // rows as long as units, at a place that is not
 }
 
 TEST_P(MovementTest, ConcatAndSplit) {
@@ -232,6 +234,42 @@ TEST(ReverseSequenceTest, LengthsOutOfRangeAreClamped) {
 TEST(MovementKernelTest, StringsAreLeftToTheHost) {
   const Tensor x = Tensor::OfStrings({2, 2}, {"a", "b", "c", "d"});
   EXPECT_FALSE(HasKernel(OpKind::kTranspose, NoAttrs(), {x, Ints({1, 0})}));
+}
+
+// Grids smaller than the work: each block takes several tiles, each thread several units.
+TEST(MovementKernelTest, FewerBlocksThanWork) {
+  const Tensor x = RandomTensor(DType::kInt32, {3, 70, 50});
+  for (bool tiled : {true, false}) {
+    TransposeParams p;
+    p.a_size = 50;
+    p.b_size = 70;
+    p.a_y_stride = 70;
+    p.b_x_stride = 50;
+    p.a_tiles = Divisor(2);
+    p.b_tiles = Divisor(3);
+    p.tiles = 3 * 2 * 3;
+    p.rest.Push(3, 3500, 3500);
+    StridedCopyParams copy = p.rest;
+    copy.Push(50, 1, 70);
+    copy.Push(70, 50, 1);
+    const CudaApi& api = emulator::SyncCudaApi();
+    void *from = nullptr, *to = nullptr;
+    api.Malloc(&from, 42000);
+    api.Malloc(&to, 42000);
+    std::memcpy(from, x.data(), 42000);
+    LaunchContext c;
+    c.api = &api;
+    const Status status =
+        tiled ? Launch(c, TransposeFunction(4), {dim3(4), dim3(kTransposeTile, kTransposeRows)}, from, to, p)
+              : Launch(c, StridedCopyFunction(4), {dim3(3), dim3(64)}, from, to, copy);
+    ASSERT_TRUE(status.ok()) << status;
+    for (int64_t i = 0; i < 10500; ++i) {
+      const int64_t batch = i / 3500, a = i % 3500 / 70, b = i % 70;
+      ASSERT_EQ(static_cast<int32_t*>(to)[i], x.values<int32_t>()[batch * 3500 + b * 50 + a]) << i;
+    }
+    api.Free(from);
+    api.Free(to);
+  }
 }
 
 // The harness itself: an operator with a planted bug must fail ExpectClose.

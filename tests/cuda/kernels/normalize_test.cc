@@ -76,6 +76,23 @@ TEST(LayerNormKernel, EveryTypeAndSize) {
   }
 }
 
+// Rows enough to keep a small device busy: a warp a row, with several words a thread.
+TEST(RowKernels, ManyRows) {
+  EmulatorOptions options;
+  options.context = EmulatedContext();
+  options.context->multiprocessors = 2;
+  for (const DType type : kTypes) {
+    for (const int64_t n : {150, 512}) {
+      SCOPED_TRACE(absl::StrCat(Name(type), " ", n));
+      const Tensor x = RandomTensor(type, Shape{45, n});
+      ExpectOpMatches(OpKind::kSoftmax, SoftmaxAttrs{}, {x}, ToleranceOf(type), 0, options);
+      ExpectOpMatches(OpKind::kLayerNorm, LayerNormAttrs{},
+                      {x, RandomTensor(type, Shape{n}, 2), RandomTensor(type, Shape{n}, 3)}, ToleranceOf(type) * 4, 0,
+                      options);
+    }
+  }
+}
+
 // A variance taken as the mean of squares less the square of the mean would be lost.
 TEST(LayerNormKernel, DoesNotCancel) {
   Tensor x = RandomTensor(DType::kFloat32, Shape{3, 700});

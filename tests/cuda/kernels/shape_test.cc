@@ -45,6 +45,7 @@ void CheckLinSpace(T start, T stop, int32_t count) {
 TEST(ShapeKernelTest, LinSpace) {
   CheckLinSpace<float>(0, 1, 301);
   CheckLinSpace<float>(2, -7, 1);
+  for (int32_t count : {7, 11, 50, 99}) CheckLinSpace<float>(0.3f, 1.9f, count);  // the steps miss the last
   CheckLinSpace<double>(-3, 5, 10);
   CheckLinSpace<Half>(Half(0.0f), Half(1.0f), 17);
   CheckLinSpace<BFloat16>(BFloat16(5.0f), BFloat16(1.0f), 9);

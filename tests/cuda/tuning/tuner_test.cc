@@ -131,7 +131,7 @@ TEST_F(TunerTest, LeavesNoMemoryBehindAndWritesWithinIt) {
 
 TEST_F(TunerTest, WithoutATunerTheFirstThatWorks) {
   CudaContext context;
-  const TuningProblem problem{"key", {}, {}};
+  const TuningProblem problem{"key", {}, {{DType::kFloat32, 4}}};
   const auto chosen = ChooseKernel(context, problem, {FailsToBeMade("a"), Way("b", 30), Way("c", 10)});
   ASSERT_TRUE(chosen.ok());
   EXPECT_EQ((*chosen)->name(), "b");

@@ -1,0 +1,73 @@
+"""Part `accuracy`: every model on the device, layer by layer, against the reference, in each precision."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import process
+from context import OURS, Context
+
+MODELS = ["tiny_cnn", "wide_deep", "unet", "mobilenet_v2", "resnet50", "inception_v3", "bert_base"]
+# The reference's nested loops take too long on these; the cpu device, itself held against it, stands in.
+LARGE = {"resnet50", "inception_v3", "bert_base"}
+# |found - expected| <= atol + rtol |expected|: the unit roundoff of the products' type (2^-24, 2^-11, 2^-11, 2^-8)
+# times about sqrt(products summed) ~ 64, over some tens of layers.
+TOLERANCE = {"fp32": (1e-3, 1e-3), "tf32": (5e-2, 5e-2), "fp16": (5e-2, 5e-2), "bf16": (3e-1, 3e-1)}
+WORST = 5
+
+
+def compare(context: Context, model: str, precision: str) -> dict[str, Any]:
+    """One `moulin compare`."""
+    reference = "cpu" if model in LARGE or context.dry_run else "reference"
+    atol, rtol = TOLERANCE[precision]
+    record: dict[str, Any] = {"model": model, "precision": precision, "reference": reference}
+    words = [
+        "compare",
+        str(context.model(model)),
+        "--device",
+        context.device,
+        "--reference",
+        reference,
+        "--layers",
+        "--json",
+        "--inputs",
+        str(context.input_files(model, 2)[0]),
+        "--atol",
+        str(atol),
+        "--rtol",
+        str(rtol),
+    ]
+    words += [] if context.dry_run else ["--precision", OURS[precision]]
+    try:
+        done = context.run_moulin(*words, timeout=150)
+        report = json.loads(done.stdout)
+    except (process.ProcessError, ValueError) as error:
+        problem = str(error) if isinstance(error, process.ProcessError) else process.tail(done.stderr or done.stdout)
+        return {**record, "problem": problem}
+    values = report["values"]
+    worst = sorted(values, key=lambda v: -(v.get("rel_norm", v["max_abs"]) or 0))[:WORST]
+    return {
+        **record,
+        "agrees": report["agrees"],
+        "first_divergence": report["first_divergence"],
+        "first_nan": report["first_nan"],
+        "values": len(values),
+        "outputs": [v for v in values if v["output"]],
+        "worst": worst,
+        "seconds": done.seconds,
+    }
+
+
+def run(context: Context) -> dict[str, Any]:
+    """All models and precisions, several at once: the reference is slow and this part times nothing."""
+    models = ["tiny_cnn", "mobilenet_v2"] if context.dry_run else MODELS
+    precisions = ["fp32"] if context.dry_run else list(OURS)
+    for model in models:
+        context.input_files(model, 2)
+    context.say(f"accuracy: {len(models)} models in {', '.join(precisions)}")
+    jobs = [(m, p) for p in precisions for m in models]
+    with ThreadPoolExecutor(2 if context.dry_run else 6) as pool:
+        records = list(pool.map(lambda job: compare(context, *job), jobs))
+    return {"records": records}

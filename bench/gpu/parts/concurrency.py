@@ -1,0 +1,90 @@
+"""Part `concurrency`: four models at once against one after another; a model of high priority among others."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+import process
+from context import OURS, Context
+from paired import paired_ratio
+
+MODELS = ["resnet50", "mobilenet_v2", "bert_base", "unet"]
+DRY_MODELS = ["tiny_cnn", "mobilenet_v2"]
+BLOCK_S = 0.5
+
+
+def models_worker(context: Context, models: list[str], batch: int, extra: list[str]) -> process.Worker:
+    """One `moulin bench --blocks` that holds all the models."""
+    precision = [] if context.dry_run else ["--precision", OURS["fp16"]]
+    words = [
+        context.moulin,
+        "bench",
+        *[str(context.model(m)) for m in models],
+        "--blocks",
+        "--batch",
+        str(batch),
+        "--device",
+        context.device,
+        *precision,
+        *extra,
+    ]
+    return process.Worker("moulin", words, min(180, context.left), context.environment())
+
+
+def round_seconds(records: list[dict[str, Any]]) -> float:
+    """Seconds a round: one request to each model."""
+    return max(r["seconds"] / max(r["requests"], 1) for r in records)
+
+
+def together(context: Context, models: list[str], batch: int, rounds: int) -> dict[str, Any]:
+    """Rounds one request after another, against rounds in flight at once; blocks in turns."""
+    with models_worker(context, models, batch, ["--verify"]) as worker:
+        different = 0
+        times: dict[str, list[float]] = {"sync 1": [], "async 1": [], "async 4": []}
+        for i in range(rounds + 1):
+            for mode in list(times) if i % 2 else list(times)[::-1]:
+                records = worker.ask(f"{mode} {BLOCK_S}", 60)
+                different += sum(r["different"] for r in records)
+                if i > 0:
+                    times[mode].append(round_seconds(records))
+    return {
+        "models": models,
+        "batch": batch,
+        "different": different,
+        "round_ms": {m: median(t) * 1e3 for m, t in times.items()},
+        "speedup_one_round": paired_ratio(times["async 1"], times["sync 1"]),
+        "speedup_four_rounds": paired_ratio(times["async 4"], times["sync 1"]),
+    }
+
+
+def priority(context: Context, models: list[str], batch: int, rounds: int) -> dict[str, Any]:
+    """The first model alone, and with high priority among the others."""
+    alone, among = [], []
+    with models_worker(context, models[:1], batch, []) as solo:
+        with models_worker(context, models, batch, ["--priority", "10" + ",0" * (len(models) - 1)]) as all_of_them:
+            for _ in range(rounds):
+                alone.append(solo.ask(f"sync 1 {BLOCK_S}", 60)[0]["latency_ms"])
+                among.append(all_of_them.ask(f"async 1 {BLOCK_S}", 60)[0]["latency_ms"])
+    percentiles = {p: (median(a[p] for a in alone), median(a[p] for a in among)) for p in ("p50", "p99")}
+    return {
+        "model": models[0],
+        "batch": batch,
+        "others": models[1:],
+        **{f"{p}_{who}_ms": v for p, pair in percentiles.items() for who, v in zip(("alone", "among"), pair)},
+        "p99_ratio": percentiles["p99"][1] / percentiles["p99"][0],
+    }
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Both questions, at batch 1 and 8."""
+    models, rounds = (DRY_MODELS, 2) if context.dry_run else (MODELS, 6)
+    result: dict[str, Any] = {"together": [], "priority": []}
+    for batch in (1,) if context.dry_run else (1, 8):
+        for name, measure in (("together", together), ("priority", priority)):
+            context.say(f"concurrency: {name}, batch {batch}")
+            try:
+                result[name].append(measure(context, models, batch, rounds))
+            except process.ProcessError as error:
+                result[name].append({"batch": batch, "problem": str(error)})
+    return result
