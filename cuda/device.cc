@@ -16,6 +16,7 @@ std::shared_ptr<const DeviceState> MakeState(const CudaContext& context) {
   auto state = std::make_shared<DeviceState>();
   state->api = context.api;
   state->plan_only = context.plan_only;
+  state->measure_time = context.measure_time;
   state->constants = context.constants;
   state->memory = std::make_shared<MemoryPool>(*context.api);
   state->health = std::make_shared<DeviceHealth>(*context.api);

@@ -18,6 +18,7 @@ namespace moulin::cuda {
 struct DeviceState {
   const CudaApi* api = nullptr;
   bool plan_only = false;
+  bool measure_time = false;
   std::shared_ptr<ConstantStore> constants;
   std::shared_ptr<MemoryPool> memory;
   std::shared_ptr<DeviceHealth> health;

@@ -49,20 +49,26 @@ StatusOr<std::unique_ptr<CudaExecution>> CudaExecution::Make(std::shared_ptr<Cud
   MOULIN_ASSIGN_OR_RETURN(MemoryBlock arena, state.memory->AllocateOnDevice(plan.device_arena_bytes, "an arena"));
   MOULIN_ASSIGN_OR_RETURN(MemoryBlock pinned,
                           state.memory->AllocatePinned(LayOutStaging(plan).back(), "staging and the host's arena"));
-  MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<EventHandle> finished, EventHandle::Create(*state.api));
-  std::unique_ptr<CudaExecution> execution(
-      new CudaExecution(std::move(executable), std::move(arena), std::move(pinned), std::move(finished)));
+  std::unique_ptr<EventHandle> started;
+  if (state.measure_time) {
+    MOULIN_ASSIGN_OR_RETURN(started, EventHandle::Create(*state.api, 0));
+  }
+  MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<EventHandle> finished,
+                          EventHandle::Create(*state.api, state.measure_time ? 0 : cudaEventDisableTiming));
+  std::unique_ptr<CudaExecution> execution(new CudaExecution(std::move(executable), std::move(arena), std::move(pinned),
+                                                             std::move(started), std::move(finished)));
   MOULIN_RETURN_IF_ERROR(execution->Prepare());
   return execution;
 }
 
 CudaExecution::CudaExecution(std::shared_ptr<CudaExecutable> executable, MemoryBlock arena, MemoryBlock pinned,
-                             std::unique_ptr<EventHandle> finished)
+                             std::unique_ptr<EventHandle> started, std::unique_ptr<EventHandle> finished)
     : executable_(std::move(executable)),
       plan_(executable_->plan()),
       api_(*executable_->state().api),
       arena_(std::move(arena)),
       pinned_(std::move(pinned)),
+      started_(std::move(started)),
       finished_(std::move(finished)),
       runner_(plan_, pinned_) {}
 
@@ -170,6 +176,7 @@ StatusOr<void*> CudaExecution::Address(BufferId buffer) const {
 
 void CudaExecution::Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> inputs, LaunchCallback done) {
   done_ = std::move(done);
+  device_ms_ = 0;
   begun_ = executable_->state().health->status();
   if (begun_.ok()) begun_ = runner_.Begin(std::move(inputs));
   auto* const stream = static_cast<CudaStream*>(lanes[0]);
@@ -203,11 +210,24 @@ Status CudaExecution::RunOnDevice(const ReadySegment& ready, cudaStream_t stream
     if (staged.bytes > 0) std::memcpy(staged.memory, runner_.BufferTensor(staged.buffer).data(), staged.bytes);
   }
   DeviceHealth& health = *executable_->state().health;
+  if (started_ != nullptr) {
+    MOULIN_RETURN_IF_ERROR(health.Check(api_.EventRecord(started_->get(), stream), "recording an event"));
+  }
   MOULIN_RETURN_IF_ERROR(health.Check(ready.graph->Launch(stream), "launching a plan's graph"));
   MOULIN_RETURN_IF_ERROR(WaitFor(stream));
+  MOULIN_RETURN_IF_ERROR(AddTime());
   for (const Staged& staged : ready.downloads) {
     if (staged.bytes > 0) std::memcpy(runner_.OutputData(staged.buffer), staged.memory, staged.bytes);
   }
+  return absl::OkStatus();
+}
+
+Status CudaExecution::AddTime() {
+  if (started_ == nullptr) return absl::OkStatus();
+  float milliseconds = 0;
+  MOULIN_RETURN_IF_ERROR(ToStatus(api_, api_.EventElapsedTime(&milliseconds, started_->get(), finished_->get()),
+                                  "measuring the time of a run"));
+  device_ms_ += milliseconds;
   return absl::OkStatus();
 }
 

@@ -27,6 +27,7 @@ class CudaExecution : public Execution {
   // Runs on lane 0 alone: the graph has the plan's lanes in it.
   void Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> inputs, LaunchCallback done) override;
   int64_t bytes() const override { return bytes_; }
+  double device_ms() const override { return device_ms_; }
 
  private:
   // A tensor of the request, and the pinned memory that the graph copies it from or to.
@@ -42,7 +43,7 @@ class CudaExecution : public Execution {
   };
 
   CudaExecution(std::shared_ptr<CudaExecutable> executable, MemoryBlock arena, MemoryBlock pinned,
-                std::unique_ptr<EventHandle> finished);
+                std::unique_ptr<EventHandle> started, std::unique_ptr<EventHandle> finished);
   Status Prepare();
   Status PrepareSegment(ReadySegment* ready);
   Status WarmUp(const std::vector<int>& steps) const;
@@ -57,12 +58,14 @@ class CudaExecution : public Execution {
   Status RunOnHost(const ReadySegment& ready);
   Status RunOnDevice(const ReadySegment& ready, cudaStream_t stream);
   Status WaitFor(cudaStream_t stream);
+  Status AddTime();
 
   const std::shared_ptr<CudaExecutable> executable_;
   const Plan& plan_;
   const CudaApi& api_;
   const MemoryBlock arena_;
-  const MemoryBlock pinned_;  // the host's arena, then the staged tensors
+  const MemoryBlock pinned_;                    // the host's arena, then the staged tensors
+  const std::unique_ptr<EventHandle> started_;  // null where time is not measured
   const std::unique_ptr<EventHandle> finished_;
   int64_t bytes_ = 0;
   StepRunner runner_;
@@ -71,6 +74,7 @@ class CudaExecution : public Execution {
 
   // Of the run in flight.
   Status begun_;
+  double device_ms_ = 0;
   LaunchCallback done_;
 };
 

@@ -19,6 +19,7 @@ class Tuner;
 // What the kernels of one device share. Kernels keep it alive.
 struct CudaContext {
   const CudaApi* api = nullptr;
+  bool measure_time = false;    // of each run (DeviceOptions::measure_time)
   bool plan_only = false;       // no GPU is to be touched: nothing is timed, compiled or uploaded
   int multiprocessors = 132;    // of the device; those of an H200 where there is none
   int compute_capability = 90;  // 10 * major + minor

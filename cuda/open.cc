@@ -124,6 +124,7 @@ StatusOr<std::shared_ptr<Device>> OpenCudaDevice(const CudaApi& api, const CudaO
   MOULIN_RETURN_IF_ERROR(CheckMachine(api));
   MOULIN_ASSIGN_OR_RETURN(const cudaDeviceProp properties, ReadProperties(api));
   const std::shared_ptr<CudaContext> context = NewCudaContext(api);
+  context->measure_time = request.options.measure_time;
   context->multiprocessors = properties.multiProcessorCount;
   context->compute_capability = properties.major * 10 + properties.minor;
   MOULIN_RETURN_IF_ERROR(AddLibraries(context.get()));

@@ -16,10 +16,10 @@ StatusOr<std::shared_ptr<StreamHandle>> StreamHandle::Create(const CudaApi& api,
   return std::shared_ptr<StreamHandle>(new StreamHandle(api, stream));
 }
 
-StatusOr<std::unique_ptr<EventHandle>> EventHandle::Create(const CudaApi& api) {
+StatusOr<std::unique_ptr<EventHandle>> EventHandle::Create(const CudaApi& api, unsigned flags) {
   cudaEvent_t event = nullptr;
-  constexpr unsigned kFlags = cudaEventDisableTiming | cudaEventBlockingSync;
-  MOULIN_RETURN_IF_ERROR(ToStatus(api, api.EventCreateWithFlags(&event, kFlags), "creating an event"));
+  MOULIN_RETURN_IF_ERROR(
+      ToStatus(api, api.EventCreateWithFlags(&event, flags | cudaEventBlockingSync), "creating an event"));
   return std::unique_ptr<EventHandle>(new EventHandle(api, event));
 }
 

@@ -33,8 +33,8 @@ class StreamHandle {
 
 class EventHandle {
  public:
-  // Without timing; Synchronize on it sleeps instead of spinning.
-  static StatusOr<std::unique_ptr<EventHandle>> Create(const CudaApi& api);
+  // Synchronize on it sleeps instead of spinning. It measures time where `flags` are 0.
+  static StatusOr<std::unique_ptr<EventHandle>> Create(const CudaApi& api, unsigned flags = cudaEventDisableTiming);
   ~EventHandle() { api_.EventDestroy(event_); }
   EventHandle(const EventHandle&) = delete;
   EventHandle& operator=(const EventHandle&) = delete;

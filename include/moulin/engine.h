@@ -30,6 +30,8 @@ struct EngineOptions {
   // Plans (one for each combination of input shapes) that a model keeps; the least recently used goes first. At
   // least 1.
   int plan_cache_entries = 32;
+  // Measure the time that a GPU is busy with each request (ModelStats::device_ms), which costs some microseconds.
+  bool measure_device_time = false;
   // Load and plan models, to show how they would run on the device, which need not be there ("cuda" without a GPU).
   // Requests then fail with E_DEVICE.
   bool plan_only = false;

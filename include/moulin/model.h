@@ -70,6 +70,9 @@ struct ModelOptions {
 struct ModelStats {
   double load_ms = 0;          // reading, importing and optimising the file
   double first_ms = 0;         // the first successful run, planning and preparing kernels included; 0 before it
+  // What a GPU was busy with a request, the median of the last ones; 0 where EngineOptions::measure_device_time is not
+  // set, or the device does not measure it.
+  double device_ms = 0;
   int64_t constant_bytes = 0;  // weights that the device holds, of all models of the engine
   int64_t arena_bytes = 0;     // arenas and staging buffers of this model's instances
   int64_t peak_bytes = 0;      // constant_bytes plus the most that arena_bytes has been

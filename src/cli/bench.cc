@@ -41,6 +41,7 @@ struct BenchFlags {
   double seconds = 2;
   bool json = false;
   bool blocks = false;
+  bool device_time = false;
   bool verify = false;
   std::vector<int> priorities;
   DeviceFlags device;
@@ -239,6 +240,7 @@ nlohmann::json Record(const BenchModel& m, const BenchFlags& flags, double secon
       // Of the whole process, as no single model's share of code, pools and allocator can be told apart.
       {"peak_bytes", PeakBytes()}};
   if (!m.submit_us.empty()) record["submit_us"] = Percentiles(m.submit_us);
+  if (flags.device_time) record["device_ms"] = {{"p50", m.model->stats().device_ms}};
   if (flags.verify) record["different"] = m.different;
   return record;
 }
@@ -306,7 +308,9 @@ StatusOr<int> AnswerBlocks(std::vector<BenchModel>& models, BenchFlags flags) {
 }
 
 StatusOr<int> Bench(const BenchFlags& flags) {
-  MOULIN_ASSIGN_OR_RETURN(const auto engine, OpenEngine(flags.device));
+  EngineOptions options = flags.device.engine_options();
+  options.measure_device_time = flags.device_time;
+  MOULIN_ASSIGN_OR_RETURN(const auto engine, OpenEngine(options));
   std::vector<BenchModel> models;
   Progress progress(0);
   for (const std::string& path : flags.models) {
@@ -371,6 +375,8 @@ void AddBench(CLI::App& app, Action* action) {
   command->add_flag("--json", flags->json, "print a list with a record for each model");
   command->add_flag("--blocks", flags->blocks,
                     "measure once for each line \"sync|async CONCURRENCY SECONDS\" of the standard input");
+  command->add_flag("--device-time", flags->device_time,
+                    "with --json: also the time that a GPU is busy with a request");
   AddDeviceFlags(command, &flags->device);
   command->callback([=] { *action = [flags] { return Bench(*flags); }; });
 }

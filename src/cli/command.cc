@@ -10,8 +10,8 @@ namespace {
 
 constexpr const char* kDescription =
     "moulin runs frozen TensorFlow graphs, asynchronously and several at once, without TensorFlow.\n\n"
-    "MODEL is a GraphDef (.pb binary or .pbtxt text), a model of a bundle (BUNDLE.moulin:NAME), or the directory of a\n"
-    "SavedModel whose graph reads no variables.";
+    "MODEL is a GraphDef (.pb binary or .pbtxt text), a model of a bundle (BUNDLE.moulin:NAME), the directory of a\n"
+    "SavedModel, or a checkpoint with its .meta graph.";
 
 constexpr const char* kFooter =
     "Examples:\n"
@@ -31,9 +31,9 @@ int Report(const StatusOr<int>& result) {
 
 }  // namespace
 
-StatusOr<std::unique_ptr<Engine>> OpenEngine(const DeviceFlags& flags) {
-  MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Create(flags.engine_options()));
-  if (flags.device == "auto" && engine->device() != "cuda") {
+StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineOptions& options) {
+  MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Create(options));
+  if (options.device == "auto" && engine->device() != "cuda") {
     std::fprintf(stderr, "running on the CPU: %s\n", Engine::NoGpuReason().c_str());
   }
   return engine;
@@ -61,7 +61,7 @@ int Main(int argc, const char* const* argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", MOULIN_VERSION);
   Action action;
-  for (auto add : {AddShow, AddRun, AddCheck, AddCompare, AddBench, AddBundle, AddGraph}) add(app, &action);
+  for (auto add : {AddShow, AddRun, AddCheck, AddCompare, AddBench, AddBundle, AddGraph, AddFreeze}) add(app, &action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {  // CLI11 reports so; nothing else here throws

@@ -28,6 +28,7 @@ void AddCompare(CLI::App& app, Action* action);
 void AddBench(CLI::App& app, Action* action);
 void AddBundle(CLI::App& app, Action* action);
 void AddGraph(CLI::App& app, Action* action);
+void AddFreeze(CLI::App& app, Action* action);
 
 // Options that most subcommands take.
 struct DeviceFlags {
@@ -42,7 +43,7 @@ struct DeviceFlags {
   }
 };
 // An engine on the device asked for. Where "auto" finds no GPU it says why on stderr and takes the CPU.
-StatusOr<std::unique_ptr<Engine>> OpenEngine(const DeviceFlags& flags);
+StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineOptions& options);
 void AddDeviceFlags(CLI::App* command, DeviceFlags* flags, const std::string& default_device = "auto");
 
 // Parses the command line, runs what it asks for and returns the exit status. Prints to stdout and stderr.

@@ -58,6 +58,7 @@ nlohmann::json ToJson(const ValueDifference& v) {
           {"agrees", v.agrees()},
           {"max_abs", v.max_absolute},
           {"max_rel", v.max_relative},
+          {"rel_norm", v.relative_norm},
           {"mismatches", v.mismatches},
           {"nan", v.found_nan},
           {"problem", v.problem}};
@@ -75,7 +76,7 @@ void PrintJson(const CompareReport& report) {
 }
 
 StatusOr<int> Compare(const CompareFlags& flags) {
-  MOULIN_ASSIGN_OR_RETURN(const auto device, OpenEngine(flags.device));
+  MOULIN_ASSIGN_OR_RETURN(const auto device, OpenEngine(flags.device.engine_options()));
   MOULIN_ASSIGN_OR_RETURN(const auto reference, Engine::Create({.device = flags.reference}));
   MOULIN_ASSIGN_OR_RETURN(const NamedTensors inputs, InputsFor(*device, flags));
   CompareOptions options = flags.options;

@@ -20,7 +20,7 @@ struct RunFlags {
 };
 
 StatusOr<int> Run(const RunFlags& flags) {
-  MOULIN_ASSIGN_OR_RETURN(const auto engine, OpenEngine(flags.device));
+  MOULIN_ASSIGN_OR_RETURN(const auto engine, OpenEngine(flags.device.engine_options()));
   ModelOptions options;
   options.precision = flags.device.precision;
   options.signature = flags.signature;

@@ -51,6 +51,9 @@ class Execution {
   virtual void Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> inputs, LaunchCallback done) = 0;
   // Arena and staging bytes held.
   virtual int64_t bytes() const = 0;
+  // Milliseconds that the device was busy with the last run, copies included; 0 where that is not measured
+  // (DeviceOptions::measure_time). To be asked from the callback.
+  virtual double device_ms() const { return 0; }
 };
 
 // A plan made ready on a device. Immutable and thread-safe; shares constants with other executables of the device.
@@ -89,6 +92,8 @@ struct DeviceOptions {
   int threads = 0;  // of the host's pool; 0: as many as the machine has cores
   // Prepare and plan alone, which needs no GPU: for `moulin show`. NewExecution is then UNAVAILABLE.
   bool plan_only = false;
+  // Measure what Execution::device_ms says, where the device can (a GPU, at the cost of some microseconds a run).
+  bool measure_time = false;
 };
 
 // "cpu", "reference", "cuda", or "auto" (cuda where there is one, else cpu). UNAVAILABLE, with the reason, where the

@@ -28,10 +28,17 @@ class Comparer {
       : absolute_(is_exact ? 0 : options.absolute),
         relative_(is_exact ? 0 : options.relative),
         difference_(difference) {}
+  ~Comparer() {
+    if (expected_squared_ > 0) difference_->relative_norm = std::sqrt(error_squared_ / expected_squared_);
+  }
 
   void Add(int64_t i, double found, double expected) {
     difference_->found_nan |= std::isnan(found);
     difference_->expected_nan |= std::isnan(expected);
+    if (std::isfinite(found) && std::isfinite(expected)) {
+      error_squared_ += (found - expected) * (found - expected);
+      expected_squared_ += expected * expected;
+    }
     if (found == expected || (std::isnan(found) && std::isnan(expected))) return;
     const double error = std::abs(found - expected);
     const double allowed = absolute_ + relative_ * std::abs(expected);
@@ -55,6 +62,7 @@ class Comparer {
   const double absolute_, relative_;
   ValueDifference* difference_;
   double worst_excess_ = 0;
+  double error_squared_ = 0, expected_squared_ = 0;
 };
 
 template <typename T>

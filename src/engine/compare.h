@@ -27,8 +27,10 @@ struct ValueDifference {
   std::string op;    // the TensorFlow op that makes it, where known
   std::string type;  // "f32[1,7,7,2048]"
   bool is_output = false;
-  double max_absolute = 0;   // over the elements that are numbers on both sides
-  double max_relative = 0;   // |found - expected| / |expected|, where that is not 0
+  double max_absolute = 0;  // over the elements that are numbers on both sides
+  double max_relative = 0;  // |found - expected| / |expected|, where that is not 0
+  // sqrt(sum (found - expected)^2) / sqrt(sum expected^2) over those elements; 0 where all expected are 0.
+  double relative_norm = 0;
   int64_t worst_index = -1;  // flat, of the element that exceeds the tolerance most; -1 where all are equal
   double worst_found = 0;
   double worst_expected = 0;

@@ -112,6 +112,7 @@ void EngineImpl::Shutdown() {
   std::vector<std::shared_ptr<ModelImpl>> models;
   {
     std::lock_guard<std::mutex> lock(mutex_);
+    if (stopped_) return;  // callers may still hold models, which are no longer counted below
     stopped_ = true;
     for (const auto& weak : models_) {
       if (auto model = weak.lock()) models.push_back(std::move(model));
@@ -147,6 +148,7 @@ StatusOr<std::unique_ptr<Engine>> Engine::Create(const EngineOptions& options) {
   DeviceOptions device_options;
   device_options.threads = options.threads;
   device_options.plan_only = options.plan_only;
+  device_options.measure_time = options.measure_device_time;
   MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Device> device, OpenDevice(options.device, device_options));
   return std::make_unique<Engine>(std::make_shared<internal::EngineImpl>(std::move(device), options));
 }

@@ -61,7 +61,8 @@ bool Instance::LaunchStage() {
     Complete(*request_, execution.status());
     return false;
   }
-  (*execution)->Launch(lanes_, run_->TakeInputs(), [this](StatusOr<Outputs> outputs) {
+  (*execution)->Launch(lanes_, run_->TakeInputs(), [this, stage = *execution](StatusOr<Outputs> outputs) {
+    device_ms_ += stage->device_ms();
     OnStageDone(std::move(outputs));
   });
   return true;
@@ -101,6 +102,7 @@ void Instance::RunHere(RequestState& request) {
     StatusOr<Execution*> execution = run.Prepare(index_);
     if (!execution.ok()) return Complete(request, execution.status());
     StatusOr<Outputs> outputs = LaunchAndWait(**execution, run.TakeInputs());
+    device_ms_ += (*execution)->device_ms();
     if (!outputs.ok()) return Complete(request, outputs.status());
     if (run.Advance(*std::move(outputs))) return Complete(request, std::move(run.results()));
   }
@@ -108,7 +110,8 @@ void Instance::RunHere(RequestState& request) {
 
 void Instance::Complete(RequestState& request, StatusOr<Outputs> results) {
   run_.reset();  // lets the request's tensors go before its caller is told
-  if (results.ok()) model_->NoteSuccess(std::chrono::steady_clock::now() - started_);
+  const double device_ms = std::exchange(device_ms_, 0);
+  if (results.ok()) model_->NoteSuccess(std::chrono::steady_clock::now() - started_, device_ms);
   request.Complete(model_->Finish(request.request().outputs, std::move(results)));
 }
 

@@ -61,6 +61,7 @@ class Instance {
   std::shared_ptr<RequestState> request_;
   std::optional<StageRun> run_;
   std::chrono::steady_clock::time_point started_;  // of the request
+  double device_ms_ = 0;                           // of the request's stages so far
 };
 
 }  // namespace moulin::internal

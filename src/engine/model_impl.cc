@@ -153,7 +153,8 @@ std::shared_ptr<RequestState> ModelImpl::NextRequest(Instance* instance) {
   return request;
 }
 
-void ModelImpl::NoteSuccess(std::chrono::nanoseconds duration) {
+void ModelImpl::NoteSuccess(std::chrono::nanoseconds duration, double device_ms) {
+  if (device_ms > 0) device_ms_.Add(device_ms);
   if (first_ns_.load(std::memory_order_relaxed) != 0) return;
   int64_t none = 0;
   first_ns_.compare_exchange_strong(none, std::max<int64_t>(duration.count(), 1), std::memory_order_relaxed);
@@ -178,6 +179,7 @@ ModelStats ModelImpl::stats() const {
   ModelStats stats;
   stats.load_ms = load_ms_;
   stats.first_ms = static_cast<double>(first_ns_.load(std::memory_order_relaxed)) / 1e6;
+  stats.device_ms = device_ms_.Median();
   stats.constant_bytes = environment_.device->constant_bytes();
   stats.arena_bytes = context_->arena_bytes.now();
   stats.peak_bytes = stats.constant_bytes + context_->arena_bytes.peak();

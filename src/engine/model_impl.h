@@ -16,6 +16,7 @@
 #include "engine/instance.h"
 #include "engine/live_count.h"
 #include "engine/program.h"
+#include "engine/recent_times.h"
 #include "engine/request_queue.h"
 #include "ir/graph.h"
 #include "moulin/model.h"
@@ -58,7 +59,8 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
   // For Instance.
   // The next request for a busy instance; null where there is none, and then the instance is idle from now on.
   std::shared_ptr<RequestState> NextRequest(Instance* instance);
-  void NoteSuccess(std::chrono::nanoseconds duration);
+  // `device_ms` as of Execution::device_ms, over all stages.
+  void NoteSuccess(std::chrono::nanoseconds duration, double device_ms);
   StatusOr<NamedTensors> Finish(const std::vector<int>& wanted, StatusOr<Outputs> results) const;
 
  private:
@@ -83,6 +85,7 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
   const std::shared_ptr<RequestCounters> counters_;
   double load_ms_ = 0;
   std::atomic<int64_t> first_ns_{0};
+  RecentTimes device_ms_;
   Program program_;
 
   std::mutex mutex_;

@@ -3,10 +3,10 @@
 
     tests/cuda/mutations.py [--work DIR] [--jobs N] [--only TEXT] [--list]
 
-Each mutation replaces a piece of text, which must be there exactly once, in a copy of the tree; rebuilds the one test program
-that is to notice; and runs it. That program must first pass without the mutation. The copy and its builds stay in DIR (by
-default a folder among the system's temporary ones), so the next run builds little. The last lines are a table; the exit
-status is 1 where a mutation was missed and 2 where one could not be tried.
+Each mutation replaces a piece of text, which must be there exactly once, in a copy of the tree; rebuilds the one test
+program that is to notice; and runs it. That program must first pass without the mutation. The copy and its builds stay
+in DIR (by default a folder among the system's temporary ones), so the next run builds little. The last lines are a
+table; the exit status is 1 where a mutation was missed and 2 where one could not be tried.
 """
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Mutation:
     new: str
     target: str  # the test program
     tests: str = "*"  # of it, as for --gtest_filter
-    build: str = "plain"  # or "tsan", for mistakes that may well compute the right result
+    build: str = "plain"  # or "tsan": kernels need the first, streams the second
 
 
 KERNELS = "moulin_cuda_kernels_"
@@ -42,7 +42,8 @@ MUTATIONS = [
              "  for (; stride > 0; stride /= 2) {\n    __syncthreads();\n", "  for (; stride > 0; stride /= 2) {\n",
              KERNELS + "sort_test"),
     Mutation("sort: no barrier before the digit found is read", "cuda/kernels/sort.cu",
-             "    __syncthreads();\n    const uint32_t digit = *found_digit;", "    const uint32_t digit = *found_digit;",
+             "    __syncthreads();\n    const uint32_t digit = *found_digit;",
+             "    const uint32_t digit = *found_digit;",
              KERNELS + "sort_test"),
     Mutation("suppression: no barrier before the warps' ranks are read", "cuda/kernels/detection.cu",
              "  __syncthreads();\n  for (int w = 0; w < warps; ++w) {", "  for (int w = 0; w < warps; ++w) {",
@@ -78,36 +79,41 @@ MUTATIONS = [
              "        return WaitFor(stream, events_[step.event]);", "        return absl::OkStatus();",
              "moulin_cuda_device_test", build="tsan"),
     Mutation("capture: lanes are not joined", "cuda/captured_graph.cc",
-             "      MOULIN_RETURN_IF_ERROR(WaitFor(origin(), joins_.back()));\n", "", "moulin_cuda_device_test"),
+             "      MOULIN_RETURN_IF_ERROR(WaitFor(origin(), joins_.back()));\n", "",
+             "moulin_cuda_device_test", build="tsan"),
     Mutation("capture: lanes do not take part", "cuda/captured_graph.cc",
-             "      MOULIN_RETURN_IF_ERROR(WaitFor(streams_[lane]->get(), fork_));\n", "", "moulin_cuda_device_test"),
+             "      MOULIN_RETURN_IF_ERROR(WaitFor(streams_[lane]->get(), fork_));\n", "",
+             "moulin_cuda_device_test", build="tsan"),
     Mutation("execution: results are read before the graph is done", "cuda/execution.cc",
              "  MOULIN_RETURN_IF_ERROR(WaitFor(stream));\n", "", "moulin_cuda_device_test", build="tsan"),
     Mutation("constants: used before they are uploaded", "cuda/constants.cc",
-             "  if (error == cudaSuccess) error = api.StreamSynchronize(stream);\n", "", "moulin_cuda_device_test",
-             build="tsan"),
+             "  if (error == cudaSuccess) error = api.StreamSynchronize(stream);\n", "",
+             "moulin_cuda_device_test", build="tsan"),
     Mutation("execution: staging areas overlap", "cuda/execution.cc",
              "      end += AlignUp(plan.buffers[b].bytes);\n", "      end += kStagingAlignment;\n",
-             "moulin_cuda_device_test"),
+             "moulin_cuda_device_test", build="tsan"),
     # The planner.
     Mutation("planner: no wait where a lane's clock lags by one", "src/plan/lanes.cc",
-             "if (schedule->position[*p] <= clock[lane]) continue;", "if (schedule->position[*p] <= clock[lane] + 1) continue;",
-             "moulin_plan_test"),
+             "if (schedule->position[*p] <= clock[lane]) continue;",
+             "if (schedule->position[*p] <= clock[lane] + 1) continue;",
+             "moulin_plan_test", build="tsan"),
     Mutation("planner: memory is reused while another lane may read it", "src/plan/arena.cc",
              "if (a.last_positions[lane] > before[lane]) return false;",
-             "if (a.last_positions[lane] > before[lane] + 1) return false;", "moulin_plan_test"),
+             "if (a.last_positions[lane] > before[lane] + 1) return false;", "moulin_plan_test", build="tsan"),
     # The stand-in itself.
     Mutation("stand-in: nodes of graphs do not wait", "tests/cuda/runtime/fake_graph.cc",
-             "      for (int d : executable.nodes[i].dependencies) done[d].Wait();\n", "", "moulin_cuda_runtime_test"),
+             "      for (int d : executable.nodes[i].dependencies) done[d].Wait();\n", "",
+             "moulin_cuda_runtime_test", build="tsan"),
     Mutation("stand-in: launches of a graph overlap", "tests/cuda/runtime/fake_graph_calls.cc",
              "    if (before != nullptr) before->done.Wait();\n", "", "moulin_cuda_runtime_test", build="tsan"),
     Mutation("stand-in: streams do not wait for events", "tests/cuda/runtime/fake_stream_calls.cc",
              "[record = event->record] { record->done.Wait(); }", "[record = event->record] {}",
              "moulin_cuda_runtime_test", build="tsan"),
     Mutation("stand-in: captures need not be joined", "tests/cuda/runtime/fake_graph.cc",
-             "    if (!is_before_end[i]) return false;\n", "", "moulin_cuda_runtime_test"),
+             "    if (!is_before_end[i]) return false;\n", "", "moulin_cuda_runtime_test", build="tsan"),
     Mutation("stand-in: freed memory counts as allocated", "tests/cuda/runtime/fake_stream.cc",
-             "  if (place.kind == MemoryKind::kFreed) return \"freed memory\";\n", "", "moulin_cuda_runtime_test"),
+             "  if (place.kind == MemoryKind::kFreed) return \"freed memory\";\n", "",
+             "moulin_cuda_runtime_test", build="tsan"),
 ]
 
 

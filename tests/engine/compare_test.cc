@@ -15,6 +15,7 @@ TEST(CompareTensorsTest, MeasuresAndCounts) {
   EXPECT_EQ(d.type, "f32[4]");
   EXPECT_FLOAT_EQ(d.max_absolute, 0.5);
   EXPECT_FLOAT_EQ(d.max_relative, 0.25);
+  EXPECT_NEAR(d.relative_norm, 0.5 / std::sqrt(1 + 4 + 16), 1e-4);
   EXPECT_EQ(d.mismatches, 1);
   EXPECT_EQ(d.worst_index, 1);
   EXPECT_EQ(d.worst_found, 2.5);

@@ -176,6 +176,7 @@ def start_ours(context: Context, case: Case, expected: dict[str, np.ndarray]) ->
             "bench",
             str(context.model(case.model)),
             "--blocks",
+            "--device-time",
             "--concurrency",
             str(DEPTH),
             *flags,

@@ -171,6 +171,13 @@ TEST_F(ExecutionTest, ModelsAtOnceGiveWhatTheyGiveAlone) {
   }
 }
 
+TEST_F(ExecutionTest, TimeOnTheDeviceIsMeasuredOnRequest) {
+  const auto engine = EngineOn(NewFakeDevice(/*measure_time=*/true));
+  const auto model = LoadGraph(*engine, ScaleGraph(2), "m");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(FirstValue(model->Run({{"x", Rows(1, 3)}})), 7);
+  EXPECT_GT(model->stats().device_ms, 0);
+}
+
 // --- failures ---
 
 TEST_F(ExecutionTest, AFailedLaunchFailsOneRequest) {

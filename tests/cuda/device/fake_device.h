@@ -15,9 +15,10 @@
 namespace moulin::cuda {
 
 // Maps and products are run by the device's own kernels; what it lacks by the reference.
-inline std::shared_ptr<Device> NewFakeDevice() {
-  return std::make_shared<CudaDevice>(CudaDeviceInfo("stand-in"), NewCudaContext(fake_cuda::Api()),
-                                      NewReferenceDevice());
+inline std::shared_ptr<Device> NewFakeDevice(bool measure_time = false) {
+  const std::shared_ptr<CudaContext> context = NewCudaContext(fake_cuda::Api());
+  context->measure_time = measure_time;
+  return std::make_shared<CudaDevice>(CudaDeviceInfo("stand-in"), context, NewReferenceDevice());
 }
 
 // Each test begins with a fresh runtime and must leave nothing behind, nor do anything that the runtime forbids.
