@@ -20,6 +20,14 @@ find_package(CLI11 REQUIRED)
 find_package(GTest REQUIRED)
 find_package(benchmark REQUIRED)
 find_package(OneDNN REQUIRED)
+find_package(PNG REQUIRED)
+find_package(JPEG REQUIRED)
+
+# What single host kernels stand on: regular expressions, hashes, image files.
+find_library(RE2_LIBRARY NAMES re2 REQUIRED)
+find_library(FARMHASH_LIBRARY NAMES farmhash REQUIRED)
+add_library(moulin_host_libraries INTERFACE)
+target_link_libraries(moulin_host_libraries INTERFACE ${RE2_LIBRARY} ${FARMHASH_LIBRARY} PNG::PNG JPEG::JPEG)
 
 # Debian's abseil names the shared library of each part; the archive lies beside it.
 function(moulin_link_abseil_statically)

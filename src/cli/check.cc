@@ -13,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/golden_case.h"
 #include "cli/progress.h"
+#include "formats/checkpoint.h"
 #include "formats/file.h"
 #include "moulin/engine.h"
 #include "nlohmann/json.hpp"
@@ -57,9 +58,20 @@ Status ReadKnownFailures(const std::string& path, KnownFailures* known) {
 ModelOptions OptionsFor(const GoldenCall& call) {
   ModelOptions options;
   options.signature = call.signature;
+  options.tags = call.tags;
   for (const TensorInfo& info : call.inputs) options.inputs.push_back({info.name, info.tensor});
   for (const TensorInfo& info : call.outputs) options.outputs.push_back({info.name, info.tensor});
   return options;
+}
+
+void CheckTensor(const char* kind, const std::string& name, const Tensor& found, const Tensor& expected,
+                 const Tolerance& tolerance, Result* result) {
+  const Difference difference = Compare(found, expected, tolerance);
+  result->max_abs = std::max(result->max_abs, difference.max_abs);
+  result->max_rel = std::max(result->max_rel, difference.max_rel);
+  if (difference.within || result->verdict != Verdict::kPassed) return;
+  result->verdict = Verdict::kFailed;
+  result->reason = absl::StrCat(kind, " \"", name, "\": ", difference.what);
 }
 
 Status CheckCall(Engine& engine, const GoldenCase& c, const GoldenCall& call, Result* result) {
@@ -70,13 +82,24 @@ Status CheckCall(Engine& engine, const GoldenCase& c, const GoldenCall& call, Re
   for (const auto& [name, tensor] : expected) {
     const Tensor* output = FindTensor(found, name);
     if (output == nullptr) return MakeError(ErrorCode::kOutput, "the model gave no output \"", name, "\"");
-    const Difference difference = Compare(*output, tensor, c.tolerance);
-    result->max_abs = std::max(result->max_abs, difference.max_abs);
-    result->max_rel = std::max(result->max_rel, difference.max_rel);
-    if (!difference.within && result->verdict == Verdict::kPassed) {
-      result->verdict = Verdict::kFailed;
-      result->reason = absl::StrCat("output \"", name, "\": ", difference.what);
+    CheckTensor("output", name, *output, tensor, c.tolerance, result);
+  }
+  return absl::OkStatus();
+}
+
+// The values of a checkpoint, and that the directory leads to it.
+Status CheckCheckpoint(const GoldenCase& c, Result* result) {
+  if (!c.latest.empty()) {
+    MOULIN_ASSIGN_OR_RETURN(const std::string prefix, FindCheckpoint(c.directory));
+    if (prefix != absl::StrCat(c.directory, "/", c.latest)) {
+      return MakeError(ErrorCode::kName, "the latest checkpoint is ", prefix, ", expected ", c.latest);
     }
+  }
+  MOULIN_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(c.model_path));
+  MOULIN_ASSIGN_OR_RETURN(const NamedTensors expected, ReadTensors(c.values_path, c.variables));
+  for (const auto& [name, tensor] : expected) {
+    MOULIN_ASSIGN_OR_RETURN(const Tensor found, checkpoint.Read(name));
+    CheckTensor("variable", name, found, tensor, c.tolerance, result);
   }
   return absl::OkStatus();
 }
@@ -90,6 +113,7 @@ Result CheckCase(Engine& engine, const std::string& directory) {
     status = c.status();
   } else {
     result.name = c->name;
+    if (c->format == "checkpoint") status = CheckCheckpoint(*c, &result);
     for (const GoldenCall& call : c->calls) {
       if (status.ok()) status = CheckCall(engine, *c, call, &result);
     }

@@ -19,6 +19,8 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr int64_t kMaxMetaBytes = 16 << 20;
+// The graph of objects, which a checkpoint keeps among its tensors; cases give no value for it.
+constexpr char kObjectsKey[] = "_CHECKPOINTABLE_OBJECT_GRAPH";
 
 StatusOr<TensorInfo> ReadInfo(const json& j) {
   TensorInfo info;
@@ -45,6 +47,7 @@ StatusOr<std::vector<TensorInfo>> ReadInfos(const json& parent, const char* key)
 StatusOr<GoldenCall> ReadCall(const json& j, const std::string& signature, const std::string& directory) {
   GoldenCall call;
   call.signature = signature;
+  if (j.contains("tags")) call.tags = j["tags"].get<std::vector<std::string>>();
   MOULIN_ASSIGN_OR_RETURN(call.inputs, ReadInfos(j, "inputs"));
   MOULIN_ASSIGN_OR_RETURN(call.outputs, ReadInfos(j, "outputs"));
   call.inputs_path = absl::StrCat(directory, "/", j.value("golden_inputs", "inputs.npz"));
@@ -62,7 +65,14 @@ StatusOr<GoldenCase> FromJson(const json& meta, const std::string& directory) {
     c.tolerance.rtol = meta["tolerance"].value("rtol", 0.0);
     c.tolerance.atol = meta["tolerance"].value("atol", 0.0);
   }
-  if (meta.contains("signatures") && meta["signatures"].is_array()) {
+  if (c.format == "checkpoint") {
+    MOULIN_ASSIGN_OR_RETURN(c.variables, ReadInfos(meta, "variables"));
+    c.variables.erase(std::remove_if(c.variables.begin(), c.variables.end(),
+                                     [](const TensorInfo& info) { return info.name == kObjectsKey; }),
+                      c.variables.end());
+    c.values_path = absl::StrCat(directory, "/", meta.value("values", "values.npz"));
+    c.latest = meta.value("latest", "");
+  } else if (meta.contains("signatures") && meta["signatures"].is_array()) {
     for (const json& s : meta["signatures"]) {
       MOULIN_ASSIGN_OR_RETURN(GoldenCall call, ReadCall(s, s.value("name", ""), directory));
       c.calls.push_back(std::move(call));

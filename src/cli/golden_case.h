@@ -16,6 +16,7 @@ namespace moulin::cli {
 // One way to call the model of a case: the default one, or a signature.
 struct GoldenCall {
   std::string signature;  // empty for a frozen graph
+  std::vector<std::string> tags;
   std::vector<TensorInfo> inputs;
   std::vector<TensorInfo> outputs;
   std::string inputs_path;  // .npz
@@ -29,6 +30,10 @@ struct GoldenCase {
   std::string model_path;
   Tolerance tolerance;
   std::vector<GoldenCall> calls;
+  // Of a checkpoint, which has no calls:
+  std::vector<TensorInfo> variables;
+  std::string values_path;  // .npz
+  std::string latest;       // what the `checkpoint` file should lead to; empty where there is none
 };
 
 // The directories below `path` (itself included) that hold a meta.json, sorted. E_FILE where there is none.

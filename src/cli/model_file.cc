@@ -6,6 +6,7 @@
 #include "base/status_macros.h"
 #include "engine/model_source.h"
 #include "formats/bundle.h"
+#include "formats/checkpoint.h"
 #include "formats/graphdef.h"
 #include "formats/savedmodel.h"
 #include "moulin/bundle.h"
@@ -36,6 +37,11 @@ StatusOr<ModelFile> ReadModelFile(const std::string& path) {
   if (IsSavedModelDirectory(path)) {
     MOULIN_ASSIGN_OR_RETURN(SavedModelFile saved, ReadSavedModel(path));
     file.graph = std::move(*saved.meta_graph.mutable_graph_def());
+    return file;
+  }
+  if (absl::EndsWith(path, ".meta")) {
+    MOULIN_ASSIGN_OR_RETURN(tf::MetaGraphDef meta_graph, ReadMetaGraph(path));
+    file.graph = std::move(*meta_graph.mutable_graph_def());
     return file;
   }
   MOULIN_ASSIGN_OR_RETURN(file.graph, ReadGraphDef(path));

@@ -19,7 +19,8 @@ struct ModelFile {
   std::vector<TensorName> outputs;
 };
 
-// Reads a GraphDef file, the graph of a SavedModel directory, or one model of a bundle (BUNDLE.moulin:NAME).
+// Reads a GraphDef file, a .meta file, the graph of a SavedModel directory, or one model of a bundle
+// (BUNDLE.moulin:NAME).
 StatusOr<ModelFile> ReadModelFile(const std::string& path);
 
 // The names of the models in a bundle file.

@@ -8,7 +8,9 @@
 #include "cli/command.h"
 #include "cli/model_file.h"
 #include "cli/random_inputs.h"
+#include "cli/show_checkpoint.h"
 #include "engine/describe.h"
+#include "formats/checkpoint.h"
 #include "moulin/engine.h"
 #include "nlohmann/json.hpp"
 
@@ -139,6 +141,7 @@ StatusOr<int> Show(const ShowFlags& flags) {
     if (flags.passes) return kDone;
     return MakeError(ErrorCode::kOption, "show: expected a MODEL");
   }
+  if (IsCheckpoint(flags.model)) return ShowCheckpoint(flags.model, flags.json);
   const EngineOptions options =
       flags.placement ? flags.device.planning_options() : EngineOptions{.device = "reference"};
   MOULIN_ASSIGN_OR_RETURN(const auto engine, Engine::Create(options));
@@ -163,7 +166,7 @@ StatusOr<int> Show(const ShowFlags& flags) {
 void AddShow(CLI::App& app, Action* action) {
   auto flags = std::make_shared<ShowFlags>();
   CLI::App* command = app.add_subcommand("show", "Show what a model takes, gives and is made of");
-  command->add_option("model", flags->model, "a model, or a bundle")->type_name("MODEL");
+  command->add_option("model", flags->model, "a model, a bundle or a checkpoint")->type_name("MODEL");
   command->add_flag("--ops", flags->ops, "count the TensorFlow ops");
   command->add_flag("--all", flags->all, "everything the file says");
   command->add_flag("--placement", flags->placement,

@@ -7,7 +7,7 @@
 #include "absl/strings/strip.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
-#include "engine/signature.h"
+#include "engine/meta_graph_source.h"
 #include "formats/bundle.h"
 #include "formats/graphdef.h"
 #include "formats/savedmodel.h"
@@ -19,14 +19,6 @@ namespace moulin::internal {
 namespace {
 
 using nlohmann::json;
-
-std::vector<NamedTensorRef> Refs(const std::vector<TensorName>& names) {
-  std::vector<NamedTensorRef> refs;
-  for (const TensorName& n : names) {
-    refs.push_back({n.name.empty() ? std::string(absl::StripSuffix(n.tensor, ":0")) : n.name, n.tensor});
-  }
-  return refs;
-}
 
 json ToJson(const std::vector<TensorName>& names) {
   json list = json::array();
@@ -45,24 +37,6 @@ StatusOr<SourceModel> ReadGraphFile(const std::string& path, const ModelOptions&
   import_options.outputs = Refs(options.outputs);
   import_options.limits = limits;
   MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Graph> graph, ImportGraph(std::move(graph_def), import_options));
-  return SourceModel{options.name.empty() ? DefaultModelName(path) : options.name, std::move(graph)};
-}
-
-StatusOr<SourceModel> ReadSavedModelDirectory(const std::string& path, const ModelOptions& options,
-                                              const Limits& limits) {
-  MOULIN_ASSIGN_OR_RETURN(SavedModelFile file, ReadSavedModel(path, options.tags, limits));
-  ImportOptions import_options;
-  import_options.inputs = Refs(options.inputs);
-  import_options.outputs = Refs(options.outputs);
-  import_options.limits = limits;
-  // Tensors given by name need no signature, unless one is asked for.
-  if (!options.signature.empty() || options.outputs.empty()) {
-    MOULIN_ASSIGN_OR_RETURN(Signature signature, FindSignature(file.meta_graph, options.signature));
-    if (options.inputs.empty()) import_options.inputs = std::move(signature.inputs);
-    if (options.outputs.empty()) import_options.outputs = std::move(signature.outputs);
-  }
-  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Graph> graph,
-                          ImportGraph(std::move(*file.meta_graph.mutable_graph_def()), import_options));
   return SourceModel{options.name.empty() ? DefaultModelName(path) : options.name, std::move(graph)};
 }
 
@@ -107,6 +81,14 @@ StatusOr<SourceModel> ReadOneOfBundle(const ModelPath& path, const ModelOptions&
 
 }  // namespace
 
+std::vector<NamedTensorRef> Refs(const std::vector<TensorName>& names) {
+  std::vector<NamedTensorRef> refs;
+  for (const TensorName& n : names) {
+    refs.push_back({n.name.empty() ? std::string(absl::StripSuffix(n.tensor, ":0")) : n.name, n.tensor});
+  }
+  return refs;
+}
+
 StatusOr<std::vector<TensorName>> NamesFromMetadata(const json& metadata, const char* key) {
   std::vector<TensorName> names;
   if (!metadata.is_object() || !metadata.contains(key)) return names;
@@ -139,6 +121,7 @@ StatusOr<SourceModel> ReadModel(const std::string& path, const ModelOptions& opt
   const bool is_bundle = !split.name.empty() || absl::EndsWith(split.file, ".moulin");
   StatusOr<SourceModel> model = is_bundle                     ? ReadOneOfBundle(split, options, limits)
                                 : IsSavedModelDirectory(path) ? ReadSavedModelDirectory(path, options, limits)
+                                : IsCheckpointModel(path)     ? ReadCheckpointModel(path, options, limits)
                                                               : ReadGraphFile(path, options, limits);
   if (!model.ok()) return AtFile(model.status(), path);
   return model;

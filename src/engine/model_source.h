@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "import/import.h"
 #include "ir/graph.h"
 #include "moulin/model.h"
 #include "nlohmann/json_fwd.hpp"
@@ -19,9 +20,9 @@ struct SourceModel {
   std::shared_ptr<Graph> graph;
 };
 
-// Reads what `path` names: a GraphDef file, a SavedModel directory, or one model of a bundle ("B.moulin:NAME", or
-// "B.moulin" where it holds one only). Of `options` it reads name, inputs, outputs, signature and tags. Errors as of
-// Engine::Load.
+// Reads what `path` names: a GraphDef file, a SavedModel directory, a checkpoint with its .meta graph, or one model of
+// a bundle ("B.moulin:NAME", or "B.moulin" where it holds one only). Of `options` it reads name, inputs, outputs,
+// signature and tags. Errors as of Engine::Load.
 StatusOr<SourceModel> ReadModel(const std::string& path, const ModelOptions& options, const Limits& limits);
 
 // Every model of a bundle, in the order of the file.
@@ -32,6 +33,9 @@ nlohmann::json ToMetadata(const std::vector<TensorName>& inputs, const std::vect
 
 // One of the two lists of a bundle's metadata; absent means empty. E_PARSE where it is malformed.
 StatusOr<std::vector<TensorName>> NamesFromMetadata(const nlohmann::json& metadata, const char* key);
+
+// Tensors as a caller names them; one without a name of its own goes by the tensor's.
+std::vector<NamedTensorRef> Refs(const std::vector<TensorName>& names);
 
 // The default name of a model: the last part of its path, without extension.
 std::string DefaultModelName(const std::string& path);

@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "import/kept.h"
 #include "import/tensor_names.h"
 
 namespace moulin {
@@ -124,12 +125,19 @@ Status FlatGraph::Inputs(int node, std::vector<FlatRef>* inputs) {
       return At(MakeError(ErrorCode::kInput, "data input \"", Printable(input), "\" comes after a control input"),
                 node);
     }
-    StatusOr<FlatRef> ref = ParseInScope(nodes_[node].scope, input);
-    if (!ref.ok()) return At(ref.status(), node);
-    ref = Resolve(*ref);
-    if (!ref.ok()) return At(ref.status(), node);
-    inputs->push_back(*ref);
+    MOULIN_RETURN_IF_ERROR(AppendInput(node, input, inputs));
   }
+  return IsLookupTable(def.op()) ? AppendTableInputs(node, inputs) : absl::OkStatus();
+}
+
+Status FlatGraph::AppendInput(int node, const std::string& input, std::vector<FlatRef>* inputs) {
+  StatusOr<FlatRef> ref = ParseInScope(nodes_[node].scope, input);
+  if (!ref.ok()) return At(ref.status(), node);
+  ref = Resolve(*ref);
+  if (!ref.ok()) return At(ref.status(), node);
+  inputs->push_back(*ref);
+  const bool is_table = IsLookupTable(nodes_[ref->node].def->op()) && !IsFed(*ref);
+  if (is_table && ReadsLookupTable(nodes_[node].def->op())) inputs->push_back({ref->node, 1});
   return absl::OkStatus();
 }
 

@@ -63,7 +63,8 @@ class FlatGraph {
 
   // Follows `ref` through calls to what computes it. E_PORT, E_FUNC, E_RECURSION, E_LIMIT, E_CYCLE...
   StatusOr<FlatRef> Resolve(FlatRef ref);
-  // Appends the resolved data inputs of a node; checks that its control inputs exist.
+  // Appends the resolved data inputs of a node; checks that its control inputs exist. A lookup table reads the keys and
+  // values that the graph fills it with, and its readers read both.
   Status Inputs(int node, std::vector<FlatRef>* inputs);
 
   // How many outputs a node has; -1 where its op is unknown.
@@ -72,6 +73,12 @@ class FlatGraph {
   std::vector<std::pair<FlatRef, FlatRef>> CallOutputs() const;
 
  private:
+  Status AppendInput(int node, const std::string& input, std::vector<FlatRef>* inputs);
+  // Of lookup tables; in lookup_tables.cc.
+  Status AppendTableInputs(int table, std::vector<FlatRef>* inputs);
+  Status IndexFillers();
+  std::string TableKey(int table) const;
+
   static constexpr int kUnresolved = -1;
   static constexpr int kResolving = -2;
 
@@ -108,6 +115,8 @@ class FlatGraph {
   absl::flat_hash_map<absl::string_view, int> by_name_;
   absl::flat_hash_set<FlatRef> fed_;
   std::deque<tf::NodeDef> substituted_;
+  bool fillers_indexed_ = false;
+  absl::flat_hash_map<std::string, int> fillers_;  // by the table's key
   int64_t expanded_nodes_ = 0;
 };
 

@@ -5,6 +5,7 @@
 #include "absl/strings/strip.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "import/kept.h"
 #include "import/lowering.h"
 #include "import/op_signature.h"
 
@@ -104,8 +105,11 @@ Status Importer::LowerSource(int node) {
 }
 
 Status Importer::CheckTypes(int node, absl::Span<const ValueId> inputs) const {
-  const OpSignature* signature = FindSignature(flat_.def(node).op());
+  const std::string& op = flat_.def(node).op();
+  const OpSignature* signature = FindSignature(op);
   if (signature == nullptr) return absl::OkStatus();
+  // A table's keys and values stand in its place, whose types the shape function checks.
+  if (IsLookupTable(op) || ReadsLookupTable(op)) return absl::OkStatus();
   std::vector<DType> types;
   for (const ValueId input : inputs) types.push_back(graph_.value(input).type.dtype);
   return CheckSignature(*signature, flat_.def(node), types, flat_.limits());

@@ -1,6 +1,7 @@
 // The list of op families, and the lookup of one op among them.
 #include <algorithm>
 
+#include "import/kept.h"
 #include "import/lowering.h"
 #include "import/sparse.h"
 
@@ -14,7 +15,7 @@ constexpr Family kFamilies[] = {
     ElementwiseLowerings, ImageLowerings,     IndexingLowerings,      LinearAlgebraLowerings, MatmulLowerings,
     MatrixLowerings,      MiscLowerings,      NormalizationLowerings, PoolingLowerings,       QuantizationLowerings,
     RecurrentLowerings,   ReductionLowerings, ShapeLowerings,         SliceLowerings,         SparseLowerings,
-    StringLowerings,
+    StringLowerings,      KeptLowerings,      LookupLowerings,
 };
 
 bool NameLess(const OpLowering* a, const OpLowering* b) { return absl::string_view(a->op) < absl::string_view(b->op); }

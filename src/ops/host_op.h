@@ -16,7 +16,22 @@ struct HostKernel {
   ReferenceFn reference;
 };
 
-absl::Span<const HostKernel> StringKernels();  // string_ops.cc
+absl::Span<const HostKernel> StringKernels();          // string_ops.cc
+absl::Span<const HostKernel> StringSplitKernels();     // string_split.cc: splits, joins, n-grams
+absl::Span<const HostKernel> StringFormatKernels();    // string_format.cc
+absl::Span<const HostKernel> RegexKernels();           // regex_ops.cc
+absl::Span<const HostKernel> StringHashKernels();      // string_hash.cc
+absl::Span<const HostKernel> UnicodeKernels();         // unicode_ops.cc
+absl::Span<const HostKernel> DecodeKernels();          // decode_ops.cc: raw bytes, comma-separated values
+absl::Span<const HostKernel> ParseExampleKernels();    // parse_example.cc
+absl::Span<const HostKernel> ParseTensorKernels();     // parse_tensor.cc
+absl::Span<const HostKernel> ImageDecodeKernels();     // image_decode.cc
+absl::Span<const HostKernel> RandomKernels();          // random_ops.cc
+absl::Span<const HostKernel> FftKernels();             // fft_ops.cc
+absl::Span<const HostKernel> CtcKernels();             // ctc_ops.cc
+absl::Span<const HostKernel> AudioKernels();           // audio_ops.cc
+absl::Span<const HostKernel> ImageTransformKernels();  // image_transform.cc
+absl::Span<const HostKernel> LookupKernels();          // lookup_ops.cc
 
 // The kernel of an op; null where there is none (the importer asks before it makes a HostOp).
 const HostKernel* FindHostKernel(absl::string_view op);
@@ -25,6 +40,15 @@ const HostKernel* FindHostKernel(absl::string_view op);
 int64_t IntAttr(const HostOpAttrs& attrs, absl::string_view name, int64_t otherwise);
 double FloatAttr(const HostOpAttrs& attrs, absl::string_view name, double otherwise);
 absl::string_view StringAttr(const HostOpAttrs& attrs, absl::string_view name, absl::string_view otherwise);
+// A list: the elements are kept under one name, in order. A shape is kept as text: "2,-1", or "?" without a rank.
+std::vector<int64_t> IntsAttr(const HostOpAttrs& attrs, absl::string_view name);
+std::vector<std::string> StringsAttr(const HostOpAttrs& attrs, absl::string_view name);
+StatusOr<std::vector<PartialShape>> ShapesAttr(const HostOpAttrs& attrs, absl::string_view name);
+
+// Shape function of outputs whose sizes only the elements tell: the types of the node, without a rank.
+Status InferUnknown(InferContext& c);
+// The only element of a string operand; E_SHAPE where it has more or fewer.
+StatusOr<std::string> OnlyString(const Tensor& x, absl::string_view what);
 
 }  // namespace moulin
 

@@ -2,6 +2,9 @@
 #include <algorithm>
 #include <complex>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "ops/host_op.h"
 #include "ops/op_util.h"
 #include "ops/type_dispatch.h"
@@ -86,6 +89,22 @@ constexpr OpDef kOps[] = {
     {OpKind::kHostOp, 0, kAnyNumber, InferHostOp, RunHostOp},
 };
 
+using Family = absl::Span<const HostKernel> (*)();
+
+constexpr Family kFamilies[] = {
+    StringKernels, StringSplitKernels,  StringFormatKernels, RegexKernels,          StringHashKernels, UnicodeKernels,
+    DecodeKernels, ParseExampleKernels, ParseTensorKernels,  ImageDecodeKernels,    RandomKernels,     FftKernels,
+    CtcKernels,    AudioKernels,        LookupKernels,       ImageTransformKernels,
+};
+
+absl::flat_hash_map<absl::string_view, const HostKernel*> AllKernels() {
+  absl::flat_hash_map<absl::string_view, const HostKernel*> kernels;
+  for (const Family family : kFamilies) {
+    for (const HostKernel& kernel : family()) kernels[kernel.op] = &kernel;
+  }
+  return kernels;
+}
+
 // The value of `name` in a list of named ones.
 template <typename T, typename Result>
 Result Find(const std::vector<std::pair<std::string, T>>& list, absl::string_view name, Result otherwise) {
@@ -98,9 +117,9 @@ Result Find(const std::vector<std::pair<std::string, T>>& list, absl::string_vie
 }  // namespace
 
 const HostKernel* FindHostKernel(absl::string_view op) {
-  const absl::Span<const HostKernel> kernels = StringKernels();
-  const auto it = std::find_if(kernels.begin(), kernels.end(), [&](const HostKernel& k) { return k.op == op; });
-  return it == kernels.end() ? nullptr : &*it;
+  static const auto* kernels = new absl::flat_hash_map<absl::string_view, const HostKernel*>(AllKernels());
+  const auto it = kernels->find(op);
+  return it == kernels->end() ? nullptr : it->second;
 }
 
 int64_t IntAttr(const HostOpAttrs& attrs, absl::string_view name, int64_t otherwise) {
@@ -113,6 +132,51 @@ double FloatAttr(const HostOpAttrs& attrs, absl::string_view name, double otherw
 
 absl::string_view StringAttr(const HostOpAttrs& attrs, absl::string_view name, absl::string_view otherwise) {
   return Find(attrs.strings, name, otherwise);
+}
+
+std::vector<int64_t> IntsAttr(const HostOpAttrs& attrs, absl::string_view name) {
+  std::vector<int64_t> values;
+  for (const auto& [key, value] : attrs.ints) {
+    if (key == name) values.push_back(value);
+  }
+  return values;
+}
+
+std::vector<std::string> StringsAttr(const HostOpAttrs& attrs, absl::string_view name) {
+  std::vector<std::string> values;
+  for (const auto& [key, value] : attrs.strings) {
+    if (key == name) values.push_back(value);
+  }
+  return values;
+}
+
+StatusOr<std::vector<PartialShape>> ShapesAttr(const HostOpAttrs& attrs, absl::string_view name) {
+  std::vector<PartialShape> shapes;
+  for (const std::string& text : StringsAttr(attrs, name)) {
+    if (text == "?") {
+      shapes.push_back(PartialShape());
+      continue;
+    }
+    PartialShape shape{Shape()};
+    for (const absl::string_view part : absl::StrSplit(text, ',', absl::SkipEmpty())) {
+      int64_t size = 0;
+      if (!absl::SimpleAtoi(part, &size)) return MakeError(ErrorCode::kAttribute, name, ": malformed shape ", text);
+      shape.push_back(size);
+    }
+    shapes.push_back(std::move(shape));
+  }
+  return shapes;
+}
+
+Status InferUnknown(InferContext& c) {
+  for (const DType type : c.attr<HostOpAttrs>().output_types) c.Add(type, PartialShape());
+  return absl::OkStatus();
+}
+
+StatusOr<std::string> OnlyString(const Tensor& x, absl::string_view what) {
+  MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kString, x.dtype(), what));
+  if (x.num_elements() == 1) return x.strings()[0];
+  return MakeError(ErrorCode::kShape, what, " must hold one element, got ", x.shape().ToString());
 }
 
 absl::Span<const OpDef> HostOps() { return kOps; }

@@ -85,7 +85,8 @@ class Folder {
   // Whether a host op gives the same result whenever it is run.
   static bool IsFunction(const Node& node) {
     const std::string& op = node.attr<HostOpAttrs>().op;
-    return !node.inputs.empty() && (absl::StartsWith(op, "Stateless") || !absl::StrContains(op, "Random"));
+    return !node.inputs.empty() &&
+           (absl::StartsWith(op, "Stateless") || (!absl::StrContains(op, "Random") && op != "TruncatedNormal"));
   }
 
   bool IsWorthIt(const Node& node) const {

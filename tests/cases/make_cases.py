@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the golden cases of the ops that Moulin imports, with the answers of TensorFlow itself.
 
-    ./setup.sh --python && .venv/bin/python tests/cases/make_cases.py [--only PREFIX] [--list]
+    ./setup.sh --python && .venv/bin/python tests/cases/make_cases.py [--only PREFIX] [--list] [--add]
 
 Each case is a small frozen graph around one op, with inputs from a fixed seed. All are packed into cases.tar.xz beside
 this file, which is committed; coverage.txt lists which cases have which op, and a test fails where an op that Moulin
@@ -26,6 +26,7 @@ import tensorflow as tf
 from case import Case, all_cases
 import array_cases  # noqa: F401  (each registers its cases)
 import elementwise_cases  # noqa: F401
+import host_cases  # noqa: F401
 import indexing_cases  # noqa: F401
 import linear_cases  # noqa: F401
 import misc_cases  # noqa: F401
@@ -89,19 +90,31 @@ def add_file(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     archive.addfile(info, io.BytesIO(content))
 
 
+def packed() -> dict[str, dict[str, bytes]]:
+    """The files of the cases that the archive has."""
+    cases: dict[str, dict[str, bytes]] = defaultdict(dict)
+    with tarfile.open(HERE / "cases.tar.xz") as archive:
+        for member in archive:
+            name, file = member.name.split("/", 1)
+            cases[name][file] = archive.extractfile(member).read()
+    return cases
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", default="", help="only cases whose name starts so; writes nothing, for trying out")
     parser.add_argument("--list", action="store_true", help="only print the names")
+    parser.add_argument("--add", action="store_true", help="make only the cases that the archive lacks")
     args = parser.parse_args()
     cases = [c for c in all_cases() if c.name.startswith(args.only)]
     if args.list:
         print("\n".join(c.name for c in cases))
         return
     coverage, failed, built = defaultdict(list), [], {}
+    known = packed() if args.add else {}
     for case in cases:
         try:
-            built[case.name] = build(case)
+            built[case.name] = known[case.name] if case.name in known else build(case)
         except Exception as error:  # report all, not only the first
             failed.append(f"{case.name}: {type(error).__name__}: {str(error).splitlines()[0][:300]}")
             continue

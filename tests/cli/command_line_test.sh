@@ -30,7 +30,7 @@ digits=samples/data/digits_test.npz
 
 # Help teaches.
 expect 0 "Examples:" "$moulin" --help
-for command in show run check compare bench bundle graph; do expect 0 "Usage:" "$moulin" "$command" --help; done
+for command in show run check compare bench bundle graph freeze; do expect 0 "Usage:" "$moulin" "$command" --help; done
 expect 0 "" "$moulin" --version
 expect 2 "" "$moulin"
 expect 2 "" "$moulin" no_such_command
@@ -51,6 +51,16 @@ expect 0 "rows/s" "$moulin" bench "$scratch/both.moulin:c" "$scratch/both.moulin
 expect 0 '"throughput_per_s"' "$moulin" bench "$classifier" --seconds 0.05 --json
 expect 0 "" "$moulin" compare "$classifier" --device cpu --reference reference
 expect 0 "" "$moulin" compare "$denoiser" --device cpu --layers
+
+# Checkpoints, and models whose variables lie in them.
+expect 0 "net/kernel/.ATTRIBUTES/VARIABLE_VALUE float32[2,2]" "$moulin" show tests/formats/data/manager
+expect 0 '"slices": 3' "$moulin" show tests/formats/data/sliced --json
+expect 2 "a V1 checkpoint" "$moulin" show tests/formats/data/v1
+expect 0 "float32[?,2]" "$moulin" show tests/engine/data/tf2_variables
+
+expect 0 "functions" "$moulin" freeze tests/engine/data/tf2_variables -o "$scratch/frozen.pb"
+expect 0 "f32" "$moulin" graph "$scratch/frozen.pb" --text
+expect 2 "E_OUTPUT" "$moulin" freeze tests/engine/data/tf1_variables/ckpt/model.meta -o "$scratch/no.pb"
 
 # A run, from and to .npz files.
 python3 - "$digits" "$scratch" <<'PY'

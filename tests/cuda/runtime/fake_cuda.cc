@@ -136,6 +136,8 @@ void EndAllStreams(State& state) {
     state.streams.clear();
     state.gate.OpenUpTo(state.last_ticket);
   }
+  for (auto& stream : state.ending_streams) stream->Join();
+  const HiddenLock lock(state.mutex);
   state.ending_streams.clear();
 }
 

@@ -54,7 +54,7 @@ Stream::Stream(int stream_number, int stream_priority) : number(stream_number), 
   thread_ = std::thread([this, at = operations_.front().get()] { Loop(at); });
 }
 
-Stream::~Stream() { thread_.join(); }
+void Stream::Join() { thread_.join(); }
 
 void Stream::Push(int64_t ticket, std::function<void()> run) {
   auto operation = std::make_unique<Operation>();
@@ -74,8 +74,10 @@ void Stream::Publish(std::unique_ptr<Operation> operation) {
   Operation* last = operations_.back().get();
   Operation* next = operation.get();
   operations_.push_back(std::move(operation));
-  const Shown shown;  // what the host has done so far happens before the operation
-  last->next.store(next, std::memory_order_release);
+  {
+    const Shown shown;  // what the host has done so far happens before the operation
+    last->next.store(next, std::memory_order_release);
+  }
   bell_.Ring();
 }
 

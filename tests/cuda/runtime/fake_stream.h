@@ -67,13 +67,14 @@ struct Event {
   std::vector<int> captured_after;
 };
 
-// A queue with a thread. Push and Forget are called under the runtime's lock.
+// A queue with a thread. All but WaitForEnd and Join is called under the runtime's lock.
 struct Stream {
   Stream(int stream_number, int stream_priority);
-  ~Stream();  // waits for the thread, which Stop must have told to end
 
   void Push(int64_t ticket, std::function<void()> run);
   void Stop(int64_t ticket);
+  // Waits for the thread, which Stop has told to end. Once, before the stream is destroyed.
+  void Join();
   void WaitForEnd() const { ended_.Wait(); }
   // Frees what the host is known to have waited for: the operations before this ticket.
   void Forget(int64_t ticket);

@@ -1,0 +1,80 @@
+#include "engine/meta_graph_source.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "base/errors.h"
+#include "base/status_macros.h"
+#include "engine/signature.h"
+#include "engine/variable_source.h"
+#include "formats/savedmodel.h"
+#include "import/import.h"
+
+namespace moulin::internal {
+namespace {
+
+constexpr char kMetaSuffix[] = ".meta";
+
+using Variables = std::function<StatusOr<Tensor>(const tf::NodeDef&)>;
+
+StatusOr<Variables> OpenVariables(const std::string& prefix, const tf::MetaGraphDef& meta_graph, const Limits& limits) {
+  MOULIN_ASSIGN_OR_RETURN(VariableSource opened, VariableSource::Open(prefix, meta_graph, limits));
+  auto source = std::make_shared<VariableSource>(std::move(opened));
+  return Variables([source](const tf::NodeDef& node) { return source->Read(node); });
+}
+
+// TensorFlow leaves the folder out where there are no variables; where some are used after all, it is missing.
+StatusOr<Variables> VariablesOf(const SavedModelFile& file, const Limits& limits) {
+  const std::string prefix = file.directory + "/variables/variables";
+  if (file.has_variables) return OpenVariables(prefix, file.meta_graph, limits);
+  return Variables([prefix](const tf::NodeDef&) -> StatusOr<Tensor> {
+    return MakeError(ErrorCode::kFile, "the variables of the SavedModel are missing: there is no ", Printable(prefix),
+                     ".index");
+  });
+}
+
+StatusOr<SourceModel> Import(tf::MetaGraphDef meta_graph, const std::string& path, const ModelOptions& options,
+                             const Limits& limits, Variables variables) {
+  ImportOptions import_options;
+  import_options.inputs = Refs(options.inputs);
+  import_options.outputs = Refs(options.outputs);
+  import_options.limits = limits;
+  import_options.external_constant = std::move(variables);
+  // Tensors given by name need no signature, unless one is asked for.
+  if (!options.signature.empty() || options.outputs.empty()) {
+    MOULIN_ASSIGN_OR_RETURN(Signature signature, FindSignature(meta_graph, options.signature));
+    if (options.inputs.empty()) import_options.inputs = std::move(signature.inputs);
+    if (options.outputs.empty()) import_options.outputs = std::move(signature.outputs);
+  }
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Graph> graph,
+                          ImportGraph(std::move(*meta_graph.mutable_graph_def()), import_options));
+  return SourceModel{options.name.empty() ? DefaultModelName(path) : options.name, std::move(graph)};
+}
+
+}  // namespace
+
+StatusOr<SourceModel> ReadSavedModelDirectory(const std::string& path, const ModelOptions& options,
+                                              const Limits& limits) {
+  MOULIN_ASSIGN_OR_RETURN(SavedModelFile file, ReadSavedModel(path, options.tags, limits));
+  MOULIN_ASSIGN_OR_RETURN(Variables variables, VariablesOf(file, limits));
+  return Import(std::move(file.meta_graph), path, options, limits, std::move(variables));
+}
+
+bool IsCheckpointModel(const std::string& path) { return absl::EndsWith(path, kMetaSuffix) || IsCheckpoint(path); }
+
+StatusOr<SourceModel> ReadCheckpointModel(const std::string& path, const ModelOptions& options, const Limits& limits) {
+  const bool is_meta = absl::EndsWith(path, kMetaSuffix);
+  MOULIN_ASSIGN_OR_RETURN(const std::string prefix,
+                          FindCheckpoint(is_meta ? std::string(absl::StripSuffix(path, kMetaSuffix)) : path, limits));
+  MOULIN_ASSIGN_OR_RETURN(tf::MetaGraphDef meta_graph, ReadMetaGraph(absl::StrCat(prefix, kMetaSuffix), limits));
+  if (options.outputs.empty() && options.signature.empty() && meta_graph.signature_def().empty()) {
+    return MakeError(ErrorCode::kOutput, "the graph has no signature, so its outputs must be named");
+  }
+  MOULIN_ASSIGN_OR_RETURN(Variables variables, OpenVariables(prefix, meta_graph, limits));
+  return Import(std::move(meta_graph), path, options, limits, std::move(variables));
+}
+
+}  // namespace moulin::internal

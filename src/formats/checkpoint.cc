@@ -1,0 +1,196 @@
+#include "formats/checkpoint.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "base/errors.h"
+#include "base/status_macros.h"
+#include "formats/file.h"
+#include "formats/proto_io.h"
+#include "formats/savedmodel.h"
+#include "formats/sorted_table.h"
+#include "proto/checkpoint_state.pb.h"
+
+namespace moulin {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kStateName[] = "checkpoint";
+constexpr char kObjectsKey[] = "_CHECKPOINTABLE_OBJECT_GRAPH";
+constexpr char kValueSuffix[] = "/.ATTRIBUTES/VARIABLE_VALUE";
+constexpr int64_t kMaxStateBytes = 16 << 20;
+constexpr int64_t kTailBytes = 48;  // a table's footer
+
+bool IsFile(const std::string& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error);
+}
+
+bool IsDirectory(const std::string& path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
+}
+
+// The V1 format keeps everything in tables: one file under the prefix itself, or several shards.
+bool IsTableFile(const std::string& path) {
+  if (!IsFile(path)) return false;
+  const StatusOr<OpenFile> file = OpenFile::ForReading(path);
+  if (!file.ok() || file->size() < kTailBytes) return false;
+  std::string tail(kTailBytes, '\0');
+  return file->ReadAt(file->size() - kTailBytes, kTailBytes, tail.data()).ok() && LooksLikeSortedTable(tail);
+}
+
+bool IsV1(const std::string& prefix) {
+  if (IsTableFile(prefix)) return !absl::EndsWith(prefix, ".index");
+  // A shard's name tells the number of shards, which is not known: look at what there is.
+  const fs::path path(prefix);
+  std::error_code error;
+  for (fs::directory_iterator it(path.has_parent_path() ? path.parent_path() : fs::path("."), error), end;
+       !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (absl::StartsWith(name, absl::StrCat(path.filename().string(), "-00000-of-"))) {
+      return IsTableFile(it->path().string());
+    }
+  }
+  return false;
+}
+
+StatusOr<std::string> CheckPrefix(const std::string& prefix) {
+  if (IsFile(absl::StrCat(prefix, ".index"))) return prefix;
+  if (IsV1(prefix)) {
+    return AtFile(MakeError(ErrorCode::kUnsupported,
+                            "a V1 checkpoint (the format before 2017); load it with TensorFlow "
+                            "and save it again in the V2 format"),
+                  prefix);
+  }
+  return AtFile(MakeError(ErrorCode::kFile, "no checkpoint of this name: there is no .index file"), prefix);
+}
+
+// Where the checkpoint that a state file in `directory` calls `named` lies.
+StatusOr<std::string> Locate(const std::string& directory, const std::string& named) {
+  if (named.find('\0') != std::string::npos) {
+    return MakeError(ErrorCode::kName, "model_checkpoint_path has a NUL character");
+  }
+  fs::path path(named);
+  if (path.is_absolute()) path = path.filename();
+  for (const fs::path& part : path) {
+    if (part == "..") {
+      return MakeError(ErrorCode::kName, "model_checkpoint_path \"", Printable(named), "\" leaves the directory");
+    }
+  }
+  if (path.empty()) return MakeError(ErrorCode::kEmpty, "model_checkpoint_path names no checkpoint");
+  const std::string prefix = (fs::path(directory) / path).string();
+  if (!IsFile(absl::StrCat(prefix, ".index")) && !IsV1(prefix)) {
+    return MakeError(ErrorCode::kFile, "model_checkpoint_path \"", Printable(named), "\": no such checkpoint in ",
+                     Printable(directory));
+  }
+  return CheckPrefix(prefix);
+}
+
+StatusOr<std::string> FindLatest(const std::string& directory, const Limits& limits) {
+  const std::string path = absl::StrCat(absl::StripSuffix(directory, "/"), "/", kStateName);
+  MOULIN_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxStateBytes));
+  tf::CheckpointState state;
+  Status status = ParseProto(text, ProtoForm::kText, limits, UnknownTextFields::kSkip, &state);
+  if (!status.ok()) return AtFile(status, path);
+  if (state.model_checkpoint_path().empty()) {
+    return AtFile(MakeError(ErrorCode::kEmpty, "model_checkpoint_path names no checkpoint"), path);
+  }
+  StatusOr<std::string> prefix = Locate(directory, state.model_checkpoint_path());
+  if (!prefix.ok()) return AtFile(prefix.status(), path);
+  return prefix;
+}
+
+Status CheckObjects(const tf::TrackableObjectGraph& objects) {
+  for (int i = 0; i < objects.nodes_size(); ++i) {
+    for (const auto& child : objects.nodes(i).children()) {
+      if (child.node_id() >= 0 && child.node_id() < objects.nodes_size()) continue;
+      return MakeError(ErrorCode::kParse, "object ", i, " has a child \"", Printable(child.local_name()),
+                       "\" with number ", child.node_id(), ", of ", objects.nodes_size(), " objects");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool IsCheckpoint(const std::string& path) {
+  if (IsDirectory(path)) return IsFile(absl::StrCat(path, "/", kStateName)) && !IsSavedModelDirectory(path);
+  if (absl::EndsWith(path, ".index")) return IsTableFile(path);
+  return IsFile(absl::StrCat(path, ".index")) || IsV1(path);
+}
+
+StatusOr<std::string> FindCheckpoint(const std::string& path, const Limits& limits) {
+  if (IsDirectory(path)) return FindLatest(path, limits);
+  if (absl::EndsWith(path, ".index") && IsFile(path)) return std::string(absl::StripSuffix(path, ".index"));
+  return CheckPrefix(path);
+}
+
+StatusOr<tf::MetaGraphDef> ReadMetaGraph(const std::string& path, const Limits& limits) {
+  MOULIN_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, limits.graph_bytes));
+  if (bytes.empty()) return AtFile(MakeError(ErrorCode::kEmpty, "nothing in it, a MetaGraphDef is expected"), path);
+  tf::MetaGraphDef meta_graph;
+  const Status parsed = ParseProto(bytes, DetectProtoForm(bytes), limits, UnknownTextFields::kSkip, &meta_graph);
+  if (!parsed.ok()) return AtFile(parsed, path);
+  return meta_graph;
+}
+
+StatusOr<Checkpoint> Checkpoint::Open(const std::string& path, const Limits& limits) {
+  MOULIN_ASSIGN_OR_RETURN(const std::string prefix, FindCheckpoint(path, limits));
+  return OpenPrefix(prefix, limits);
+}
+
+StatusOr<Checkpoint> Checkpoint::OpenPrefix(const std::string& prefix, const Limits& limits) {
+  MOULIN_ASSIGN_OR_RETURN(TensorBundle bundle, TensorBundle::Open(prefix, limits));
+  Checkpoint checkpoint(std::move(bundle));
+  if (!checkpoint.bundle_.Contains(kObjectsKey)) return checkpoint;
+  const Status read = checkpoint.ReadObjects(limits);
+  if (!read.ok()) return AtFile(read, prefix);
+  return checkpoint;
+}
+
+Status Checkpoint::ReadObjects(const Limits& limits) {
+  MOULIN_ASSIGN_OR_RETURN(const Tensor tensor, bundle_.Read(kObjectsKey));
+  if (tensor.dtype() != DType::kString || tensor.num_elements() != 1) {
+    return MakeError(ErrorCode::kTensor, kObjectsKey, ": expected one string, found ", Name(tensor.dtype()),
+                     tensor.shape().ToString());
+  }
+  MOULIN_RETURN_IF_ERROR(
+      ParseProto(tensor.strings()[0], ProtoForm::kBinary, limits, UnknownTextFields::kSkip, &objects_));
+  MOULIN_RETURN_IF_ERROR(CheckObjects(objects_));
+  for (const auto& object : objects_.nodes()) {
+    for (const auto& attribute : object.attributes()) {
+      if (attribute.full_name().empty()) continue;
+      variable_of_key_[attribute.checkpoint_key()] = attribute.full_name();
+      const auto [it, is_new] = key_of_variable_.emplace(attribute.full_name(), attribute.checkpoint_key());
+      if (!is_new && it->second != attribute.checkpoint_key()) it->second.clear();
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::vector<CheckpointTensor> Checkpoint::tensors() const {
+  std::vector<CheckpointTensor> tensors;
+  for (const std::string& name : bundle_.names()) {
+    const StoredTensor& stored = *bundle_.Find(name);
+    const auto variable = variable_of_key_.find(name);
+    tensors.push_back({name, variable == variable_of_key_.end() ? "" : variable->second, stored.type, stored.shape,
+                       static_cast<int>(stored.slices.size())});
+  }
+  return tensors;
+}
+
+std::string Checkpoint::FindKey(const std::string& name) const {
+  if (name.empty() || name.front() == '\0') return "";
+  if (bundle_.Contains(name)) return name;
+  if (std::string key = absl::StrCat(name, kValueSuffix); bundle_.Contains(key)) return key;
+  const auto it = key_of_variable_.find(name);
+  return it != key_of_variable_.end() && bundle_.Contains(it->second) ? it->second : "";
+}
+
+}  // namespace moulin

@@ -1,0 +1,28 @@
+// Ops kept as themselves (OpKind::kHostOp), which run on the host.
+#ifndef MOULIN_IMPORT_KEPT_H_
+#define MOULIN_IMPORT_KEPT_H_
+
+#include "absl/strings/string_view.h"
+#include "import/lowering.h"
+#include "ir/attrs.h"
+
+namespace moulin {
+
+// Keeps the op with its attributes and the outputs that its signature says. Lists are kept element by element under
+// their name, shapes as text (ops/host_op.h).
+void LowerKept(LoweringContext& c);
+
+// The attributes of a node, in the order of their names.
+HostOpAttrs KeptAttrs(const LoweringContext& c);
+
+absl::Span<const OpLowering> KeptLowerings();    // kept.cc
+absl::Span<const OpLowering> LookupLowerings();  // lookup.cc: tables that the graph itself fills
+
+// Whether nodes of this op are lookup tables that a graph may fill, read one (as input 0), or fill one.
+bool IsLookupTable(absl::string_view op);
+bool ReadsLookupTable(absl::string_view op);
+bool FillsLookupTable(absl::string_view op);
+
+}  // namespace moulin
+
+#endif  // MOULIN_IMPORT_KEPT_H_

@@ -1,0 +1,50 @@
+// Lookup tables that the graph itself fills from constants. A table stands for two values, its keys and its values:
+// FlatGraph::Inputs gives the table's node those of the node that fills it, and readers of the table get both.
+#include "import/kept.h"
+#include "import/op_signature.h"
+#include "ops/host_op.h"
+
+namespace moulin {
+namespace {
+
+void LowerTable(LoweringContext& c) {
+  if (c.num_inputs() != 2) {
+    c.Unsupported("nothing in the graph fills this table");
+    return;
+  }
+  c.Output(c.input(0));
+  c.Output(c.input(1));
+}
+
+// The inputs: the table's keys and values, then those of the op.
+void LowerReader(LoweringContext& c) {
+  HostOpAttrs attrs;
+  attrs.op = c.op() == "LookupTableFind"   ? "LookupTableFindV2"
+             : c.op() == "LookupTableSize" ? "LookupTableSizeV2"
+                                           : c.op();
+  attrs.output_types = {attrs.op == "LookupTableSizeV2" ? DType::kInt64 : c.dtype(1)};
+  c.Outputs(c.b.AddMulti(OpKind::kHostOp, std::move(attrs), c.inputs()));
+}
+
+constexpr OpLowering kRows[] = {
+    {"HashTable", 0, 2, LowerTable},        {"HashTableV2", 0, 2, LowerTable},
+    {"LookupTableFind", 4, 4, LowerReader}, {"LookupTableFindV2", 4, 4, LowerReader},
+    {"LookupTableSize", 2, 2, LowerReader}, {"LookupTableSizeV2", 2, 2, LowerReader},
+};
+
+}  // namespace
+
+bool IsLookupTable(absl::string_view op) { return op == "HashTable" || op == "HashTableV2"; }
+
+bool ReadsLookupTable(absl::string_view op) {
+  return op == "LookupTableFind" || op == "LookupTableFindV2" || op == "LookupTableSize" || op == "LookupTableSizeV2";
+}
+
+bool FillsLookupTable(absl::string_view op) {
+  return op == "InitializeTable" || op == "InitializeTableV2" || op == "LookupTableImport" ||
+         op == "LookupTableImportV2";
+}
+
+absl::Span<const OpLowering> LookupLowerings() { return kRows; }
+
+}  // namespace moulin

@@ -1,0 +1,351 @@
+// Random numbers, bit for bit those of TensorFlow: Philox 4x32-10 and the distributions made of its words.
+// Tests: tests/ops/host_kernels_test.cc, tests/cases/host_cases.py.
+#include <array>
+#include <bit>
+#include <cmath>
+#include <random>
+
+#include "ops/host_op.h"
+#include "ops/op_util.h"
+#include "ops/type_dispatch.h"
+
+namespace moulin {
+namespace {
+
+// --- Philox ---
+
+using Words = std::array<uint32_t, 4>;
+
+uint32_t Low(uint64_t x) { return static_cast<uint32_t>(x); }
+uint32_t High(uint64_t x) { return static_cast<uint32_t>(x >> 32); }
+
+struct Philox {
+  Words counter{};
+  std::array<uint32_t, 2> key{};
+
+  // The words at the counter, which moves on.
+  Words Next() {
+    const Words words = Compute();
+    Skip(1);
+    return words;
+  }
+
+  void Skip(uint64_t count) {
+    const uint64_t low = (uint64_t{counter[1]} << 32 | counter[0]) + count;
+    const uint64_t high = (uint64_t{counter[3]} << 32 | counter[2]) + (low < count ? 1 : 0);
+    counter = {Low(low), High(low), Low(high), High(high)};
+  }
+
+ private:
+  Words Compute() const {
+    Words c = counter;
+    std::array<uint32_t, 2> k = key;
+    for (int round = 0; round < 10; ++round) {
+      const uint64_t a = uint64_t{0xD2511F53} * c[0];
+      const uint64_t b = uint64_t{0xCD9E8D57} * c[2];
+      c = {High(b) ^ c[1] ^ k[0], Low(b), High(a) ^ c[3] ^ k[1], Low(a)};
+      k[0] += 0x9E3779B9;
+      k[1] += 0xBB67AE85;
+    }
+    return c;
+  }
+};
+
+// --- From words to values ---
+
+float UnitFloat(uint32_t x) { return std::bit_cast<float>((uint32_t{127} << 23) | (x & 0x7fffff)) - 1.0f; }
+double UnitDouble(uint32_t high, uint32_t low) {
+  return std::bit_cast<double>((uint64_t{1023} << 52) | (uint64_t{high & 0xfffff} << 32) | low) - 1.0;
+}
+
+constexpr double kTwoPi = 2 * 3.14159265358979323846;
+constexpr double kLeast = 1e-7;  // keeps the logarithm finite
+
+// Two normal values of uniform ones (Box and Muller).
+std::array<float, 2> Normals(uint32_t x0, uint32_t x1) {
+  const float u = std::max(UnitFloat(x0), static_cast<float>(kLeast));
+  const auto angle = static_cast<float>(kTwoPi * UnitFloat(x1));
+  const float radius = std::sqrt(-2.0f * std::log(u));
+  return {std::sin(angle) * radius, std::cos(angle) * radius};
+}
+std::array<double, 2> Normals(uint32_t x0, uint32_t x1, uint32_t x2, uint32_t x3) {
+  const double u = std::max(UnitDouble(x0, x1), kLeast);
+  const double angle = kTwoPi * UnitDouble(x2, x3);
+  const double radius = std::sqrt(-2.0 * std::log(u));
+  return {std::sin(angle) * radius, std::cos(angle) * radius};
+}
+
+template <typename T>
+constexpr bool kIsWide = sizeof(T) == 8;  // two words a value
+
+template <typename T>
+void UniformGroup(const Words& w, T* out) {
+  if constexpr (std::is_same_v<T, float>) {
+    for (int i = 0; i < 4; ++i) out[i] = UnitFloat(w[i]);
+  } else if constexpr (std::is_same_v<T, double>) {
+    for (int i = 0; i < 2; ++i) out[i] = UnitDouble(w[2 * i], w[2 * i + 1]);
+  } else {
+    // As many bits as the type's mantissa has.
+    constexpr uint32_t kBits = std::is_same_v<T, Half> ? 10 : 7;
+    for (int i = 0; i < 4; ++i) {
+      out[i] = static_cast<T>(static_cast<float>(w[i] & ((1u << kBits) - 1)) / static_cast<float>(1u << kBits));
+    }
+  }
+}
+
+template <typename T>
+void NormalGroup(const Words& w, T* out) {
+  if constexpr (std::is_same_v<T, double>) {
+    const auto pair = Normals(w[0], w[1], w[2], w[3]);
+    std::copy(pair.begin(), pair.end(), out);
+  } else {
+    for (int i = 0; i < 4; i += 2) {
+      const auto pair = Normals(w[i], w[i + 1]);
+      for (int k = 0; k < 2; ++k) out[i + k] = static_cast<T>(pair[k]);
+    }
+  }
+}
+
+template <typename T>
+void IntGroup(const Words& w, T* out) {
+  for (int i = 0; i < 4 / (kIsWide<T> ? 2 : 1); ++i) {
+    out[i] = static_cast<T>(kIsWide<T> ? uint64_t{w[2 * i % 4]} | uint64_t{w[(2 * i + 1) % 4]} << 32 : w[i]);
+  }
+}
+
+// Fills y by groups of values, each from one step of the generator.
+template <typename T, typename Group>
+void FillGroups(Philox generator, absl::Span<T> y, Group group) {
+  constexpr size_t kGroup = kIsWide<T> ? 2 : 4;
+  T values[4] = {};
+  for (size_t i = 0; i < y.size(); i += kGroup) {
+    group(generator.Next(), values);
+    std::copy(values, values + std::min(kGroup, y.size() - i), &y[i]);
+  }
+}
+
+// Normal values within two standard deviations: each group draws until it is full, from 64 words for each value kept
+// for it.
+template <typename T>
+void FillTruncated(const Philox& base, absl::Span<T> y) {
+  constexpr size_t kGroup = kIsWide<T> ? 2 : 4;
+  constexpr uint64_t kSteps = kGroup * 64;
+  for (size_t i = 0; i < y.size(); i += kGroup) {
+    Philox generator = base;
+    generator.Skip(i / kGroup * kSteps);
+    const size_t end = std::min(i + kGroup, y.size());
+    for (size_t k = i; k < end;) {
+      T values[4] = {};
+      NormalGroup<T>(generator.Next(), values);
+      for (size_t n = 0; n < kGroup && k < end; ++n) {
+        if (std::abs(static_cast<double>(static_cast<ArithmeticOf<T>>(values[n]))) < 2) y[k++] = values[n];
+      }
+    }
+  }
+}
+
+enum class Distribution { kUniform, kNormal, kTruncatedNormal };
+
+template <typename T>
+absl::Span<T> Elements(Tensor& t) {
+  return {static_cast<T*>(t.mutable_data()), static_cast<size_t>(t.num_elements())};
+}
+
+Status FillReal(const Philox& generator, Distribution distribution, Tensor& y) {
+  return DispatchFloating(y.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    if (distribution == Distribution::kUniform) FillGroups<T>(generator, Elements<T>(y), UniformGroup<T>);
+    if (distribution == Distribution::kNormal) FillGroups<T>(generator, Elements<T>(y), NormalGroup<T>);
+    if (distribution == Distribution::kTruncatedNormal) FillTruncated<T>(generator, Elements<T>(y));
+    return absl::OkStatus();
+  });
+}
+
+template <typename T>
+Status FillRange(const Philox& generator, const Tensor& low, const Tensor& high, Tensor& y) {
+  using U = std::make_unsigned_t<T>;
+  if (low.num_elements() != 1 || high.num_elements() != 1) {
+    return MakeError(ErrorCode::kShape, "minval and maxval must be scalars");
+  }
+  const T from = low.values<T>()[0];
+  const T to = high.values<T>()[0];
+  if (from >= to) {
+    if (y.num_elements() == 0) return absl::OkStatus();
+    return MakeError(ErrorCode::kValue, "minval must be below maxval, got ", from, " and ", to);
+  }
+  const U range = static_cast<U>(to) - static_cast<U>(from);
+  const absl::Span<U> out = Elements<U>(y);
+  FillGroups<U>(generator, out, IntGroup<U>);
+  for (U& value : out) value = static_cast<U>(from) + value % range;
+  return absl::OkStatus();
+}
+
+template <typename F>
+Status DispatchWord(DType type, F f) {
+  if (type == DType::kInt32) return f(int32_t());
+  if (type == DType::kInt64) return f(int64_t());
+  if (type == DType::kUInt32) return f(uint32_t());
+  if (type == DType::kUInt64) return f(uint64_t());
+  return UnsupportedType(type);
+}
+
+// --- Seeds ---
+
+Philox FromState(uint64_t key, uint64_t counter0, uint64_t counter1) {
+  return {{Low(counter0), High(counter0), Low(counter1), High(counter1)}, {Low(key), High(key)}};
+}
+
+// The generator of a stateless op: the two seeds scrambled.
+StatusOr<Philox> FromSeeds(const Tensor& seeds) {
+  MOULIN_ASSIGN_OR_RETURN(const Ints values, IntValues(seeds));
+  if (values.size() != 2) return MakeError(ErrorCode::kShape, "seed must have 2 elements, got ", values.size());
+  Philox scrambler = FromState(0, static_cast<uint64_t>(values[0]), static_cast<uint64_t>(values[1]));
+  scrambler.key = {0x3ec8f720, 0x02461e29};
+  const Words mix = scrambler.Next();
+  return Philox{{0, 0, mix[2], mix[3]}, {mix[0], mix[1]}};
+}
+
+// The generator of a stateless op of the second version: key, counter, algorithm.
+StatusOr<Philox> FromKey(const KernelContext& c) {
+  constexpr int64_t kPhilox = 1;
+  constexpr int64_t kAuto = 3;
+  const Tensor& key = c.input(1);
+  const Tensor& counter = c.input(2);
+  MOULIN_ASSIGN_OR_RETURN(const Ints algorithm, IntValues(c.input(3)));
+  if (algorithm.size() != 1) return MakeError(ErrorCode::kShape, "alg must be a scalar");
+  if (algorithm[0] != kPhilox && algorithm[0] != kAuto) {
+    return MakeError(ErrorCode::kUnsupported, "the random algorithm ", algorithm[0], "; Philox is 1");
+  }
+  MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kUInt64, key.dtype(), "key"));
+  MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kUInt64, counter.dtype(), "counter"));
+  if (key.num_elements() != 1 || counter.num_elements() < 2) {
+    return MakeError(ErrorCode::kShape, "expected a key of 1 element and a counter of 2, got ", key.shape().ToString(),
+                     " and ", counter.shape().ToString());
+  }
+  return FromState(key.values<uint64_t>()[0], counter.values<uint64_t>()[0], counter.values<uint64_t>()[1]);
+}
+
+// The generator of a stateful op as it stands when a session first runs it, which here is every time; without seeds,
+// another each time.
+Philox FromAttrs(const HostOpAttrs& attrs) {
+  auto seed = static_cast<uint64_t>(IntAttr(attrs, "seed", 0));
+  auto seed2 = static_cast<uint64_t>(IntAttr(attrs, "seed2", 0));
+  if (seed == 0 && seed2 == 0) {
+    std::random_device device;
+    seed = uint64_t{device()} << 32 | device();
+    seed2 = uint64_t{device()} << 32 | device();
+  }
+  return FromState(seed, 0, seed2);
+}
+
+enum class SeedKind { kStateful, kSeeds, kKey };
+
+// --- The ops ---
+
+// The shape is the first operand.
+Status InferRandom(InferContext& c) {
+  const std::vector<DType>& types = c.attr<HostOpAttrs>().output_types;
+  const DType type = types.empty() ? DType::kFloat32 : types[0];
+  MOULIN_ASSIGN_OR_RETURN(const std::optional<Ints> dims, KnownInts(c, 0));
+  if (dims) {
+    MOULIN_ASSIGN_OR_RETURN(const Shape shape, Shape::Make(*dims));
+    return AddOutput(c, type, shape);
+  }
+  const int64_t rank = KnownElements(c.shape(0));
+  return AddOutput(c, type,
+                   rank == kUnknownDim || rank > 254 ? PartialShape() : PartialShape::OfRank(static_cast<int>(rank)));
+}
+
+StatusOr<Philox> GeneratorOf(const KernelContext& c, SeedKind kind) {
+  if (kind == SeedKind::kSeeds) return FromSeeds(c.input(1));
+  if (kind == SeedKind::kKey) return FromKey(c);
+  return FromAttrs(c.attr<HostOpAttrs>());
+}
+
+template <SeedKind kSeed, Distribution kDistribution>
+Status RandomReal(const KernelContext& c) {
+  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferRandom));
+  MOULIN_ASSIGN_OR_RETURN(const Philox generator, GeneratorOf(c, kSeed));
+  return FillReal(generator, kDistribution, c.output(0));
+}
+
+// Integers in [minval, maxval), the last two operands.
+template <SeedKind kSeed>
+Status RandomInt(const KernelContext& c) {
+  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferRandom));
+  MOULIN_ASSIGN_OR_RETURN(const Philox generator, GeneratorOf(c, kSeed));
+  const int last = static_cast<int>(c.inputs.size()) - 1;
+  for (const int i : {last - 1, last}) {
+    MOULIN_RETURN_IF_ERROR(CheckSameType(c.output(0).dtype(), c.input(i).dtype(), "the range of random integers"));
+  }
+  return DispatchWord(c.output(0).dtype(), [&](auto tag) {
+    return FillRange<decltype(tag)>(generator, c.input(last - 1), c.input(last), c.output(0));
+  });
+}
+
+template <SeedKind kSeed>
+Status RandomBits(const KernelContext& c) {
+  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferRandom));
+  MOULIN_ASSIGN_OR_RETURN(const Philox generator, GeneratorOf(c, kSeed));
+  return DispatchWord(c.output(0).dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    FillGroups<T>(generator, Elements<T>(c.output(0)), IntGroup<T>);
+    return absl::OkStatus();
+  });
+}
+
+Status InferKeyCounter(InferContext& c) {
+  c.Add(DType::kUInt64, Shape{1});
+  c.Add(DType::kUInt64, Shape{2});
+  if (c.attr<HostOpAttrs>().op == "StatelessRandomGetKeyCounterAlg") c.Add(DType::kInt32, Shape());
+  return absl::OkStatus();
+}
+
+Status KeyCounter(const KernelContext& c) {
+  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferKeyCounter));
+  MOULIN_ASSIGN_OR_RETURN(const Philox generator, FromSeeds(c.input(0)));
+  c.output(0).mutable_values<uint64_t>()[0] = uint64_t{generator.key[1]} << 32 | generator.key[0];
+  c.output(1).mutable_values<uint64_t>()[0] = 0;
+  c.output(1).mutable_values<uint64_t>()[1] = uint64_t{generator.counter[3]} << 32 | generator.counter[2];
+  if (c.outputs.size() > 2) c.output(2).mutable_values<int32_t>()[0] = 1;
+  return absl::OkStatus();
+}
+
+Status InferAlgorithm(InferContext& c) {
+  c.Add(DType::kInt32, Shape());
+  return absl::OkStatus();
+}
+
+Status Algorithm(const KernelContext& c) {
+  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferAlgorithm));
+  c.output(0).mutable_values<int32_t>()[0] = 1;
+  return absl::OkStatus();
+}
+
+using enum Distribution;
+using enum SeedKind;
+constexpr HostKernel kKernels[] = {
+    {"RandomStandardNormal", 1, 1, InferRandom, RandomReal<kStateful, kNormal>},
+    {"RandomUniform", 1, 1, InferRandom, RandomReal<kStateful, kUniform>},
+    {"RandomUniformInt", 3, 3, InferRandom, RandomInt<kStateful>},
+    {"StatelessRandomGetAlg", 0, 0, InferAlgorithm, Algorithm},
+    {"StatelessRandomGetKeyCounter", 1, 1, InferKeyCounter, KeyCounter},
+    {"StatelessRandomGetKeyCounterAlg", 1, 1, InferKeyCounter, KeyCounter},
+    {"StatelessRandomNormal", 2, 2, InferRandom, RandomReal<kSeeds, kNormal>},
+    {"StatelessRandomNormalV2", 4, 4, InferRandom, RandomReal<kKey, kNormal>},
+    {"StatelessRandomUniform", 2, 2, InferRandom, RandomReal<kSeeds, kUniform>},
+    {"StatelessRandomUniformFullInt", 2, 2, InferRandom, RandomBits<kSeeds>},
+    {"StatelessRandomUniformFullIntV2", 4, 4, InferRandom, RandomBits<kKey>},
+    {"StatelessRandomUniformInt", 4, 4, InferRandom, RandomInt<kSeeds>},
+    {"StatelessRandomUniformIntV2", 6, 6, InferRandom, RandomInt<kKey>},
+    {"StatelessRandomUniformV2", 4, 4, InferRandom, RandomReal<kKey, kUniform>},
+    {"StatelessTruncatedNormal", 2, 2, InferRandom, RandomReal<kSeeds, kTruncatedNormal>},
+    {"StatelessTruncatedNormalV2", 4, 4, InferRandom, RandomReal<kKey, kTruncatedNormal>},
+    {"TruncatedNormal", 1, 1, InferRandom, RandomReal<kStateful, kTruncatedNormal>},
+};
+
+}  // namespace
+
+absl::Span<const HostKernel> RandomKernels() { return kKernels; }
+
+}  // namespace moulin

@@ -1,0 +1,174 @@
+#include "formats/checkpoint.h"
+
+#include "formats/proto_io.h"
+#include "formats/variable_keys.h"
+#include "tests/formats/format_test.h"
+#include "tests/formats/table_builder.h"
+
+namespace moulin {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+// Made by TensorFlow; see make_checkpoints.py there.
+constexpr char kManager[] = "tests/formats/data/manager";
+constexpr char kTypes[] = "tests/formats/data/types";
+
+class CheckpointTest : public FormatTest {
+ protected:
+  // A directory with the checkpoint "a" and this `checkpoint` file.
+  StatusOr<std::string> FindWith(const std::string& state) const {
+    Write("d/a.index", Read(std::string(kTypes) + ".index"));
+    Write("d/checkpoint", state);
+    return FindCheckpoint(Path("d"));
+  }
+  StatusOr<Checkpoint> OpenWithObjects(const tf::TrackableObjectGraph& objects) const {
+    const std::string graph = SerializeProto(objects, ProtoForm::kBinary).value();
+    return OpenWithObjects(graph);
+  }
+  StatusOr<Checkpoint> OpenWithObjects(const std::string& graph) const {
+    const std::string length = Fixed32(static_cast<uint32_t>(graph.size()));
+    const std::string check = Fixed32(MaskCrc32c(Crc32c(length)));
+    const std::string data = Varint(graph.size()) + check + graph;
+    tf::BundleEntryProto entry;
+    entry.set_dtype(tf::DT_STRING);
+    entry.mutable_shape();
+    entry.set_size(static_cast<int64_t>(data.size()));
+    entry.set_crc32c(MaskCrc32c(Crc32c(length + check + graph)));
+    tf::BundleHeaderProto header;
+    header.set_num_shards(1);
+    Write("c.index", TableBuilder::Table({{"", header.SerializeAsString()},
+                                          {"_CHECKPOINTABLE_OBJECT_GRAPH", entry.SerializeAsString()}}));
+    Write("c.data-00000-of-00001", data);
+    return Checkpoint::Open(Path("c"));
+  }
+};
+
+TEST_F(CheckpointTest, DirectoryOfAManager) {
+  EXPECT_TRUE(IsCheckpoint(kManager));
+  EXPECT_EQ(FindCheckpoint(kManager).value(), std::string(kManager) + "/ckpt-3");
+  auto checkpoint = Checkpoint::Open(kManager);
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_EQ(checkpoint->Read("step/.ATTRIBUTES/VARIABLE_VALUE")->values<int64_t>()[0], 30);
+  auto older = Checkpoint::Open(std::string(kManager) + "/ckpt-2");
+  ASSERT_TRUE(older.ok()) << older.status();
+  EXPECT_EQ(older->Read("step/.ATTRIBUTES/VARIABLE_VALUE")->values<int64_t>()[0], 20);
+}
+
+TEST_F(CheckpointTest, NamesOfObjectsAndVariables) {
+  const auto checkpoint = Checkpoint::Open(kManager);
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  const std::string key = "net/kernel/.ATTRIBUTES/VARIABLE_VALUE";
+  EXPECT_EQ(checkpoint->FindKey(key), key);
+  EXPECT_EQ(checkpoint->FindKey("net/kernel"), key);
+  EXPECT_EQ(checkpoint->FindKey("my_kernel"), key);
+  EXPECT_EQ(checkpoint->FindKey("second"), "net/layers/1/.ATTRIBUTES/VARIABLE_VALUE");
+  EXPECT_EQ(checkpoint->FindKey("third"), "");
+  EXPECT_EQ(checkpoint->FindKey(""), "");
+  bool found = false;
+  for (const CheckpointTensor& tensor : checkpoint->tensors()) {
+    if (tensor.key != key) continue;
+    found = true;
+    EXPECT_EQ(tensor.variable, "my_kernel");
+    EXPECT_EQ(tensor.shape, Shape({2, 2}));
+    EXPECT_EQ(tensor.type, tf::DT_FLOAT);
+  }
+  EXPECT_TRUE(found);
+}
+
+TEST_F(CheckpointTest, PrefixAndIndexFile) {
+  EXPECT_TRUE(IsCheckpoint(kTypes));
+  EXPECT_TRUE(IsCheckpoint(std::string(kTypes) + ".index"));
+  EXPECT_EQ(FindCheckpoint(std::string(kTypes) + ".index").value(), kTypes);
+  EXPECT_FALSE(IsCheckpoint(Path("none")));
+  EXPECT_FALSE(IsCheckpoint(Path("")));
+  EXPECT_THAT(Checkpoint::Open(Path("none")), FailsWith("E_FILE"));
+}
+
+TEST_F(CheckpointTest, V1IsNamed) {
+  const std::string v1 = "tests/formats/data/v1";
+  EXPECT_TRUE(IsCheckpoint(v1));
+  EXPECT_THAT(Message(Checkpoint::Open(v1)), AllOf(HasSubstr("E_UNSUPPORTED: a V1 checkpoint"), HasSubstr(v1)));
+  Write("s-00000-of-00002", Read(v1));
+  EXPECT_TRUE(IsCheckpoint(Path("s")));
+  EXPECT_THAT(Message(Checkpoint::Open(Path("s"))), HasSubstr("E_UNSUPPORTED: a V1 checkpoint"));
+  Write("d/model", Read(v1));
+  Write("d/checkpoint", "model_checkpoint_path: \"model\"");
+  EXPECT_THAT(Message(Checkpoint::Open(Path("d"))), HasSubstr("E_UNSUPPORTED: a V1 checkpoint"));
+}
+
+TEST_F(CheckpointTest, StateFiles) {
+  const std::string a = Path("d/a");
+  EXPECT_EQ(FindWith("model_checkpoint_path: \"a\"").value(), a);
+  EXPECT_EQ(FindWith("model_checkpoint_path: \"a\" future_field: 7").value(), a);
+  EXPECT_EQ(FindWith("model_checkpoint_path: \"/moved/away/a\"").value(), a);
+  EXPECT_THAT(FindWith("model_checkpoint_path: \"../d/a\""), FailsWith("E_NAME"));
+  EXPECT_THAT(FindWith("model_checkpoint_path: \"/etc/passwd\""), FailsWith("E_FILE"));
+  EXPECT_THAT(FindWith("model_checkpoint_path: \"/etc/\""), FailsWith("E_EMPTY"));
+  EXPECT_THAT(FindWith("model_checkpoint_path: \"a\\000b\""), FailsWith("E_NAME"));
+  EXPECT_THAT(FindWith("model_checkpoint_path: \"b\""), FailsWith("E_FILE"));
+  EXPECT_THAT(FindWith("all_model_checkpoint_paths: \"a\""), FailsWith("E_EMPTY"));
+  EXPECT_THAT(FindWith(""), FailsWith("E_EMPTY"));
+  EXPECT_THAT(FindWith("model_checkpoint_path: \"a"), FailsWith("E_PARSE"));
+  EXPECT_THAT(Message(FindWith("\nmodel_checkpoint_path: {")), AllOf(HasSubstr("E_PARSE"), HasSubstr("d/checkpoint")));
+  std::string many = "model_checkpoint_path: \"a\"\n";
+  for (int i = 0; i < 100'000; ++i) many += "all_model_checkpoint_paths: \"ckpt-" + std::to_string(i) + "\"\n";
+  EXPECT_EQ(FindWith(many).value(), a);
+}
+
+TEST_F(CheckpointTest, MalformedGraphOfObjects) {
+  tf::TrackableObjectGraph objects;
+  auto* child = objects.add_nodes()->add_children();
+  child->set_local_name("self");  // a cycle is fine
+  EXPECT_TRUE(OpenWithObjects(objects).ok());
+  for (const int bad : {1, -1, INT32_MAX}) {
+    child = objects.mutable_nodes(0)->mutable_children(0);
+    child->set_node_id(bad);
+    EXPECT_THAT(OpenWithObjects(objects), FailsWith("E_PARSE"));
+  }
+  EXPECT_THAT(OpenWithObjects("\xff\xff"), FailsWith("E_PARSE"));
+}
+
+TEST_F(CheckpointTest, NameOfTwoVariablesTellsNeither) {
+  tf::TrackableObjectGraph objects;
+  for (const char* key : {"a/.ATTRIBUTES/VARIABLE_VALUE", "b/.ATTRIBUTES/VARIABLE_VALUE"}) {
+    auto* attribute = objects.add_nodes()->add_attributes();
+    attribute->set_full_name("twin");
+    attribute->set_checkpoint_key(key);
+  }
+  EXPECT_EQ(OpenWithObjects(objects)->FindKey("twin"), "");
+}
+
+// A saved graph of objects need not fit the checkpoint's, nor hold together.
+TEST(VariableKeys, MalformedObjectsAreSkipped) {
+  tf::MetaGraphDef meta_graph;
+  tf::NodeDef* call = meta_graph.mutable_graph_def()->add_node();
+  call->set_op("StatefulPartitionedCall");
+  (*call->mutable_attr())["f"].mutable_func()->set_name("f");
+  call->add_input("v");
+  call->add_input("^v");
+  tf::SavedObjectGraph& saved = *meta_graph.mutable_object_graph_def();
+  auto* child = saved.add_nodes()->add_children();
+  child->set_local_name("v");
+  tf::TrackableObjectGraph stored;
+  stored.add_nodes()->add_children()->set_local_name("v");
+  auto* attribute = stored.mutable_nodes(0)->add_attributes();
+  attribute->set_name("VARIABLE_VALUE");
+  attribute->set_checkpoint_key("key");
+  auto& bound = *(*saved.mutable_concrete_functions())["f"].mutable_bound_inputs();
+  for (const int object : {-1, 1, INT32_MAX}) {
+    child->set_node_id(object);
+    bound.Clear();
+    bound.Add(object);
+    EXPECT_TRUE(KeysByObjects(meta_graph, stored).empty());
+  }
+  bound.Clear();
+  bound.Add(0);
+  EXPECT_EQ(KeysByObjects(meta_graph, stored).at("v").key, "key");
+  bound.Add(0);  // more than the call has inputs
+  EXPECT_TRUE(KeysByObjects(meta_graph, stored).empty());
+}
+
+}  // namespace
+}  // namespace moulin
