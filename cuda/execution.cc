@@ -180,11 +180,12 @@ void CudaExecution::Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> 
   begun_ = executable_->state().health->status();
   if (begun_.ok()) begun_ = runner_.Begin(std::move(inputs));
   auto* const stream = static_cast<CudaStream*>(lanes[0]);
-  stream->Enqueue([this, handle = stream->handle()] { Run(handle->get()); });
+  stream->Enqueue([this, handle = stream->handle()]() mutable { Run(std::move(handle)); });
 }
 
-void CudaExecution::Run(cudaStream_t stream) {
-  const Status status = begun_.ok() ? RunSegments(stream) : begun_;
+void CudaExecution::Run(std::shared_ptr<StreamHandle> stream) {
+  const Status status = begun_.ok() ? RunSegments(stream->get()) : begun_;
+  stream.reset();  // the callback may destroy the stream and the engine; nothing of the device is used behind it
   StatusOr<Outputs> result = status.ok() ? StatusOr<Outputs>(runner_.CollectOutputs()) : StatusOr<Outputs>(status);
   runner_.End();
   // The callback may launch this execution anew, or destroy it.

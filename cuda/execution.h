@@ -53,7 +53,7 @@ class CudaExecution : public Execution {
   // Where the device's code finds a buffer, or copies find it on the host.
   StatusOr<void*> Address(BufferId buffer) const;
 
-  void Run(cudaStream_t stream);
+  void Run(std::shared_ptr<StreamHandle> stream);
   Status RunSegments(cudaStream_t stream);
   Status RunOnHost(const ReadySegment& ready);
   Status RunOnDevice(const ReadySegment& ready, cudaStream_t stream);

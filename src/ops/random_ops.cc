@@ -297,7 +297,7 @@ Status RandomBits(const KernelContext& c) {
 Status InferKeyCounter(InferContext& c) {
   c.Add(DType::kUInt64, Shape{1});
   c.Add(DType::kUInt64, Shape{2});
-  if (c.attr<HostOpAttrs>().op == "StatelessRandomGetKeyCounterAlg") c.Add(DType::kInt32, Shape());
+  if (c.attr<HostOpAttrs>().op == "StatelessRandomGetKeyCounterAlg") c.Add(DType::kInt32, PartialShape::OfRank(0));
   return absl::OkStatus();
 }
 
@@ -312,7 +312,7 @@ Status KeyCounter(const KernelContext& c) {
 }
 
 Status InferAlgorithm(InferContext& c) {
-  c.Add(DType::kInt32, Shape());
+  c.Add(DType::kInt32, PartialShape::OfRank(0));
   return absl::OkStatus();
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/fake_graph.h"
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "runtime/fake_testing.h"
@@ -11,8 +12,11 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+// Gives up after some seconds, so that a broken stand-in fails rather than hangs.
 void SpinUntil(const std::atomic<bool>& flag) {
-  while (!flag) std::this_thread::yield();
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (!flag && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+  EXPECT_TRUE(flag);
 }
 
 TEST_F(FakeCudaTest, AGraphRunsWhenLaunched) {
@@ -51,7 +55,7 @@ TEST_F(FakeCudaTest, AGraphKeepsForksAndJoins) {
   for (int i = 1; i <= 20; ++i) {
     EXPECT_EQ(Api().GraphLaunch(executable, stream), cudaSuccess);
     Sync(stream);
-    EXPECT_EQ(sum, 11 * i);
+    ASSERT_EQ(sum, 11 * i);
   }
   Do(other, [] {});  // which is free again
   Sync(other);
