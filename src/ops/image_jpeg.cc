@@ -1,9 +1,12 @@
-#include <jerror.h>
-#include <jpeglib.h>
-
+// jpeglib.h needs what <cstdio> declares.
+// clang-format off
 #include <csetjmp>
 #include <cstdio>
 #include <cstring>
+
+#include <jpeglib.h>
+#include <jerror.h>
+// clang-format on
 
 #include "ops/image_files.h"
 
