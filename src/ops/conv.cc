@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernels/scalar_arithmetic.h"
 #include "ops/epilogue.h"
 #include "ops/op_util.h"
 #include "ops/type_dispatch.h"
@@ -278,7 +279,7 @@ Status Dilate(const WindowGeometry& g, const Tensor& x, const Tensor& filter, Te
         U best = std::numeric_limits<U>::lowest();
         g.ForEachTap(p, [&](int64_t tap, int64_t offset) {
           const T image = src[n * g.in.batch_stride + offset + c * g.in.channel_stride];
-          const U sum = static_cast<U>(static_cast<U>(image) + static_cast<U>(weights[tap * g.out.channels + c]));
+          const U sum = scalar::Add(static_cast<U>(image), static_cast<U>(weights[tap * g.out.channels + c]));  // wraps
           if (sum > best) best = sum;
         });
         dst[n * g.out.batch_stride + WindowGeometry::Offset(g.out, p) + c * g.out.channel_stride] =

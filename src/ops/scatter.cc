@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
+#include "kernels/scalar_arithmetic.h"
 #include "ops/axes.h"
 #include "ops/op_util.h"
 #include "ops/type_dispatch.h"
@@ -30,9 +31,9 @@ T Combine(ScatterOp op, T old, T update) {
   const U a = static_cast<U>(old), b = static_cast<U>(update);
   switch (op) {
     case ScatterOp::kAdd:
-      return static_cast<T>(static_cast<U>(a + b));
+      return static_cast<T>(scalar::Add(a, b));  // wraps
     case ScatterOp::kSub:
-      return static_cast<T>(static_cast<U>(a - b));
+      return static_cast<T>(scalar::Sub(a, b));
     case ScatterOp::kMin:
       return b < a ? update : old;
     case ScatterOp::kMax:
