@@ -85,9 +85,9 @@ class ConvMaker {
     for (const std::shared_ptr<PrimitiveLibrary>& library : request_.context->libraries) {
       for (std::shared_ptr<const LibraryPlan>& plan : library->Convolution(Problem(epilogue))) {
         if (packed_ == nullptr) {
-          StatusOr<Tensor> packed = PackFilter(*filter);
+          auto packed = request_.context->constants->GetPacked(*filter, PackFilter);
           if (!packed.ok()) return {};
-          packed_ = request_.context->constants->Get(*packed);
+          packed_ = *std::move(packed);
         }
         ways.push_back(WayOf(
             std::move(plan),

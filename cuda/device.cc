@@ -12,17 +12,6 @@
 namespace moulin::cuda {
 namespace {
 
-std::shared_ptr<const DeviceState> MakeState(const CudaContext& context) {
-  auto state = std::make_shared<DeviceState>();
-  state->api = context.api;
-  state->plan_only = context.plan_only;
-  state->measure_time = context.measure_time;
-  state->constants = context.constants;
-  state->memory = std::make_shared<MemoryPool>(*context.api);
-  state->health = std::make_shared<DeviceHealth>(*context.api);
-  return state;
-}
-
 bool IsFixed(const Graph& graph, ValueId v) {
   const TensorType& type = graph.value(v).type;
   return type.shape.IsFullyKnown() && SizeOf(type.dtype) > 0;
@@ -53,23 +42,13 @@ DeviceInfo CudaDeviceInfo(std::string description) {
   return info;
 }
 
-std::shared_ptr<CudaContext> NewCudaContext(const CudaApi& api) {
-  auto context = std::make_shared<CudaContext>();
-  context->api = &api;
-  context->constants = std::make_shared<ConstantStore>(api);
-  return context;
-}
-
 CudaDevice::CudaDevice(DeviceInfo info, std::shared_ptr<CudaContext> context,
-                       std::shared_ptr<moulin::KernelSource> host_kernels)
-    : info_(std::move(info)),
-      context_(std::move(context)),
-      host_kernels_(std::move(host_kernels)),
-      state_(MakeState(*context_)) {}
+                       std::shared_ptr<KernelSource> host_kernels)
+    : info_(std::move(info)), context_(std::move(context)), host_kernels_(std::move(host_kernels)) {}
 
 StatusOr<std::unique_ptr<Stream>> CudaDevice::NewStream(int priority) {
   if (context_->plan_only) return std::make_unique<ThreadStream>();  // requests fail before they are launched
-  MOULIN_RETURN_IF_ERROR(state_->health->status());
+  MOULIN_RETURN_IF_ERROR(context_->health->status());
   MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<StreamHandle> handle, StreamHandle::Create(*context_->api, priority));
   return std::make_unique<CudaStream>(std::move(handle), std::make_unique<ThreadStream>());
 }
@@ -86,14 +65,14 @@ std::unique_ptr<Stream> CudaDevice::NewCallerStream() {
 StatusOr<std::shared_ptr<const Kernel>> CudaDevice::Prepare(const Graph& graph, const Node& node) {
   const KernelFactory factory = FactoryFor(node.kind);
   if (factory != nullptr && CanRunOnDevice(graph, node)) {
-    MOULIN_ASSIGN_OR_RETURN(KernelPtr kernel, factory(KernelRequest{graph, node, context_}));
+    MOULIN_ASSIGN_OR_RETURN(KernelPtr kernel, factory(KernelRequest{{graph, node}, context_}));
     if (kernel != nullptr) return std::shared_ptr<const Kernel>(std::move(kernel));
   }
   return host_kernels_->Prepare(graph, node);
 }
 
 StatusOr<std::shared_ptr<Executable>> CudaDevice::Load(std::shared_ptr<const Plan> plan) {
-  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<CudaExecutable> executable, CudaExecutable::Make(std::move(plan), state_));
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<CudaExecutable> executable, CudaExecutable::Make(std::move(plan), context_));
   return std::shared_ptr<Executable>(std::move(executable));
 }
 

@@ -18,7 +18,7 @@ namespace moulin::cuda {
 class CudaDevice : public Device {
  public:
   // `context` holds what makes kernels (its members api and constants set); `host_kernels` gives HostKernels.
-  CudaDevice(DeviceInfo info, std::shared_ptr<CudaContext> context, std::shared_ptr<moulin::KernelSource> host_kernels);
+  CudaDevice(DeviceInfo info, std::shared_ptr<CudaContext> context, std::shared_ptr<KernelSource> host_kernels);
 
   const DeviceInfo& info() const override { return info_; }
   StatusOr<std::unique_ptr<Stream>> NewStream(int priority) override;
@@ -32,15 +32,11 @@ class CudaDevice : public Device {
  private:
   const DeviceInfo info_;
   const std::shared_ptr<CudaContext> context_;
-  const std::shared_ptr<moulin::KernelSource> host_kernels_;
-  const std::shared_ptr<const DeviceState> state_;
+  const std::shared_ptr<KernelSource> host_kernels_;
 };
 
 // What a CUDA device says of itself.
 DeviceInfo CudaDeviceInfo(std::string description);
-
-// A context with a constant store and nothing else: no libraries, no compiler, no tuner.
-std::shared_ptr<CudaContext> NewCudaContext(const CudaApi& api);
 
 // Opens the machine's first GPU (CUDA_VISIBLE_DEVICES chooses), with cuDNN, cuBLASLt and NVRTC as far as they are
 // there. UNAVAILABLE with the reason where there is none that Moulin can use: no driver, the toolkit's stand-in for

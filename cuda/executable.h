@@ -5,48 +5,36 @@
 #include <memory>
 #include <vector>
 
-#include "cuda/constants.h"
-#include "cuda/health.h"
-#include "cuda/memory.h"
+#include "cuda/context.h"
 #include "device/device.h"
 #include "moulin/status.h"
 #include "plan/plan.h"
 
 namespace moulin::cuda {
 
-// What executables and executions share of their device.
-struct DeviceState {
-  const CudaApi* api = nullptr;
-  bool plan_only = false;
-  bool measure_time = false;
-  std::shared_ptr<ConstantStore> constants;
-  std::shared_ptr<MemoryPool> memory;
-  std::shared_ptr<DeviceHealth> health;
-};
-
 class CudaExecutable : public Executable, public std::enable_shared_from_this<CudaExecutable> {
  public:
   // Uploads the constants that kernels of the device read, which are not those that only decide shapes.
   // RESOURCE_EXHAUSTED where memory is short. The plan of a device that only plans stays on the host.
   static StatusOr<std::shared_ptr<CudaExecutable>> Make(std::shared_ptr<const Plan> plan,
-                                                        std::shared_ptr<const DeviceState> state);
+                                                        std::shared_ptr<const CudaContext> context);
 
   const Plan& plan() const override { return *plan_; }
   StatusOr<std::unique_ptr<Execution>> NewExecution() override;
 
-  const DeviceState& state() const { return *state_; }
+  const CudaContext& context() const { return *context_; }
   // The address of a constant's buffer on the device; null where no kernel reads it.
   StatusOr<const void*> ConstantAddress(BufferId buffer) const {
     return constants_[buffer] == nullptr ? nullptr : constants_[buffer]->Address();
   }
 
  private:
-  CudaExecutable(std::shared_ptr<const Plan> plan, std::shared_ptr<const DeviceState> state)
-      : plan_(std::move(plan)), state_(std::move(state)), constants_(plan_->buffers.size()) {}
+  CudaExecutable(std::shared_ptr<const Plan> plan, std::shared_ptr<const CudaContext> context)
+      : plan_(std::move(plan)), context_(std::move(context)), constants_(plan_->buffers.size()) {}
   Status UploadConstants();
 
   const std::shared_ptr<const Plan> plan_;
-  const std::shared_ptr<const DeviceState> state_;
+  const std::shared_ptr<const CudaContext> context_;
   std::vector<std::shared_ptr<const DeviceConstant>> constants_;  // per buffer; null but for the device's constants
 };
 

@@ -43,21 +43,22 @@ std::vector<int64_t> LayOutStaging(const Plan& plan) {
 }  // namespace
 
 StatusOr<std::unique_ptr<CudaExecution>> CudaExecution::Make(std::shared_ptr<CudaExecutable> executable) {
-  const DeviceState& state = executable->state();
+  const CudaContext& context = executable->context();
   const Plan& plan = executable->plan();
-  MOULIN_RETURN_IF_ERROR(state.health->status());
-  MOULIN_ASSIGN_OR_RETURN(MemoryBlock arena, state.memory->AllocateOnDevice(plan.device_arena_bytes, "an arena"));
+  MOULIN_RETURN_IF_ERROR(context.health->status());
+  MOULIN_ASSIGN_OR_RETURN(MemoryBlock arena, context.memory->AllocateOnDevice(plan.device_arena_bytes, "an arena"));
+  const std::vector<int64_t> staging = LayOutStaging(plan);
   MOULIN_ASSIGN_OR_RETURN(MemoryBlock pinned,
-                          state.memory->AllocatePinned(LayOutStaging(plan).back(), "staging and the host's arena"));
+                          context.memory->AllocatePinned(staging.back(), "staging and the host's arena"));
   std::unique_ptr<EventHandle> started;
-  if (state.measure_time) {
-    MOULIN_ASSIGN_OR_RETURN(started, EventHandle::Create(*state.api, 0));
+  if (context.measure_time) {
+    MOULIN_ASSIGN_OR_RETURN(started, EventHandle::Create(*context.api, 0));
   }
   MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<EventHandle> finished,
-                          EventHandle::Create(*state.api, state.measure_time ? 0 : cudaEventDisableTiming));
+                          EventHandle::Create(*context.api, context.measure_time ? 0 : cudaEventDisableTiming));
   std::unique_ptr<CudaExecution> execution(new CudaExecution(std::move(executable), std::move(arena), std::move(pinned),
                                                              std::move(started), std::move(finished)));
-  MOULIN_RETURN_IF_ERROR(execution->Prepare());
+  MOULIN_RETURN_IF_ERROR(execution->Prepare(staging));
   return execution;
 }
 
@@ -65,15 +66,14 @@ CudaExecution::CudaExecution(std::shared_ptr<CudaExecutable> executable, MemoryB
                              std::unique_ptr<EventHandle> started, std::unique_ptr<EventHandle> finished)
     : executable_(std::move(executable)),
       plan_(executable_->plan()),
-      api_(*executable_->state().api),
+      api_(*executable_->context().api),
       arena_(std::move(arena)),
       pinned_(std::move(pinned)),
       started_(std::move(started)),
       finished_(std::move(finished)),
       runner_(plan_, pinned_) {}
 
-Status CudaExecution::Prepare() {
-  const std::vector<int64_t> offsets = LayOutStaging(plan_);
+Status CudaExecution::Prepare(const std::vector<int64_t>& offsets) {
   bytes_ = plan_.device_arena_bytes + offsets.back();
   if (pinned_ != nullptr) std::memset(pinned_.get(), 0, static_cast<size_t>(offsets.back()));
   for (size_t b = 0; b < plan_.buffers.size(); ++b) {
@@ -118,7 +118,8 @@ Status CudaExecution::WarmUp(const std::vector<int>& steps) const {
     const bool is_work = step.kind == StepKind::kLaunch || step.kind == StepKind::kCopy;
     if (is_work) MOULIN_RETURN_IF_ERROR(EnqueueStep(step, stream->get()));
   }
-  return executable_->state().health->Check(api_.StreamSynchronize(stream->get()), "running a plan for the first time");
+  return executable_->context().health->Check(api_.StreamSynchronize(stream->get()),
+                                              "running a plan for the first time");
 }
 
 Status CudaExecution::EnqueueStep(const Step& step, cudaStream_t stream) const {
@@ -177,7 +178,7 @@ StatusOr<void*> CudaExecution::Address(BufferId buffer) const {
 void CudaExecution::Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> inputs, LaunchCallback done) {
   done_ = std::move(done);
   device_ms_ = 0;
-  begun_ = executable_->state().health->status();
+  begun_ = executable_->context().health->status();
   if (begun_.ok()) begun_ = runner_.Begin(std::move(inputs));
   auto* const stream = static_cast<CudaStream*>(lanes[0]);
   stream->Enqueue([this, handle = stream->handle()]() mutable { Run(std::move(handle)); });
@@ -210,7 +211,7 @@ Status CudaExecution::RunOnDevice(const ReadySegment& ready, cudaStream_t stream
   for (const Staged& staged : ready.uploads) {
     if (staged.bytes > 0) std::memcpy(staged.memory, runner_.BufferTensor(staged.buffer).data(), staged.bytes);
   }
-  DeviceHealth& health = *executable_->state().health;
+  DeviceHealth& health = *executable_->context().health;
   if (started_ != nullptr) {
     MOULIN_RETURN_IF_ERROR(health.Check(api_.EventRecord(started_->get(), stream), "recording an event"));
   }
@@ -233,7 +234,7 @@ Status CudaExecution::AddTime() {
 }
 
 Status CudaExecution::WaitFor(cudaStream_t stream) {
-  DeviceHealth& health = *executable_->state().health;
+  DeviceHealth& health = *executable_->context().health;
   MOULIN_RETURN_IF_ERROR(health.Check(api_.EventRecord(finished_->get(), stream), "recording an event"));
   const auto give_up = std::chrono::steady_clock::now() + kPollTime;
   cudaError_t error = api_.EventQuery(finished_->get());

@@ -44,7 +44,8 @@ class CudaExecution : public Execution {
 
   CudaExecution(std::shared_ptr<CudaExecutable> executable, MemoryBlock arena, MemoryBlock pinned,
                 std::unique_ptr<EventHandle> started, std::unique_ptr<EventHandle> finished);
-  Status Prepare();
+  // `offsets` of the staged buffers in pinned memory, and its size.
+  Status Prepare(const std::vector<int64_t>& offsets);
   Status PrepareSegment(ReadySegment* ready);
   Status WarmUp(const std::vector<int>& steps) const;
   Status EnqueueStep(const Step& step, cudaStream_t stream) const;

@@ -2,6 +2,7 @@
 #ifndef MOULIN_CUDA_HEALTH_H_
 #define MOULIN_CUDA_HEALTH_H_
 
+#include <atomic>
 #include <mutex>
 #include <string>
 
@@ -24,6 +25,7 @@ class DeviceHealth {
 
  private:
   const CudaApi& api_;
+  std::atomic<bool> is_lost_{false};  // set behind lost_: requests on a healthy device take no lock
   mutable std::mutex mutex_;
   std::string lost_;  // the message of the first such error; guarded by mutex_
 };

@@ -1,14 +1,6 @@
 #include "cuda/kernel_factory.h"
 
-#include "ops/graph_builder.h"
-
 namespace moulin::cuda {
-
-std::vector<int64_t> KernelRequest::ints(int i) const {
-  const Tensor* tensor = constant(i);
-  if (tensor == nullptr) return {};
-  return IntValues(*tensor).value_or(std::vector<int64_t>());
-}
 
 KernelFactory FactoryFor(OpKind kind) {
   switch (kind) {

@@ -5,53 +5,18 @@
 #include <memory>
 #include <vector>
 
-#include "cuda/constants.h"
+#include "cuda/context.h"
 #include "cuda/kernel.h"
+#include "device/node_view.h"
 #include "ir/graph.h"
 #include "moulin/status.h"
 
 namespace moulin::cuda {
 
-class KernelCompiler;
-class PrimitiveLibrary;
-class Tuner;
-
-// What the kernels of one device share. Kernels keep it alive.
-struct CudaContext {
-  const CudaApi* api = nullptr;
-  bool measure_time = false;    // of each run (DeviceOptions::measure_time)
-  bool plan_only = false;       // no GPU is to be touched: nothing is timed, compiled or uploaded
-  int multiprocessors = 132;    // of the device; those of an H200 where there is none
-  int compute_capability = 90;  // 10 * major + minor
-  std::shared_ptr<ConstantStore> constants;
-  // Compiles generated code; null where NVRTC is absent: maps are then interpreted (kernels/map_interpreter.cu).
-  std::shared_ptr<KernelCompiler> compiler;
-  // Convolutions, products and attention of cuDNN and cuBLASLt; empty where neither is there.
-  std::vector<std::shared_ptr<PrimitiveLibrary>> libraries;
-  // Chooses among candidates; null: the first one is taken.
-  std::shared_ptr<Tuner> tuner;
-};
-
 // A node to be prepared; all types are concrete, the operands marked * in ir/op_kind.h are constants, and every type
 // has a fixed size.
-struct KernelRequest {
-  const Graph& graph;
-  const Node& node;
+struct KernelRequest : NodeView {
   std::shared_ptr<CudaContext> context;
-
-  int num_inputs() const { return static_cast<int>(node.inputs.size()); }
-  int num_outputs() const { return static_cast<int>(node.outputs.size()); }
-  DType dtype(int i) const { return graph.value(node.inputs[i]).type.dtype; }
-  Shape shape(int i) const { return graph.value(node.inputs[i]).type.shape.ToShape(); }
-  // The elements of input i, or null where it is not a constant.
-  const Tensor* constant(int i) const {
-    const Value& value = graph.value(node.inputs[i]);
-    return value.is_constant() ? &value.constant : nullptr;
-  }
-  DType output_dtype(int i = 0) const { return graph.value(node.outputs[i]).type.dtype; }
-  Shape output_shape(int i = 0) const { return graph.value(node.outputs[i]).type.shape.ToShape(); }
-  // The integers of constant input i (int32 or int64), empty where there are none.
-  std::vector<int64_t> ints(int i) const;
 };
 
 using KernelPtr = std::shared_ptr<const CudaKernel>;

@@ -9,7 +9,7 @@
 namespace moulin::cuda {
 
 // A kernel in CUDA C++. It may include the headers that codegen/EmbedHeaders.cmake lists and no others.
-struct KernelSource {
+struct KernelText {
   std::string name;  // of its `extern "C" __global__` function; equal names stand for equal texts
   std::string text;
 };
@@ -19,11 +19,11 @@ class KernelCompiler {
  public:
   virtual ~KernelCompiler() = default;
   // Says that Load will be called for this text: it may be compiled meanwhile.
-  virtual void Prefetch(const KernelSource& source) { (void)source; }
+  virtual void Prefetch(const KernelText& source) { (void)source; }
   // The function of this text, to be given to CudaApi::LaunchKernelExC; stays valid as long as the compiler lives. The
   // first call for a text compiles it and loads it into the device. INTERNAL with the compiler's messages where the
   // text has errors.
-  virtual StatusOr<const void*> Load(const KernelSource& source) = 0;
+  virtual StatusOr<const void*> Load(const KernelText& source) = 0;
 };
 
 }  // namespace moulin::cuda

@@ -25,7 +25,7 @@ struct MapProblem {
 // for a one-dimensional grid of any size; n is the number of elements of the output. Texts are equal for problems that
 // differ only in sizes that do not matter, so that maps without broadcasting share one kernel for all shapes.
 struct MapSource {
-  KernelSource source;
+  KernelText source;
   std::vector<int> inputs;        // of the expression: x0, x1...
   std::vector<bool> is_in_place;  // for each of them: element i is read by the thread that writes y[i], before it does
   int elements_a_thread = 1;      // a thread takes this many at a time

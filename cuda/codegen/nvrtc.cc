@@ -61,7 +61,7 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
-  Status Create(const KernelSource& source) {
+  Status Create(const KernelText& source) {
     std::vector<const char*> names, texts;
     for (const EmbeddedHeader& header : EmbeddedHeaders()) {
       names.push_back(header.name);
@@ -162,7 +162,7 @@ std::vector<std::string> Nvrtc::CompilerOptions() const {
           "-default-device"};
 }
 
-std::string Nvrtc::KeyOf(const KernelSource& source) const {
+std::string Nvrtc::KeyOf(const KernelText& source) const {
   int major = 0, minor = 0;
   nvrtc_->Version(&major, &minor);
   std::string headers;
@@ -171,21 +171,21 @@ std::string Nvrtc::KeyOf(const KernelSource& source) const {
                       absl::Hex(Fingerprint(headers)), "\n", source.text);
 }
 
-std::shared_ptr<Nvrtc::Entry> Nvrtc::EntryOf(const KernelSource& source) {
+std::shared_ptr<Nvrtc::Entry> Nvrtc::EntryOf(const KernelText& source) {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::shared_ptr<Entry>& entry = entries_[source.text];
   if (entry == nullptr) entry = std::make_shared<Entry>();
   return entry;
 }
 
-StatusOr<std::string> Nvrtc::CompileNow(const KernelSource& source) const {
+StatusOr<std::string> Nvrtc::CompileNow(const KernelText& source) const {
   Program program(*nvrtc_);
   MOULIN_RETURN_IF_ERROR(program.Create(source));
   MOULIN_RETURN_IF_ERROR(program.Compile(CompilerOptions()));
   return program.Cubin();
 }
 
-void Nvrtc::Compile(const KernelSource& source, Entry* entry) const {
+void Nvrtc::Compile(const KernelText& source, Entry* entry) const {
   if (entry->cubin != nullptr || !entry->error.ok()) return;
   const std::string key = KeyOf(source);
   if (std::optional<std::string> cubin = cache_.Find(key)) {
@@ -201,7 +201,7 @@ void Nvrtc::Compile(const KernelSource& source, Entry* entry) const {
   entry->cubin = std::make_shared<const std::string>(*std::move(cubin));
 }
 
-StatusOr<std::shared_ptr<const std::string>> Nvrtc::Compile(const KernelSource& source) {
+StatusOr<std::shared_ptr<const std::string>> Nvrtc::Compile(const KernelText& source) {
   const std::shared_ptr<Entry> entry = EntryOf(source);
   const std::lock_guard<std::mutex> lock(entry->mutex);
   Compile(source, entry.get());
@@ -210,7 +210,7 @@ StatusOr<std::shared_ptr<const std::string>> Nvrtc::Compile(const KernelSource& 
 }
 
 // The cubin stays with the entry: LibraryLoadData may read it later.
-Status Nvrtc::LoadNow(const KernelSource& source, Entry* entry) const {
+Status Nvrtc::LoadNow(const KernelText& source, Entry* entry) const {
   MOULIN_RETURN_IF_ERROR(ToStatus(
       api_, api_.LibraryLoadData(&entry->library, entry->cubin->data(), nullptr, nullptr, 0, nullptr, nullptr, 0),
       "loading a generated kernel"));
@@ -221,7 +221,7 @@ Status Nvrtc::LoadNow(const KernelSource& source, Entry* entry) const {
   return absl::OkStatus();
 }
 
-StatusOr<const void*> Nvrtc::Load(const KernelSource& source) {
+StatusOr<const void*> Nvrtc::Load(const KernelText& source) {
   const std::shared_ptr<Entry> entry = EntryOf(source);
   const std::lock_guard<std::mutex> lock(entry->mutex);
   if (entry->function != nullptr) return entry->function;
@@ -231,7 +231,7 @@ StatusOr<const void*> Nvrtc::Load(const KernelSource& source) {
   return entry->function;
 }
 
-void Nvrtc::Prefetch(const KernelSource& source) {
+void Nvrtc::Prefetch(const KernelText& source) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (is_closing_ || entries_.contains(source.text)) return;
   entries_[source.text] = std::make_shared<Entry>();
@@ -249,7 +249,7 @@ void Nvrtc::RunThread() {
     wake_.wait(lock, [&] { return is_closing_ || !queue_.empty(); });
     --idle_threads_;
     if (is_closing_) return;
-    const KernelSource source = std::move(queue_.front());
+    const KernelText source = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
     static_cast<void>(Compile(source));  // Load reports what is wrong

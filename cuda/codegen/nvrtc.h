@@ -39,11 +39,11 @@ class Nvrtc : public KernelCompiler {
   Nvrtc(const Nvrtc&) = delete;
   Nvrtc& operator=(const Nvrtc&) = delete;
 
-  void Prefetch(const KernelSource& source) override;
-  StatusOr<const void*> Load(const KernelSource& source) override;
+  void Prefetch(const KernelText& source) override;
+  StatusOr<const void*> Load(const KernelText& source) override;
 
   // The code alone (an ELF file). INTERNAL with the compiler's messages where the text has errors or gives warnings.
-  StatusOr<std::shared_ptr<const std::string>> Compile(const KernelSource& source);
+  StatusOr<std::shared_ptr<const std::string>> Compile(const KernelText& source);
   std::string architecture() const { return architecture_; }  // "sm_90a"
 
  private:
@@ -59,11 +59,11 @@ class Nvrtc : public KernelCompiler {
   Nvrtc(const CudaApi& api, const NvrtcOptions& options, std::unique_ptr<const NvrtcApi> nvrtc);
   Status ChooseArchitecture(int compute_capability);
   std::vector<std::string> CompilerOptions() const;
-  std::string KeyOf(const KernelSource& source) const;
-  std::shared_ptr<Entry> EntryOf(const KernelSource& source);
-  void Compile(const KernelSource& source, Entry* entry) const;  // requires entry->mutex
-  StatusOr<std::string> CompileNow(const KernelSource& source) const;
-  Status LoadNow(const KernelSource& source, Entry* entry) const;  // requires entry->mutex
+  std::string KeyOf(const KernelText& source) const;
+  std::shared_ptr<Entry> EntryOf(const KernelText& source);
+  void Compile(const KernelText& source, Entry* entry) const;  // requires entry->mutex
+  StatusOr<std::string> CompileNow(const KernelText& source) const;
+  Status LoadNow(const KernelText& source, Entry* entry) const;  // requires entry->mutex
   void RunThread();
 
   const CudaApi& api_;
@@ -74,7 +74,7 @@ class Nvrtc : public KernelCompiler {
 
   std::mutex mutex_;
   absl::flat_hash_map<std::string, std::shared_ptr<Entry>> entries_;  // by text; guarded by mutex_
-  std::deque<KernelSource> queue_;                                    // to be compiled; guarded by mutex_
+  std::deque<KernelText> queue_;                                      // to be compiled; guarded by mutex_
   std::vector<std::thread> threads_;                                  // started as needed; guarded by mutex_
   int idle_threads_ = 0;                                              // guarded by mutex_
   bool is_closing_ = false;                                           // guarded by mutex_

@@ -55,9 +55,9 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Reads, imports and optimises a model: a GraphDef (.pb or .pbtxt, told apart by content), a SavedModel directory
-  // whose signature reads no variables, or "BUNDLE.moulin:NAME". Blocks. Errors name the file and the node: DATA_LOSS
-  // or INVALID_ARGUMENT for a malformed file, UNIMPLEMENTED listing all nodes that are not supported, NOT_FOUND
-  // (E_FILE), FAILED_PRECONDITION (E_STOPPED).
+  // (variables are read and are constants from then on), a checkpoint with its .meta graph, or
+  // "BUNDLE.moulin:NAME". Blocks. Errors name the file and the node: DATA_LOSS or INVALID_ARGUMENT for a malformed file,
+  // UNIMPLEMENTED listing all nodes that are not supported, NOT_FOUND (E_FILE), FAILED_PRECONDITION (E_STOPPED).
   StatusOr<std::shared_ptr<Model>> Load(const std::string& path, const ModelOptions& options = {});
 
   // Loads every model of a bundle; `options` applies to each (name, inputs, outputs and signature are the bundle's own

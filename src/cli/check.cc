@@ -55,8 +55,9 @@ Status ReadKnownFailures(const std::string& path, KnownFailures* known) {
   return absl::OkStatus();
 }
 
-ModelOptions OptionsFor(const GoldenCall& call) {
+ModelOptions OptionsFor(const GoldenCall& call, Precision precision) {
   ModelOptions options;
+  options.precision = precision;
   options.signature = call.signature;
   options.tags = call.tags;
   for (const TensorInfo& info : call.inputs) options.inputs.push_back({info.name, info.tensor});
@@ -74,8 +75,8 @@ void CheckTensor(const char* kind, const std::string& name, const Tensor& found,
   result->reason = absl::StrCat(kind, " \"", name, "\": ", difference.what);
 }
 
-Status CheckCall(Engine& engine, const GoldenCase& c, const GoldenCall& call, Result* result) {
-  MOULIN_ASSIGN_OR_RETURN(const auto model, engine.Load(c.model_path, OptionsFor(call)));
+Status CheckCall(Engine& engine, const GoldenCase& c, const GoldenCall& call, Precision precision, Result* result) {
+  MOULIN_ASSIGN_OR_RETURN(const auto model, engine.Load(c.model_path, OptionsFor(call, precision)));
   MOULIN_ASSIGN_OR_RETURN(NamedTensors inputs, ReadTensors(call.inputs_path, call.inputs));
   MOULIN_ASSIGN_OR_RETURN(const NamedTensors expected, ReadTensors(call.outputs_path, call.outputs));
   MOULIN_ASSIGN_OR_RETURN(const NamedTensors found, model->Run(std::move(inputs)));
@@ -104,7 +105,7 @@ Status CheckCheckpoint(const GoldenCase& c, Result* result) {
   return absl::OkStatus();
 }
 
-Result CheckCase(Engine& engine, const std::string& directory) {
+Result CheckCase(Engine& engine, const std::string& directory, Precision precision) {
   Result result;
   result.name = directory.substr(directory.find_last_of('/') + 1);
   Status status;
@@ -115,7 +116,7 @@ Result CheckCase(Engine& engine, const std::string& directory) {
     result.name = c->name;
     if (c->format == "checkpoint") status = CheckCheckpoint(*c, &result);
     for (const GoldenCall& call : c->calls) {
-      if (status.ok()) status = CheckCall(engine, *c, call, &result);
+      if (status.ok()) status = CheckCall(engine, *c, call, precision, &result);
     }
   }
   if (!status.ok()) {
@@ -185,7 +186,8 @@ StatusOr<int> Check(const CheckFlags& flags) {
     Progress progress(static_cast<int>(cases.size()));
     for (size_t i = 0; i < cases.size(); ++i) {
       progress.Show(static_cast<int>(i), cases[i]);
-      Result result = engine ? CheckCase(*engine, cases[i]) : Result{cases[i], Verdict::kSkipped, absent};
+      Result result =
+          engine ? CheckCase(*engine, cases[i], flags.device.precision) : Result{cases[i], Verdict::kSkipped, absent};
       ApplyKnownFailure(known, &result);
       ++counts[static_cast<int>(result.verdict)];
       if (!flags.json && (flags.verbose || result.verdict == Verdict::kFailed)) {

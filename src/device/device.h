@@ -45,9 +45,9 @@ using LaunchCallback = std::function<void(StatusOr<Outputs>)>;
 class Execution {
  public:
   virtual ~Execution() = default;
-  // Enqueues one run on `lanes` (at least as many streams as the plan has lanes, or DeviceInfo::launch_streams; launches
-  // that share streams must come one after another). `inputs` are host tensors of the planned
-  // types, kept alive until the callback. Outputs are host tensors of their own memory.
+  // Enqueues one run on `lanes` (at least as many streams as the plan has lanes, or DeviceInfo::launch_streams;
+  // launches that share streams must come one after another). `inputs` are host tensors of the planned types, kept
+  // alive until the callback. Outputs are host tensors of their own memory.
   virtual void Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> inputs, LaunchCallback done) = 0;
   // Arena and staging bytes held.
   virtual int64_t bytes() const = 0;

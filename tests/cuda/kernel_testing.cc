@@ -92,7 +92,7 @@ StatusOr<KernelPtr> GraphRun::Prepare(const Node& node) const {
   const KernelFactory factory = FactoryFor(node.kind);
   KernelPtr kernel;
   if (factory != nullptr) {
-    MOULIN_ASSIGN_OR_RETURN(kernel, factory(KernelRequest{graph_, node, context_}));
+    MOULIN_ASSIGN_OR_RETURN(kernel, factory(KernelRequest{{graph_, node}, context_}));
   }
   if (kernel == nullptr) return MakeError(ErrorCode::kUnsupported, "the device has no kernel for ", Name(node.kind));
   return kernel;
@@ -251,12 +251,7 @@ void SetInteger(Tensor* tensor, int64_t i, int64_t x) {
 
 }  // namespace
 
-std::shared_ptr<CudaContext> EmulatedContext() {
-  auto context = std::make_shared<CudaContext>();
-  context->api = &emulator::SyncCudaApi();
-  context->constants = std::make_shared<ConstantStore>(emulator::SyncCudaApi());
-  return context;
-}
+std::shared_ptr<CudaContext> EmulatedContext() { return NewCudaContext(emulator::SyncCudaApi()); }
 
 StatusOr<std::vector<Tensor>> RunOnEmulator(const Graph& graph, const std::vector<Tensor>& inputs,
                                             const EmulatorOptions& options) {
@@ -375,7 +370,7 @@ bool HasKernel(OpKind kind, const Attrs& attrs, const std::vector<Tensor>& opera
   const Graph graph = OneNodeGraph(kind, attrs, operands, constants | GetOpDef(kind).shape_inputs);
   const KernelFactory factory = FactoryFor(kind);
   if (factory == nullptr || graph.num_nodes() == 0) return false;
-  const StatusOr<KernelPtr> kernel = factory(KernelRequest{graph, graph.node(0), EmulatedContext()});
+  const StatusOr<KernelPtr> kernel = factory(KernelRequest{{graph, graph.node(0)}, EmulatedContext()});
   return kernel.ok() && *kernel != nullptr;
 }
 

@@ -40,7 +40,7 @@ std::string ReadFile(const std::string& path) {
 }
 
 // The file for the host: makes every kernel known to the emulator once the library is open.
-std::string HostText(const std::vector<KernelSource>& sources) {
+std::string HostText(const std::vector<KernelText>& sources) {
   std::string text = absl::StrCat("#include \"emulator/emulator.h\"\n", JoinKernels(sources),
                                   "extern \"C\" void MoulinRegisterKernels() {\n");
   for (size_t i = 0; i < sources.size(); ++i) {
@@ -70,7 +70,7 @@ StatusOr<void*> OpenKernels(const std::string& library) {
 
 }  // namespace
 
-std::string JoinKernels(const std::vector<KernelSource>& sources) {
+std::string JoinKernels(const std::vector<KernelText>& sources) {
   // Headers first, so that those that the kernels include are there already and not in the kernel's namespace.
   std::string text = "#include \"cuda/codegen/device/map.h\"\n#include \"kernels/scalar_special.h\"\n";
   for (size_t i = 0; i < sources.size(); ++i) {
@@ -79,11 +79,11 @@ std::string JoinKernels(const std::vector<KernelSource>& sources) {
   return text;
 }
 
-Status HostCompiler::CompileAll(const std::vector<KernelSource>& sources) {
+Status HostCompiler::CompileAll(const std::vector<KernelText>& sources) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  std::vector<KernelSource> missing;
+  std::vector<KernelText> missing;
   std::set<std::string> names;
-  for (const KernelSource& source : sources) {
+  for (const KernelText& source : sources) {
     if (!functions_.contains(source.name) && names.insert(source.name).second) missing.push_back(source);
   }
   if (missing.empty()) return absl::OkStatus();
@@ -92,11 +92,11 @@ Status HostCompiler::CompileAll(const std::vector<KernelSource>& sources) {
   std::ofstream(file) << HostText(missing);
   MOULIN_RETURN_IF_ERROR(RunCompiler(file, library, directory.File("log")));
   MOULIN_ASSIGN_OR_RETURN(void* const handle, OpenKernels(library));
-  for (const KernelSource& source : missing) functions_[source.name] = dlsym(handle, source.name.c_str());
+  for (const KernelText& source : missing) functions_[source.name] = dlsym(handle, source.name.c_str());
   return absl::OkStatus();
 }
 
-StatusOr<const void*> HostCompiler::Load(const KernelSource& source) {
+StatusOr<const void*> HostCompiler::Load(const KernelText& source) {
   MOULIN_RETURN_IF_ERROR(CompileAll({source}));
   const std::lock_guard<std::mutex> lock(mutex_);
   return functions_.at(source.name);

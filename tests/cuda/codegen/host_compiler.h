@@ -17,8 +17,8 @@ namespace moulin::cuda {
 class HostCompiler : public KernelCompiler {
  public:
   // Compiles those that are not compiled yet.
-  Status CompileAll(const std::vector<KernelSource>& sources);
-  StatusOr<const void*> Load(const KernelSource& source) override;
+  Status CompileAll(const std::vector<KernelText>& sources);
+  StatusOr<const void*> Load(const KernelText& source) override;
 
  private:
   std::mutex mutex_;
@@ -26,7 +26,7 @@ class HostCompiler : public KernelCompiler {
 };
 
 // The text of one file with all the kernels, each in a namespace of its own.
-std::string JoinKernels(const std::vector<KernelSource>& sources);
+std::string JoinKernels(const std::vector<KernelText>& sources);
 
 }  // namespace moulin::cuda
 

@@ -32,7 +32,7 @@ EmulatorOptions CompiledBy(std::shared_ptr<KernelCompiler> compiler) {
 
 TEST(MapSource, EqualsTheReference) {
   const std::vector<ExprCase> cases = AllCases();
-  std::vector<KernelSource> sources;
+  std::vector<KernelText> sources;
   for (const ExprCase& c : cases) {
     const std::optional<MapSource> map = SourceOf(c);
     ASSERT_TRUE(map.has_value()) << c.name;
@@ -51,8 +51,8 @@ TEST(MapSource, EqualsTheReference) {
 class SpoilingCompiler : public KernelCompiler {
  public:
   SpoilingCompiler(std::string from, std::string to) : from_(std::move(from)), to_(std::move(to)) {}
-  StatusOr<const void*> Load(const KernelSource& source) override {
-    KernelSource spoilt = source;
+  StatusOr<const void*> Load(const KernelText& source) override {
+    KernelText spoilt = source;
     if (absl::StrReplaceAll({{from_, to_}}, &spoilt.text) == 0)
       ADD_FAILURE() << "no " << from_ << " in\n" << source.text;
     return compiler_.Load(spoilt);
@@ -88,7 +88,7 @@ TEST(MapSource, WrongCodeIsNoticed) {
 
 class FailingCompiler : public KernelCompiler {
  public:
-  StatusOr<const void*> Load(const KernelSource&) override { return absl::InternalError("no compiler"); }
+  StatusOr<const void*> Load(const KernelText&) override { return absl::InternalError("no compiler"); }
 };
 
 TEST(MapKernel, IsInterpretedWhereNothingCompiles) {

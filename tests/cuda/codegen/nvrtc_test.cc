@@ -25,13 +25,13 @@ class NvrtcTest : public ::testing::Test {
     options.cache_directory = cache_directory;
     return Nvrtc::Open(emulator::SyncCudaApi(), options);
   }
-  static KernelSource SourceOf(const ExprCase& c) {
+  static KernelText SourceOf(const ExprCase& c) {
     std::vector<Shape> shapes;
     for (const Tensor& input : c.inputs) shapes.push_back(input.shape());
     const Graph graph = GraphOf(c);
     return MakeMapSource({c.expr, shapes, graph.value(graph.outputs()[0].value).type.shape.ToShape()})->source;
   }
-  static KernelSource AnySource() { return SourceOf(BroadcastCase(DType::kFloat16, {Shape{64}, Shape{64}})); }
+  static KernelText AnySource() { return SourceOf(BroadcastCase(DType::kFloat16, {Shape{64}, Shape{64}})); }
 
   std::shared_ptr<Nvrtc> nvrtc_;
 };
@@ -40,21 +40,21 @@ class NvrtcTest : public ::testing::Test {
 TEST_F(NvrtcTest, TakesEveryOperationAndFormOfBroadcasting) {
   std::vector<ExprCase> cases = AllOpCases();
   for (ExprCase& c : AllBroadcastCases()) cases.push_back(std::move(c));
-  std::vector<KernelSource> sources;
+  std::vector<KernelText> sources;
   std::set<std::string> names;
   for (const ExprCase& c : cases) {
-    KernelSource source = SourceOf(c);
+    KernelText source = SourceOf(c);
     if (names.insert(source.name).second) sources.push_back(std::move(source));
   }
   constexpr size_t kKernelsAProgram = 24;
-  std::vector<KernelSource> programs;
+  std::vector<KernelText> programs;
   for (size_t i = 0; i < sources.size(); i += kKernelsAProgram) {
     const auto end = sources.begin() + static_cast<std::ptrdiff_t>(std::min(i + kKernelsAProgram, sources.size()));
     programs.push_back({"kernels", JoinKernels({sources.begin() + static_cast<std::ptrdiff_t>(i), end})});
     nvrtc_->Prefetch(programs.back());
   }
   std::string code;
-  for (const KernelSource& program : programs) {
+  for (const KernelText& program : programs) {
     const auto cubin = nvrtc_->Compile(program);
     ASSERT_TRUE(cubin.ok()) << cubin.status();
     code += **cubin;

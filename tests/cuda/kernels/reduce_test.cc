@@ -68,7 +68,7 @@ TEST(ReduceKernel, SumsOfEveryFormAndType) {
   for (const DType type : RealTypes()) {
     if (type == DType::kBool) continue;
     for (const auto& [shape, axes] : Forms()) {
-      ExpectReduces(ReduceOp::kSum, RandomTensor(type, shape), axes, ToleranceOf(type) * 10);
+      ExpectReduces(ReduceOp::kSum, RandomTensor(type, shape), axes, ToleranceOf(type));
     }
   }
 }

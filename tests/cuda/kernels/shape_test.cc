@@ -51,10 +51,27 @@ TEST(ShapeKernelTest, LinSpace) {
   CheckLinSpace<BFloat16>(BFloat16(5.0f), BFloat16(1.0f), 9);
 }
 
+int packings = 0;
+StatusOr<Tensor> CountedPacking(const Tensor& source) {
+  ++packings;
+  return source.Clone();
+}
+
+TEST(ConstantStoreTest, PacksATensorOnce) {
+  const std::shared_ptr<ConstantStore> store = NewCudaContext(emulator::SyncCudaApi())->constants;
+  const Tensor x = RandomTensor(DType::kFloat32, {4, 6});
+  packings = 0;
+  const std::shared_ptr<const DeviceConstant> first = store->GetPacked(x, CountedPacking).value();
+  EXPECT_EQ(store->GetPacked(x, CountedPacking).value(), first);
+  EXPECT_EQ(packings, 1);
+  ASSERT_TRUE(store->GetPacked(x.Reinterpreted(DType::kFloat32, {6, 4}), CountedPacking).ok());
+  EXPECT_EQ(packings, 2);  // the same elements, but another shape
+}
+
 TEST(ConstantStoreTest, SharesEqualBytesAndFreesThem) {
   const int64_t before = emulator::NumDeviceBlocks();
   {
-    auto store = std::make_shared<ConstantStore>(emulator::SyncCudaApi());
+    const std::shared_ptr<ConstantStore> store = NewCudaContext(emulator::SyncCudaApi())->constants;
     const Tensor x = RandomTensor(DType::kFloat32, {100}), y = RandomTensor(DType::kFloat32, {100}, 2);
     std::shared_ptr<const DeviceConstant> a = store->Get(x);
     std::shared_ptr<const DeviceConstant> b = store->Get(x.Clone().value());

@@ -8,16 +8,9 @@
 #include "device/host/cpu/kernel_factory.h"
 #include "device/host/host_device.h"
 #include "device/host/reference_kernel.h"
-#include "ops/graph_builder.h"
 
 namespace moulin {
 namespace cpu {
-
-std::vector<int64_t> KernelRequest::ints(int i) const {
-  const Tensor* tensor = constant(i);
-  if (tensor == nullptr) return {};
-  return IntValues(*tensor).value_or(std::vector<int64_t>());
-}
 
 namespace {
 
@@ -96,7 +89,7 @@ class CpuDevice : public HostDevice {
   StatusOr<std::shared_ptr<const Kernel>> PrepareKernel(const Graph& graph, const Node& node) override {
     const KernelFactory factory = FactoryFor(node.kind);
     if (factory != nullptr && ShapesAreKnown(graph, node)) {
-      MOULIN_ASSIGN_OR_RETURN(KernelPtr kernel, CallFactory(factory, KernelRequest{graph, node, context_}));
+      MOULIN_ASSIGN_OR_RETURN(KernelPtr kernel, CallFactory(factory, KernelRequest{{graph, node}, context_}));
       if (kernel != nullptr) return std::shared_ptr<const Kernel>(std::move(kernel));
     }
     return PrepareReference(graph, node);

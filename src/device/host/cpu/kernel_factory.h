@@ -9,6 +9,7 @@
 #include "device/host/cpu/thread_pool.h"
 #include "device/host/cpu/tile_ops.h"
 #include "device/host/host_kernel.h"
+#include "device/node_view.h"
 #include "ir/graph.h"
 #include "moulin/status.h"
 
@@ -23,24 +24,8 @@ struct CpuContext {
 };
 
 // A node to be prepared; all types are concrete.
-struct KernelRequest {
-  const Graph& graph;
-  const Node& node;
+struct KernelRequest : NodeView {
   std::shared_ptr<CpuContext> context;
-
-  int num_inputs() const { return static_cast<int>(node.inputs.size()); }
-  int num_outputs() const { return static_cast<int>(node.outputs.size()); }
-  DType dtype(int i) const { return graph.value(node.inputs[i]).type.dtype; }
-  Shape shape(int i) const { return graph.value(node.inputs[i]).type.shape.ToShape(); }
-  // The elements of input i, or null where it is not a constant.
-  const Tensor* constant(int i) const {
-    const Value& value = graph.value(node.inputs[i]);
-    return value.is_constant() ? &value.constant : nullptr;
-  }
-  DType output_dtype(int i = 0) const { return graph.value(node.outputs[i]).type.dtype; }
-  Shape output_shape(int i = 0) const { return graph.value(node.outputs[i]).type.shape.ToShape(); }
-  // The integers of constant input i (int32 or int64), empty where there are none.
-  std::vector<int64_t> ints(int i) const;
 };
 
 using KernelPtr = std::shared_ptr<const HostKernel>;
