@@ -27,10 +27,9 @@ StatusOr<Variables> OpenVariables(const std::string& prefix, const tf::MetaGraph
 }
 
 // TensorFlow leaves the folder out where there are no variables; where some are used after all, it is missing.
-StatusOr<Variables> VariablesOf(const SavedModelFile& file, const Limits& limits) {
-  const std::string prefix = file.directory + "/variables/variables";
-  if (file.has_variables) return OpenVariables(prefix, file.meta_graph, limits);
-  return Variables([prefix](const tf::NodeDef&) -> StatusOr<Tensor> {
+StatusOr<Variables> VariablesOf(const MetaGraphFile& file, const Limits& limits) {
+  if (file.has_variables) return OpenVariables(file.variables, file.meta_graph, limits);
+  return Variables([prefix = file.variables](const tf::NodeDef&) -> StatusOr<Tensor> {
     return MakeError(ErrorCode::kFile, "the variables of the SavedModel are missing: there is no ", Printable(prefix),
                      ".index");
   });
@@ -56,9 +55,28 @@ StatusOr<SourceModel> Import(tf::MetaGraphDef meta_graph, const std::string& pat
 
 }  // namespace
 
+Status NoSignatureError() {
+  return MakeError(ErrorCode::kOutput, "the graph has no signature, so its outputs must be named");
+}
+
+StatusOr<MetaGraphFile> ReadMetaGraphFile(const std::string& path, const std::vector<std::string>& tags,
+                                          const Limits& limits) {
+  MetaGraphFile result;
+  if (IsSavedModelDirectory(path)) {
+    MOULIN_ASSIGN_OR_RETURN(SavedModelFile file, ReadSavedModel(path, tags, limits));
+    result.meta_graph = std::move(file.meta_graph);
+    result.variables = file.directory + "/variables/variables";
+    result.has_variables = file.has_variables;
+    return result;
+  }
+  MOULIN_ASSIGN_OR_RETURN(result.variables, FindCheckpoint(std::string(absl::StripSuffix(path, kMetaSuffix)), limits));
+  MOULIN_ASSIGN_OR_RETURN(result.meta_graph, ReadMetaGraph(absl::StrCat(result.variables, kMetaSuffix), limits));
+  return result;
+}
+
 StatusOr<SourceModel> ReadSavedModelDirectory(const std::string& path, const ModelOptions& options,
                                               const Limits& limits) {
-  MOULIN_ASSIGN_OR_RETURN(SavedModelFile file, ReadSavedModel(path, options.tags, limits));
+  MOULIN_ASSIGN_OR_RETURN(MetaGraphFile file, ReadMetaGraphFile(path, options.tags, limits));
   MOULIN_ASSIGN_OR_RETURN(Variables variables, VariablesOf(file, limits));
   return Import(std::move(file.meta_graph), path, options, limits, std::move(variables));
 }
@@ -66,15 +84,12 @@ StatusOr<SourceModel> ReadSavedModelDirectory(const std::string& path, const Mod
 bool IsCheckpointModel(const std::string& path) { return absl::EndsWith(path, kMetaSuffix) || IsCheckpoint(path); }
 
 StatusOr<SourceModel> ReadCheckpointModel(const std::string& path, const ModelOptions& options, const Limits& limits) {
-  const bool is_meta = absl::EndsWith(path, kMetaSuffix);
-  MOULIN_ASSIGN_OR_RETURN(const std::string prefix,
-                          FindCheckpoint(is_meta ? std::string(absl::StripSuffix(path, kMetaSuffix)) : path, limits));
-  MOULIN_ASSIGN_OR_RETURN(tf::MetaGraphDef meta_graph, ReadMetaGraph(absl::StrCat(prefix, kMetaSuffix), limits));
-  if (options.outputs.empty() && options.signature.empty() && meta_graph.signature_def().empty()) {
-    return MakeError(ErrorCode::kOutput, "the graph has no signature, so its outputs must be named");
+  MOULIN_ASSIGN_OR_RETURN(MetaGraphFile file, ReadMetaGraphFile(path, options.tags, limits));
+  if (options.outputs.empty() && options.signature.empty() && file.meta_graph.signature_def().empty()) {
+    return NoSignatureError();
   }
-  MOULIN_ASSIGN_OR_RETURN(Variables variables, OpenVariables(prefix, meta_graph, limits));
-  return Import(std::move(meta_graph), path, options, limits, std::move(variables));
+  MOULIN_ASSIGN_OR_RETURN(Variables variables, VariablesOf(file, limits));
+  return Import(std::move(file.meta_graph), path, options, limits, std::move(variables));
 }
 
 }  // namespace moulin::internal

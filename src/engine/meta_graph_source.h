@@ -3,8 +3,12 @@
 #define MOULIN_ENGINE_META_GRAPH_SOURCE_H_
 
 #include <string>
+#include <vector>
 
+#include "base/limits.h"
 #include "engine/model_source.h"
+#include "moulin/status.h"
+#include "proto/saved_model.pb.h"
 
 namespace moulin::internal {
 
@@ -17,6 +21,20 @@ StatusOr<SourceModel> ReadSavedModelDirectory(const std::string& path, const Mod
 // A checkpoint by any of its names (formats/checkpoint.h), or its .meta file. The outputs must be named unless the
 // graph has a signature; E_OUTPUT otherwise. E_FILE where there is no .meta.
 StatusOr<SourceModel> ReadCheckpointModel(const std::string& path, const ModelOptions& options, const Limits& limits);
+
+// A graph and the checkpoint with its variables.
+struct MetaGraphFile {
+  tf::MetaGraphDef meta_graph;
+  std::string variables;      // the checkpoint's prefix
+  bool has_variables = true;  // false: there is no checkpoint of that prefix (a SavedModel without variables)
+};
+
+// What a SavedModel directory or (IsCheckpointModel) a checkpoint holds. Errors as of the two above.
+StatusOr<MetaGraphFile> ReadMetaGraphFile(const std::string& path, const std::vector<std::string>& tags,
+                                          const Limits& limits);
+
+// E_OUTPUT: nothing says what the outputs are.
+Status NoSignatureError();
 
 // Whether `path` is what ReadCheckpointModel reads.
 bool IsCheckpointModel(const std::string& path);
