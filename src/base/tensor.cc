@@ -119,6 +119,7 @@ Tensor Tensor::Reshaped(const Shape& shape) const { return Reinterpreted(type_, 
 Tensor Tensor::Reinterpreted(DType type, const Shape& shape) const { return Borrow(type, shape, owner_, data_); }
 
 StatusOr<Tensor> Tensor::Clone() const {
+  if (type_ == DType::kVariant) return *this;  // what it refers to never changes
   MOULIN_ASSIGN_OR_RETURN(Tensor copy, Allocate(type_, shape_));
   if (type_ == DType::kString) {
     std::copy(strings().begin(), strings().end(), copy.mutable_strings().begin());

@@ -141,6 +141,23 @@ Status FlatGraph::AppendInput(int node, const std::string& input, std::vector<Fl
   return absl::OkStatus();
 }
 
+Status FlatGraph::ControlInputs(int node, std::vector<int>* nodes) const {
+  const int scope = nodes_[node].scope;
+  for (const std::string& input : nodes_[node].def->input()) {
+    if (!IsControl(input)) continue;
+    MOULIN_RETURN_IF_ERROR(CheckControl(node, input));
+    const absl::string_view name = absl::string_view(input).substr(1);
+    if (scope == 0) {
+      nodes->push_back(by_name_.at(name));
+      continue;
+    }
+    const Function& function = library_.function(scopes_[scope].function);
+    const auto it = function.nodes.find(name);
+    if (it != function.nodes.end()) nodes->push_back(scopes_[scope].first_node + it->second);
+  }
+  return absl::OkStatus();
+}
+
 Status FlatGraph::CheckControl(int node, absl::string_view input) const {
   const absl::string_view name = input.substr(1);
   if (name.empty() || name[0] == '^' || name.find(':') != name.npos) {

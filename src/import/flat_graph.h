@@ -33,6 +33,14 @@ struct FlatRef {
   }
 };
 
+// A part of the graph that becomes a graph of its own: a branch, or a loop's condition or body.
+struct Region {
+  std::string name;
+  int num_args = 0;
+  std::vector<std::pair<FlatRef, int>> bindings;  // what stands for an argument in it, and the argument's number
+  std::vector<FlatRef> results;                   // resolved
+};
+
 // Not thread-safe. The GraphDef must outlive it.
 class FlatGraph {
  public:
@@ -67,6 +75,12 @@ class FlatGraph {
   // values that the graph fills it with, and its readers read both.
   Status Inputs(int node, std::vector<FlatRef>* inputs);
 
+  // Appends the nodes that a node must wait for.
+  Status ControlInputs(int node, std::vector<int>* nodes) const;
+
+  // Opens the body of a function that `node` names (a branch of an If...), with arguments of its own.
+  StatusOr<Region> OpenRegion(int node, const tf::NameAttrList& function);
+
   // How many outputs a node has; -1 where its op is unknown.
   StatusOr<int> NumOutputs(int node) const;
   // The outputs of calls that have been followed, and what computes them.
@@ -92,6 +106,7 @@ class FlatGraph {
     int call = -1;
     int function = -1;
     int first_node = 0;
+    int first_arg = -1;               // of a region: its arguments are nodes too
     std::vector<int> arg_offsets;     // for each argument of the function, the call's input it starts at
     std::vector<TensorSpec> returns;  // the function's results
     std::vector<FlatRef> outputs;     // resolved, one a result; node is kUnresolved or kResolving before
@@ -99,6 +114,8 @@ class FlatGraph {
 
   Status CheckGraphNodes();
   StatusOr<int> OpenScope(int call, int function);
+  StatusOr<int> AddScope(int call, int function, const google::protobuf::Map<std::string, tf::AttrValue>& attrs);
+  void AddArguments(int scope, absl::Span<const TensorSpec> args);
   const tf::NodeDef* Substituted(const tf::NodeDef& def,
                                  const google::protobuf::Map<std::string, tf::AttrValue>& attrs);
   StatusOr<FlatRef> ParseInScope(int scope, absl::string_view text) const;
@@ -114,7 +131,7 @@ class FlatGraph {
   std::vector<Scope> scopes_;
   absl::flat_hash_map<absl::string_view, int> by_name_;
   absl::flat_hash_set<FlatRef> fed_;
-  std::deque<tf::NodeDef> substituted_;
+  std::deque<tf::NodeDef> substituted_;  // nodes that are not in the file as they are
   bool fillers_indexed_ = false;
   absl::flat_hash_map<std::string, int> fillers_;  // by the table's key
   int64_t expanded_nodes_ = 0;

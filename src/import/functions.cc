@@ -75,6 +75,23 @@ StatusOr<int> FunctionLibrary::CalleeOf(const tf::NodeDef& node) const {
   return id;
 }
 
+std::vector<int> FunctionLibrary::FunctionsOf(const tf::NodeDef& node) const {
+  if (functions_.empty()) return {};
+  std::vector<int> found;
+  const auto add = [&](const tf::NameAttrList& function) {
+    const int id = Find(function.name());
+    if (id >= 0) found.push_back(id);
+  };
+  for (const auto& [name, value] : node.attr()) {
+    if (value.value_case() == tf::AttrValue::kFunc) add(value.func());
+    for (const tf::NameAttrList& function : value.list().func()) add(function);
+  }
+  const int named = Find(node.op());
+  if (named >= 0) found.push_back(named);
+  std::sort(found.begin(), found.end());  // the order of a protocol buffer's map varies from run to run
+  return found;
+}
+
 std::string FunctionLibrary::Chain(absl::Span<const int> ids) const {
   constexpr size_t kMostShown = 10;
   std::vector<std::string> names;
@@ -92,8 +109,7 @@ Status FunctionLibrary::Prepare(int id) {
     Visit visit{f, {}};
     MOULIN_RETURN_IF_ERROR(Index(&functions_[f]));
     for (const auto& node : functions_[f].def->node_def()) {
-      const StatusOr<int> callee = CalleeOf(node);  // a missing one is an error only where the call is needed
-      if (callee.ok() && *callee >= 0) visit.callees.push_back(*callee);
+      for (const int callee : FunctionsOf(node)) visit.callees.push_back(callee);
     }
     is_open[f] = true;
     stack.push_back(std::move(visit));
@@ -140,8 +156,9 @@ std::vector<int> FunctionLibrary::DeepestChain(int id) const {
     const Function& function = functions_[chain.back()];
     int deepest = -1;
     for (const auto& node : function.def->node_def()) {
-      const StatusOr<int> callee = CalleeOf(node);
-      if (callee.ok() && *callee >= 0 && functions_[*callee].depth == function.depth - 1) deepest = *callee;
+      for (const int callee : FunctionsOf(node)) {
+        if (functions_[callee].depth == function.depth - 1) deepest = callee;
+      }
     }
     if (deepest < 0) break;
     chain.push_back(deepest);

@@ -42,6 +42,10 @@ class FunctionLibrary {
   // node is no call. E_FUNC where the function is missing, E_ATTR where `f` is.
   StatusOr<int> CalleeOf(const tf::NodeDef& node) const;
 
+  // The functions that `node` calls or chooses among: that of CalleeOf, or the branches, conditions and bodies among
+  // its attributes. Those that are missing are left out, for they are an error only where they are needed.
+  std::vector<int> FunctionsOf(const tf::NodeDef& node) const;
+
   // Indexes a function and everything it calls. E_FUNC for malformed ones, E_RECURSION with the chain of calls for one
   // that calls itself or nests deeper than the limit. Iterative.
   Status Prepare(int id);

@@ -6,35 +6,23 @@
 #include "import/importer.h"
 
 namespace moulin {
-namespace {
-
-StatusOr<std::vector<FlatRef>> ResolveAll(absl::Span<const NamedFlatRef> refs, FlatGraph* flat) {
-  std::vector<FlatRef> resolved;
-  for (const NamedFlatRef& ref : refs) {
-    MOULIN_ASSIGN_OR_RETURN(const FlatRef target, flat->Resolve(ref.ref));
-    resolved.push_back(target);
-  }
-  return resolved;
-}
-
-}  // namespace
-
 StatusOr<std::shared_ptr<Graph>> ImportGraph(tf::GraphDef graph_def, const ImportOptions& options) {
   MOULIN_RETURN_IF_ERROR(CheckVersions(graph_def));
   FlatGraph flat;
   MOULIN_RETURN_IF_ERROR(flat.Init(graph_def, options.limits));
   MOULIN_ASSIGN_OR_RETURN(std::vector<NamedFlatRef> inputs, FindInputs(options.inputs, &flat));
-  MOULIN_ASSIGN_OR_RETURN(const std::vector<NamedFlatRef> outputs,
+  MOULIN_ASSIGN_OR_RETURN(std::vector<NamedFlatRef> outputs,
                           options.outputs.empty() ? DefaultOutputs(flat) : FindOutputs(options.outputs, flat));
-  MOULIN_ASSIGN_OR_RETURN(const std::vector<FlatRef> resolved, ResolveAll(outputs, &flat));
-  MOULIN_ASSIGN_OR_RETURN(const Reach reach, WalkBack(resolved, &flat));
+  ControlFlow control(&flat);
+  MOULIN_ASSIGN_OR_RETURN(const std::vector<FlatRef> resolved, ResolveOutputs(&flat, &control, &outputs));
+  MOULIN_ASSIGN_OR_RETURN(const Reach reach, WalkBack(resolved, &flat, &control));
   if (options.inputs.empty()) {
     inputs = DefaultInputs(flat, reach);
     for (const NamedFlatRef& input : inputs) flat.Feed(input.ref);
   }
   auto graph = std::make_shared<Graph>();
   SourceReader sources(options, &graph_def);
-  Importer importer(&flat, &sources, graph.get());
+  Importer importer(&flat, &control, &sources, graph.get());
   MOULIN_RETURN_IF_ERROR(importer.AddInputs(inputs, options.input_shapes));
   MOULIN_RETURN_IF_ERROR(importer.Lower(reach));
   MOULIN_RETURN_IF_ERROR(importer.Finish(outputs, resolved));

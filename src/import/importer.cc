@@ -49,18 +49,17 @@ Status Importer::AddInputs(absl::Span<const NamedFlatRef> inputs,
     }
     const ValueId value = graph_.AddInput(input.name, type);
     graph_.AddName(value, flat_.tensor_name(input.ref));
-    fed_values_[input.ref] = value;
+    given_[input.ref] = value;
   }
   return absl::OkStatus();
 }
 
 Status Importer::Lower(const Reach& reach) {
-  lowered_.resize(flat_.num_nodes());
-  for (const int node : reach.order) {
-    const Status status = LowerNode(node, reach.inputs_of(node));
+  for (const Reach::Entry& entry : reach.order) {
+    const Status status = LowerNode(entry.node, reach.inputs_of(entry));
     if (status.ok()) continue;
-    if (!IsUnsupported(status)) return flat_.At(status, node);
-    Report(node, Reason(status));
+    if (!IsUnsupported(status)) return flat_.At(status, entry.node);
+    Report(entry.node, Reason(status));
   }
   return absl::OkStatus();
 }
@@ -68,9 +67,10 @@ Status Importer::Lower(const Reach& reach) {
 Status Importer::LowerNode(int node, absl::Span<const FlatRef> inputs) {
   const tf::NodeDef& def = flat_.def(node);
   if (IsPlaceholder(def.op())) {
-    if (flat_.IsFed({node, 0})) {
+    const auto given = given_.find({node, 0});
+    if (given != given_.end()) {
       lowered_[node] = {static_cast<int64_t>(values_.size()), 1, false};
-      values_.push_back(fed_values_.at({node, 0}));
+      values_.push_back(given->second);
       return absl::OkStatus();
     }
     return MakeError(ErrorCode::kMissingInput, "the outputs need this placeholder, which is not among the inputs");
@@ -79,9 +79,11 @@ Status Importer::LowerNode(int node, absl::Span<const FlatRef> inputs) {
   if (IsForbidden(def.op())) {
     return MakeError(ErrorCode::kForbidden, "this op reads or writes files or runs outside code");
   }
+  MOULIN_ASSIGN_OR_RETURN(const ControlUse* use, control_.Find(node));
+  if (use != nullptr) return LowerControl(node, *use, inputs);
   const OpLowering* row = FindLowering(def.op());
   if (row == nullptr) return MakeError(ErrorCode::kUnsupported, "this op has no lowering");
-  std::vector<ValueId> values;
+  Values values;
   MOULIN_ASSIGN_OR_RETURN(const bool is_ready, InputValues(inputs, &values));
   if (!is_ready) return absl::OkStatus();
   if (values.size() < row->min_inputs || values.size() > row->max_inputs) {
@@ -115,7 +117,13 @@ Status Importer::CheckTypes(int node, absl::Span<const ValueId> inputs) const {
   return CheckSignature(*signature, flat_.def(node), types, flat_.limits());
 }
 
-StatusOr<bool> Importer::InputValues(absl::Span<const FlatRef> inputs, std::vector<ValueId>* values) const {
+bool Importer::IsBlocked(FlatRef ref) const {
+  if (given_.contains(ref)) return false;
+  const auto it = lowered_.find(ref.node);
+  return it == lowered_.end() || it->second.is_blocked;
+}
+
+StatusOr<bool> Importer::InputValues(absl::Span<const FlatRef> inputs, Values* values) const {
   for (const FlatRef input : inputs) {
     if (IsBlocked(input)) return false;
   }
@@ -131,8 +139,8 @@ StatusOr<bool> Importer::InputValues(absl::Span<const FlatRef> inputs, std::vect
 }
 
 StatusOr<ValueId> Importer::ValueOf(FlatRef ref) const {
-  if (flat_.IsFed(ref)) return fed_values_.at(ref);
-  const Lowered& lowered = lowered_[ref.node];
+  if (const auto given = given_.find(ref); given != given_.end()) return given->second;
+  const Lowered& lowered = lowered_.at(ref.node);
   if (ref.port < lowered.count) return values_[lowered.first + ref.port];
   return MakeError(ErrorCode::kPort, "output ", ref.port, " of node \"", Printable(flat_.name(ref.node)),
                    "\" is read, of ", lowered.count);
@@ -167,7 +175,7 @@ Status Importer::Finish(absl::Span<const NamedFlatRef> outputs, absl::Span<const
   if (!unsupported_.empty()) return UnsupportedError();
   if (graph_.outputs().empty()) return MakeError(ErrorCode::kOutput, "the graph gives none of its outputs");
   for (const auto& [output, source] : flat_.CallOutputs()) {
-    if (!flat_.IsFed(source) && lowered_[source.node].is_blocked) continue;  // only followed, not needed
+    if (IsBlocked(source)) continue;  // only followed, not needed here
     const StatusOr<ValueId> value = ValueOf(source);
     if (value.ok() && *value != kNoId) graph_.value(*value).names.push_back(flat_.tensor_name(output));
   }

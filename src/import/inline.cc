@@ -70,7 +70,7 @@ const tf::NodeDef* FlatGraph::Substituted(const tf::NodeDef& def, const AttrMap&
   return &substituted_.back();
 }
 
-StatusOr<int> FlatGraph::OpenScope(int call, int function_id) {
+StatusOr<int> FlatGraph::AddScope(int call, int function_id, const AttrMap& attrs) {
   MOULIN_RETURN_IF_ERROR(library_.Prepare(function_id));
   const Function& function = library_.function(function_id);
   if (nodes_[call].scope == 0) {  // counted with all calls in it, before anything is expanded
@@ -80,7 +80,23 @@ StatusOr<int> FlatGraph::OpenScope(int call, int function_id) {
     }
     expanded_nodes_ += function.expanded_nodes;
   }
+  Scope scope;
+  scope.call = call;
+  scope.function = function_id;
+  scope.first_node = num_nodes();
+  MOULIN_ASSIGN_OR_RETURN(scope.returns,
+                          ExpandArgs(function.signature.outputs, function.signature.attrs, attrs, limits_));
+  scope.outputs.assign(scope.returns.size(), FlatRef{kUnresolved, 0});
+  const int id = static_cast<int>(scopes_.size());
+  for (const tf::NodeDef& node : function.def->node_def()) nodes_.push_back({Substituted(node, attrs), id});
+  scopes_.push_back(std::move(scope));
+  return id;
+}
+
+StatusOr<int> FlatGraph::OpenScope(int call, int function_id) {
   const AttrMap& attrs = CallAttrs(def(call));
+  MOULIN_ASSIGN_OR_RETURN(const int id, AddScope(call, function_id, attrs));
+  const Function& function = library_.function(function_id);
   const OpSignature& signature = function.signature;
   MOULIN_ASSIGN_OR_RETURN(const std::vector<TensorSpec> args,
                           ExpandArgs(signature.inputs, signature.attrs, attrs, limits_));
@@ -88,18 +104,44 @@ StatusOr<int> FlatGraph::OpenScope(int call, int function_id) {
     return MakeError(ErrorCode::kFunction, "function \"", Printable(function.name()), "\" takes ", args.size(),
                      " inputs, got ", NumDataInputs(def(call)));
   }
-  Scope scope;
-  scope.call = call;
-  scope.function = function_id;
-  scope.first_node = num_nodes();
-  scope.arg_offsets = Offsets(signature.inputs, args);
-  MOULIN_ASSIGN_OR_RETURN(scope.returns, ExpandArgs(signature.outputs, signature.attrs, attrs, limits_));
-  scope.outputs.assign(scope.returns.size(), FlatRef{kUnresolved, 0});
-  const int id = static_cast<int>(scopes_.size());
-  for (const tf::NodeDef& node : function.def->node_def()) nodes_.push_back({Substituted(node, attrs), id});
+  scopes_[id].arg_offsets = Offsets(signature.inputs, args);
   nodes_[call].opened = id;
-  scopes_.push_back(std::move(scope));
   return id;
+}
+
+StatusOr<Region> FlatGraph::OpenRegion(int node, const tf::NameAttrList& function) {
+  const int function_id = library_.Find(function.name());
+  if (function_id < 0) {
+    return MakeError(ErrorCode::kFunction, "names function \"", Printable(function.name()), "\", which does not exist");
+  }
+  MOULIN_ASSIGN_OR_RETURN(const int id, AddScope(node, function_id, function.attr()));
+  const OpSignature& signature = library_.function(function_id).signature;
+  MOULIN_ASSIGN_OR_RETURN(const std::vector<TensorSpec> args,
+                          ExpandArgs(signature.inputs, signature.attrs, function.attr(), limits_));
+  AddArguments(id, args);
+  Region region;
+  region.name = absl::StrCat(name(node), "/", function.name());
+  region.num_args = static_cast<int>(args.size());
+  for (int i = 0; i < region.num_args; ++i) region.bindings.push_back({FlatRef{scopes_[id].first_arg + i, 0}, i});
+  for (int i = 0; i < static_cast<int>(scopes_[id].returns.size()); ++i) {
+    MOULIN_ASSIGN_OR_RETURN(FlatRef result, ParseReturn(id, i));
+    MOULIN_ASSIGN_OR_RETURN(result, Resolve(result));
+    region.results.push_back(result);
+  }
+  return region;
+}
+
+// A node for each argument, so that what reads it has something to refer to.
+void FlatGraph::AddArguments(int scope, absl::Span<const TensorSpec> args) {
+  const OpSignature& signature = library_.function(scopes_[scope].function).signature;
+  scopes_[scope].arg_offsets = Offsets(signature.inputs, args);
+  scopes_[scope].first_arg = num_nodes();
+  for (const TensorSpec& arg : args) {
+    tf::NodeDef& node = substituted_.emplace_back();
+    node.set_name(signature.inputs[arg.arg].name);
+    node.set_op("_Arg");
+    nodes_.push_back({&node, scope});
+  }
 }
 
 StatusOr<FlatRef> FlatGraph::ParseReturn(int scope, int port) const {
@@ -126,6 +168,7 @@ StatusOr<FlatRef> FlatGraph::ParseInBody(int scope, absl::string_view text) cons
       if (!name->output.empty() || name->port < 0 || input >= s.arg_offsets[arg->second + 1]) {
         return BadBody(function, absl::StrCat("no argument \"", Printable(text), "\""));
       }
+      if (s.first_arg >= 0) return FlatRef{s.first_arg + input, 0};
       const FlatNode& call = nodes_[s.call];
       text = call.def->input(input);
       scope = call.scope;

@@ -113,10 +113,30 @@ StatusOr<std::vector<NamedFlatRef>> DefaultOutputs(const FlatGraph& graph) {
   return outputs;
 }
 
+StatusOr<std::vector<FlatRef>> ResolveOutputs(FlatGraph* graph, ControlFlow* control,
+                                              std::vector<NamedFlatRef>* outputs) {
+  std::vector<FlatRef> resolved;
+  std::vector<NamedFlatRef> kept;
+  for (NamedFlatRef& output : *outputs) {
+    MOULIN_ASSIGN_OR_RETURN(const FlatRef target, graph->Resolve(output.ref));
+    const StatusOr<bool> is_inside = control->IsInside(target);
+    if (is_inside.ok() && *is_inside) {
+      if (output.is_default) continue;
+      return graph->At(MakeError(ErrorCode::kOutput, "\"", Printable(output.name),
+                                 "\" is asked for, which lies within a branch or a loop"),
+                       target.node);
+    }
+    resolved.push_back(target);
+    kept.push_back(std::move(output));
+  }
+  *outputs = std::move(kept);
+  return resolved;
+}
+
 std::vector<NamedFlatRef> DefaultInputs(const FlatGraph& graph, const Reach& reach) {
   std::vector<int> placeholders;
-  for (const int node : reach.order) {
-    if (IsPlaceholder(graph.def(node).op())) placeholders.push_back(node);
+  for (const Reach::Entry& entry : reach.order) {
+    if (IsPlaceholder(graph.def(entry.node).op())) placeholders.push_back(entry.node);
   }
   std::sort(placeholders.begin(), placeholders.end());
   std::vector<NamedFlatRef> inputs;

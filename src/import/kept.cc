@@ -22,7 +22,7 @@ void CopyList(const std::string& name, const tf::AttrValue::ListValue& list, Hos
   for (const auto& value : list.shape()) attrs->strings.push_back({name, ShapeText(value)});
 }
 
-// Types are in the operands and outputs.
+// Types that operands and outputs do not show are needed by lists.
 void CopyAttr(const std::string& name, const tf::AttrValue& value, HostOpAttrs* attrs) {
   switch (value.value_case()) {
     case tf::AttrValue::kI:
@@ -30,6 +30,9 @@ void CopyAttr(const std::string& name, const tf::AttrValue& value, HostOpAttrs* 
       break;
     case tf::AttrValue::kB:
       attrs->ints.push_back({name, value.b() ? 1 : 0});
+      break;
+    case tf::AttrValue::kType:
+      if (name == "element_dtype") attrs->ints.push_back({name, value.type()});
       break;
     case tf::AttrValue::kF:
       attrs->floats.push_back({name, value.f()});

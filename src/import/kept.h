@@ -15,8 +15,9 @@ void LowerKept(LoweringContext& c);
 // The attributes of a node, in the order of their names.
 HostOpAttrs KeptAttrs(const LoweringContext& c);
 
-absl::Span<const OpLowering> KeptLowerings();    // kept.cc
-absl::Span<const OpLowering> LookupLowerings();  // lookup.cc: tables that the graph itself fills
+absl::Span<const OpLowering> KeptLowerings();        // kept.cc
+absl::Span<const OpLowering> LookupLowerings();      // lookup.cc: tables that the graph itself fills
+absl::Span<const OpLowering> TensorListLowerings();  // tensor_list.cc: TensorLists and TensorArrays
 
 // Whether nodes of this op are lookup tables that a graph may fill, read one (as input 0), or fill one.
 bool IsLookupTable(absl::string_view op);

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "import/control_flow.h"
 
 namespace moulin {
 namespace {
@@ -17,80 +19,61 @@ enum class State : char { kNew, kOpen, kDone };
 // Depth-first search with a stack of its own.
 class Walker {
  public:
-  Walker(FlatGraph* graph, Reach* reach) : graph_(*graph), reach_(*reach) {}
+  Walker(FlatGraph* graph, ControlFlow* control, const StopsAt& stops_at, Reach* reach)
+      : graph_(*graph), control_(*control), stops_at_(stops_at), reach_(*reach) {}
 
   Status Visit(FlatRef output) {
-    if (graph_.IsFed(output)) return absl::OkStatus();
-    MOULIN_RETURN_IF_ERROR(Enter(output.node));
+    MOULIN_RETURN_IF_ERROR(Follow(output));
     while (!stack_.empty()) {
-      const auto [node, next] = stack_.back();
-      if (next == reach_.num_inputs[node]) {
-        state_[node] = State::kDone;
-        reach_.order.push_back(node);
+      Open& top = stack_.back();
+      if (top.next == top.entry.num_inputs) {
+        state_[top.entry.node] = State::kDone;
+        reach_.order.push_back(top.entry);
         stack_.pop_back();
         continue;
       }
-      ++stack_.back().second;
-      const FlatRef input = reach_.inputs[reach_.first_input[node] + next];
-      if (graph_.IsFed(input)) continue;
-      if (IsBackEdge(node, input.node)) {
-        back_edges_.push_back(input);
-      } else {
-        MOULIN_RETURN_IF_ERROR(Enter(input.node));
-      }
-    }
-    return absl::OkStatus();
-  }
-
-  // What loops carry from one iteration to the next, which no order can put before its readers.
-  Status VisitBackEdges() {
-    for (size_t i = 0; i < back_edges_.size(); ++i) {
-      const FlatRef edge = back_edges_[i];
-      MOULIN_RETURN_IF_ERROR(Visit(edge));
+      const FlatRef input = reach_.inputs[top.entry.first_input + top.next++];
+      MOULIN_RETURN_IF_ERROR(Follow(input));
     }
     return absl::OkStatus();
   }
 
  private:
-  bool IsBackEdge(int node, int input) const {
-    const absl::string_view from = graph_.def(input).op();
-    if (from != "NextIteration" && from != "RefNextIteration") return false;
-    const absl::string_view to = graph_.def(node).op();
-    return to == "Merge" || to == "RefMerge";
+  struct Open {
+    Reach::Entry entry;
+    int next = 0;
+  };
+
+  Status Follow(FlatRef ref) {
+    if (stops_at_ != nullptr) {
+      MOULIN_ASSIGN_OR_RETURN(const bool stops, stops_at_(ref));
+      if (stops) return absl::OkStatus();
+    }
+    return graph_.IsFed(ref) ? absl::OkStatus() : Enter(ref.node);
   }
 
   Status Enter(int node) {
-    Grow();
-    if (state_[node] == State::kDone) return absl::OkStatus();
-    if (state_[node] == State::kOpen) return Cycle(node);
-    state_[node] = State::kOpen;
-    reach_.first_input[node] = static_cast<int64_t>(reach_.inputs.size());
-    MOULIN_RETURN_IF_ERROR(graph_.Inputs(node, &reach_.inputs));
+    State& state = state_[node];
+    if (state == State::kDone) return absl::OkStatus();
+    if (state == State::kOpen) return Cycle(node);
+    state = State::kOpen;
+    const auto first = static_cast<int64_t>(reach_.inputs.size());
+    MOULIN_RETURN_IF_ERROR(control_.Inputs(node, &reach_.inputs));
     if (reach_.inputs.size() > kInputsPerNode * graph_.limits().nodes) {
       return MakeError(ErrorCode::kLimit, "expected at most ", kInputsPerNode * graph_.limits().nodes,
                        " inputs in all");
     }
-    Grow();
-    reach_.num_inputs[node] = static_cast<int>(reach_.inputs.size() - reach_.first_input[node]);
-    stack_.push_back({node, 0});
+    stack_.push_back({{node, first, static_cast<int>(reach_.inputs.size() - first)}});
     return absl::OkStatus();
-  }
-
-  // Opening calls adds nodes.
-  void Grow() {
-    if (state_.size() == graph_.num_nodes()) return;
-    state_.resize(graph_.num_nodes());
-    reach_.first_input.resize(graph_.num_nodes());
-    reach_.num_inputs.resize(graph_.num_nodes());
   }
 
   Status Cycle(int node) const {
     constexpr int kMostShown = 10;
-    auto it = std::find_if(stack_.begin(), stack_.end(), [&](const auto& entry) { return entry.first == node; });
+    auto it = std::find_if(stack_.begin(), stack_.end(), [&](const Open& open) { return open.entry.node == node; });
     const auto length = stack_.end() - it;
     std::string path;
     for (int shown = 0; it != stack_.end() && shown < kMostShown; ++it, ++shown) {
-      absl::StrAppend(&path, "\"", Printable(graph_.name(it->first), 80), "\" <- ");
+      absl::StrAppend(&path, "\"", Printable(graph_.name(it->entry.node), 80), "\" <- ");
     }
     if (length > kMostShown) absl::StrAppend(&path, "... (", length, " nodes) <- ");
     absl::StrAppend(&path, "\"", Printable(graph_.name(node), 80), "\"");
@@ -98,19 +81,20 @@ class Walker {
   }
 
   FlatGraph& graph_;
+  ControlFlow& control_;
+  const StopsAt& stops_at_;
   Reach& reach_;
-  std::vector<State> state_;
-  std::vector<std::pair<int, int>> stack_;  // (node, its next input)
-  std::vector<FlatRef> back_edges_;
+  absl::flat_hash_map<int, State> state_;
+  std::vector<Open> stack_;
 };
 
 }  // namespace
 
-StatusOr<Reach> WalkBack(absl::Span<const FlatRef> outputs, FlatGraph* graph) {
+StatusOr<Reach> WalkBack(absl::Span<const FlatRef> outputs, FlatGraph* graph, ControlFlow* control,
+                         const StopsAt& stops_at) {
   Reach reach;
-  Walker walker(graph, &reach);
+  Walker walker(graph, control, stops_at, &reach);
   for (const FlatRef output : outputs) MOULIN_RETURN_IF_ERROR(walker.Visit(output));
-  MOULIN_RETURN_IF_ERROR(walker.VisitBackEdges());
   return reach;
 }
 

@@ -15,7 +15,7 @@ constexpr Family kFamilies[] = {
     ElementwiseLowerings, ImageLowerings,     IndexingLowerings,      LinearAlgebraLowerings, MatmulLowerings,
     MatrixLowerings,      MiscLowerings,      NormalizationLowerings, PoolingLowerings,       QuantizationLowerings,
     RecurrentLowerings,   ReductionLowerings, ShapeLowerings,         SliceLowerings,         SparseLowerings,
-    StringLowerings,      KeptLowerings,      LookupLowerings,
+    StringLowerings,      KeptLowerings,      LookupLowerings,        TensorListLowerings,
 };
 
 bool NameLess(const OpLowering* a, const OpLowering* b) { return absl::string_view(a->op) < absl::string_view(b->op); }

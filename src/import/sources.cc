@@ -132,11 +132,10 @@ StatusOr<Tensor> SourceReader::Read(const FlatGraph& graph, int node) {
     if (options_.external_constant) return options_.external_constant(def);
     return MakeError(ErrorCode::kAttribute, "the constant's elements are kept in a bundle");
   }
-  if (graph.IsInGraph(node)) return ReadConstant(graph, node);
-  const auto it = of_functions_.find(&def);
-  if (it != of_functions_.end()) return it->second;
+  const auto it = read_.find(&def);
+  if (it != read_.end()) return it->second;
   MOULIN_ASSIGN_OR_RETURN(Tensor tensor, ReadConstant(graph, node));
-  of_functions_.emplace(&def, tensor);
+  read_.emplace(&def, tensor);
   return tensor;
 }
 

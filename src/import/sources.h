@@ -20,7 +20,8 @@ bool IsForbidden(absl::string_view op);
 // say, with the shape of `_output_shapes` where the file has it. E_DTYPE where the type cannot be told or given.
 StatusOr<TensorType> FedType(const FlatGraph& graph, FlatRef ref);
 
-// Makes tensors of Const nodes and of variables. Each node is decoded once, however often its function is called.
+// Makes tensors of Const nodes and of variables. Each node is decoded once, however often its
+// function is called or its region imported.
 class SourceReader {
  public:
   SourceReader(const ImportOptions& options, tf::GraphDef* graph_def) : options_(options), graph_def_(*graph_def) {}
@@ -34,7 +35,7 @@ class SourceReader {
 
   const ImportOptions& options_;
   tf::GraphDef& graph_def_;
-  absl::flat_hash_map<const tf::NodeDef*, Tensor> of_functions_;
+  absl::flat_hash_map<const tf::NodeDef*, Tensor> read_;
 };
 
 }  // namespace moulin

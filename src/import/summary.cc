@@ -1,6 +1,7 @@
 // What `moulin show` says of a graph.
 #include <algorithm>
 
+#include "absl/container/flat_hash_set.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "import/importer.h"
@@ -33,6 +34,42 @@ bool HasLowering(absl::string_view op) {
   return IsPlaceholder(op) || IsConstant(op) || IsVariable(op) || FindLowering(op) != nullptr;
 }
 
+// Lists what has no lowering among the nodes of `reach` and of the regions in it.
+class Unsupported {
+ public:
+  Unsupported(FlatGraph* flat, ControlFlow* control, std::vector<UnsupportedNode>* found)
+      : flat_(*flat), control_(*control), found_(*found) {}
+
+  Status Add(const Reach& reach) {
+    for (const Reach::Entry& entry : reach.order) {
+      MOULIN_ASSIGN_OR_RETURN(const ControlUse* use, control_.Find(entry.node));
+      if (use != nullptr) {
+        MOULIN_RETURN_IF_ERROR(AddStructure(*use->structure));
+        continue;
+      }
+      const std::string& op = flat_.def(entry.node).op();
+      if (HasLowering(op)) continue;
+      found_.push_back({flat_.name(entry.node), op, IsForbidden(op) ? "refused for safety" : "no lowering"});
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  Status AddStructure(const ControlStructure& structure) {
+    if (!seen_.insert(&structure).second) return absl::OkStatus();
+    for (const Region& region : structure.regions) {
+      MOULIN_ASSIGN_OR_RETURN(const Reach reach, ReachOfRegion(region, &flat_, &control_));
+      MOULIN_RETURN_IF_ERROR(Add(reach));
+    }
+    return absl::OkStatus();
+  }
+
+  FlatGraph& flat_;
+  ControlFlow& control_;
+  std::vector<UnsupportedNode>& found_;
+  absl::flat_hash_set<const ControlStructure*> seen_;
+};
+
 }  // namespace
 
 StatusOr<GraphSummary> SummarizeGraph(const tf::GraphDef& graph_def, const Limits& limits) {
@@ -41,21 +78,14 @@ StatusOr<GraphSummary> SummarizeGraph(const tf::GraphDef& graph_def, const Limit
   MOULIN_RETURN_IF_ERROR(CheckVersions(graph_def));
   FlatGraph flat;
   MOULIN_RETURN_IF_ERROR(flat.Init(graph_def, limits));
-  const StatusOr<std::vector<NamedFlatRef>> outputs = DefaultOutputs(flat);
+  StatusOr<std::vector<NamedFlatRef>> outputs = DefaultOutputs(flat);
   if (!outputs.ok()) return summary;
-  std::vector<FlatRef> resolved;
-  for (const NamedFlatRef& output : *outputs) {
-    MOULIN_ASSIGN_OR_RETURN(const FlatRef ref, flat.Resolve(output.ref));
-    resolved.push_back(ref);
-  }
-  MOULIN_ASSIGN_OR_RETURN(const Reach reach, WalkBack(resolved, &flat));
+  ControlFlow control(&flat);
+  MOULIN_ASSIGN_OR_RETURN(const std::vector<FlatRef> resolved, ResolveOutputs(&flat, &control, &*outputs));
+  MOULIN_ASSIGN_OR_RETURN(const Reach reach, WalkBack(resolved, &flat, &control));
   summary.inputs = Names(DefaultInputs(flat, reach), flat);
   summary.outputs = Names(*outputs, flat);
-  for (const int node : reach.order) {
-    const std::string& op = flat.def(node).op();
-    if (HasLowering(op)) continue;
-    summary.unsupported.push_back({flat.name(node), op, IsForbidden(op) ? "refused for safety" : "no lowering"});
-  }
+  MOULIN_RETURN_IF_ERROR(Unsupported(&flat, &control, &summary.unsupported).Add(reach));
   return summary;
 }
 

@@ -3,6 +3,7 @@
 #define MOULIN_IR_ATTRS_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -13,6 +14,8 @@
 #include "moulin/dtype.h"
 
 namespace moulin {
+
+class Graph;
 
 using SpatialDims = absl::InlinedVector<int64_t, 3>;
 
@@ -250,12 +253,26 @@ struct HostOpAttrs {
   bool operator==(const HostOpAttrs&) const = default;
 };
 
-using Attrs =
-    std::variant<NoAttrs, MapAttrs, ReduceAttrs, ArgReduceAttrs, ScanAttrs, TopKAttrs, SegmentReduceAttrs,
-                 ContractAttrs, MatrixDiagAttrs, LinearAlgebraAttrs, ConvAttrs, PoolAttrs, PatchesAttrs, BatchNormAttrs,
-                 LayerNormAttrs, SoftmaxAttrs, LocalResponseNormAttrs, AttentionAttrs, ResizeAttrs, CropAndResizeAttrs,
-                 NonMaxSuppressionAttrs, SqueezeAttrs, BitcastAttrs, StridedSliceAttrs, PadAttrs, ReverseSequenceAttrs,
-                 BlockAttrs, GatherAttrs, ScatterAttrs, OneHotAttrs, ShapeOfAttrs, UniqueAttrs, HostOpAttrs>;
+// One graph a branch, chosen by the node's input 0; each takes the other inputs and gives the node's outputs.
+struct CaseAttrs {
+  std::vector<std::shared_ptr<const Graph>> branches;
+  bool operator==(const CaseAttrs&) const = default;
+};
+
+// Both graphs take the node's inputs, the loop's variables. `body` gives their next values, `condition` one bool that
+// says whether there is another iteration.
+struct WhileAttrs {
+  std::shared_ptr<const Graph> condition;
+  std::shared_ptr<const Graph> body;
+  bool operator==(const WhileAttrs&) const = default;
+};
+
+using Attrs = std::variant<NoAttrs, MapAttrs, ReduceAttrs, ArgReduceAttrs, ScanAttrs, TopKAttrs, SegmentReduceAttrs,
+                           ContractAttrs, MatrixDiagAttrs, LinearAlgebraAttrs, ConvAttrs, PoolAttrs, PatchesAttrs,
+                           BatchNormAttrs, LayerNormAttrs, SoftmaxAttrs, LocalResponseNormAttrs, AttentionAttrs,
+                           ResizeAttrs, CropAndResizeAttrs, NonMaxSuppressionAttrs, SqueezeAttrs, BitcastAttrs,
+                           StridedSliceAttrs, PadAttrs, ReverseSequenceAttrs, BlockAttrs, GatherAttrs, ScatterAttrs,
+                           OneHotAttrs, ShapeOfAttrs, UniqueAttrs, HostOpAttrs, CaseAttrs, WhileAttrs>;
 
 }  // namespace moulin
 

@@ -5,6 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "ir/graph.h"
 
 namespace moulin {
@@ -196,6 +197,24 @@ std::string Print(const HostOpAttrs& a) {
   for (const auto& [key, value] : a.floats) f.Add(key.c_str(), value);
   for (const auto& [key, value] : a.strings) f.Add(key.c_str(), absl::StrCat("\"", absl::CEscape(value), "\""));
   return f.Take();
+}
+
+// The graph's text, indented, on lines of its own.
+std::string Nested(const std::shared_ptr<const Graph>& graph) {
+  if (graph == nullptr) return "(none)";
+  std::string text = "\n";
+  for (const absl::string_view line : absl::StrSplit(GraphToString(*graph), '\n', absl::SkipEmpty())) {
+    absl::StrAppend(&text, "    ", line, "\n");
+  }
+  return text;
+}
+std::string Print(const CaseAttrs& a) {
+  std::string text;
+  for (size_t i = 0; i < a.branches.size(); ++i) absl::StrAppend(&text, "  branch ", i, ":", Nested(a.branches[i]));
+  return absl::StrCat("\n", text);
+}
+std::string Print(const WhileAttrs& a) {
+  return absl::StrCat("\n  condition:", Nested(a.condition), "  body:", Nested(a.body));
 }
 
 std::string ValueRef(const Graph& graph, ValueId id) {

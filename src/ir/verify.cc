@@ -67,6 +67,30 @@ Status VerifyExprs(const Graph& graph, const Node& node) {
   }
 }
 
+// A graph within a node: sound itself, and of the node's arguments and results.
+Status VerifyRegion(const Node& node, const std::shared_ptr<const Graph>& region, size_t args, size_t results) {
+  if (region == nullptr) return Broken(node, "a graph within it is missing");
+  MOULIN_RETURN_IF_ERROR(VerifyGraph(*region));
+  if (region->inputs().size() != args || region->outputs().size() != results) {
+    return Broken(node, "a graph within it takes ", region->inputs().size(), " and gives ", region->outputs().size(),
+                  " values, expected ", args, " and ", results);
+  }
+  return absl::OkStatus();
+}
+
+Status VerifyRegions(const Node& node) {
+  if (node.kind == OpKind::kWhile) {
+    const WhileAttrs& loop = node.attr<WhileAttrs>();
+    MOULIN_RETURN_IF_ERROR(VerifyRegion(node, loop.condition, node.inputs.size(), 1));
+    return VerifyRegion(node, loop.body, node.inputs.size(), node.outputs.size());
+  }
+  if (node.kind != OpKind::kCase) return absl::OkStatus();
+  for (const auto& branch : node.attr<CaseAttrs>().branches) {
+    MOULIN_RETURN_IF_ERROR(VerifyRegion(node, branch, node.inputs.size() - 1, node.outputs.size()));
+  }
+  return absl::OkStatus();
+}
+
 Status VerifyNode(const Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
   if (node.attrs.index() != AttrsIndex(node.kind)) return Broken(node, "attributes of another op");
@@ -84,6 +108,7 @@ Status VerifyNode(const Graph& graph, NodeId id) {
     }
     if (value.type.dtype == DType::kInvalid) return Broken(node, "output ", port, " has no type");
   }
+  MOULIN_RETURN_IF_ERROR(VerifyRegions(node));
   return VerifyExprs(graph, node);
 }
 

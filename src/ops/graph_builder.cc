@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "ops/control.h"
 #include "ops/shape_ops.h"
 
 namespace moulin {
@@ -13,7 +14,7 @@ bool IsSmallConstant(const Graph& graph, const Node& node) {
     const Value& value = graph.value(v);
     if (!value.is_constant() || value.constant.num_elements() > GraphBuilder::kFoldElements) return false;
   }
-  return !node.inputs.empty();
+  return !node.inputs.empty() && !HasRegions(node.kind);
 }
 
 bool AreSmall(absl::Span<const TensorType> types) {

@@ -32,6 +32,7 @@ absl::Span<const HostKernel> CtcKernels();             // ctc_ops.cc
 absl::Span<const HostKernel> AudioKernels();           // audio_ops.cc
 absl::Span<const HostKernel> ImageTransformKernels();  // image_transform.cc
 absl::Span<const HostKernel> LookupKernels();          // lookup_ops.cc
+absl::Span<const HostKernel> TensorListKernels();      // tensor_list_ops.cc
 
 // The kernel of an op; null where there is none (the importer asks before it makes a HostOp).
 const HostKernel* FindHostKernel(absl::string_view op);

@@ -63,7 +63,7 @@ struct OpDef {
   int min_inputs;
   int max_inputs;  // kAnyNumber: no bound
   InferFn infer;
-  ReferenceFn reference;
+  ReferenceFn reference;  // null for control flow, which the engine runs
   // Inputs whose elements decide the shape of an output (those marked * in op_kind.h): a plan needs them constant.
   InputMask shape_inputs = 0;
   // The shape of an output depends on elements of the other inputs (Where, Unique...): the plan is cut behind it.
@@ -95,6 +95,7 @@ absl::Span<const OpDef> BlockOps();          // block.cc: space to batch and dep
 absl::Span<const OpDef> GatherOps();         // gather.cc: Gather, GatherNd, ScatterNd, TensorScatter, OneHot
 absl::Span<const OpDef> ShapeOps();          // shape_ops.cc: ShapeOf, SizeOfTensor, RankOf, BroadcastShapes, Range...
 absl::Span<const OpDef> HostOps();           // host_ops.cc: Where, HostOp
+absl::Span<const OpDef> ControlOps();        // control.cc: Case, While
 
 // The types that `node` gives for its inputs' current types and constants. Errors name the node.
 Status InferNode(const Graph& graph, const Node& node, const Limits& limits, std::vector<TensorType>* outputs);

@@ -13,7 +13,7 @@ using Family = absl::Span<const OpDef> (*)();
 constexpr Family kFamilies[] = {
     MapOps,   ReductionOps, SortOps,      SegmentOps,   ContractOps, MatrixOps,    LinearAlgebraOps,
     ConvOps,  PoolOps,      NormalizeOps, AttentionOps, ImageOps,    DetectionOps, ViewOps,
-    SliceOps, LayoutOps,    BlockOps,     GatherOps,    ShapeOps,    HostOps,
+    SliceOps, LayoutOps,    BlockOps,     GatherOps,    ShapeOps,    HostOps,      ControlOps,
 };
 
 std::array<const OpDef*, kNumOpKinds> BuildTable() {

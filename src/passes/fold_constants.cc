@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "ops/control.h"
 #include "ops/op_def.h"
 #include "ops/shape_ops.h"
 #include "passes/pass.h"
@@ -77,7 +78,7 @@ class Folder {
   }
 
   bool IsConstant(const Node& node) const {
-    if (node.kind == OpKind::kHostOp && !IsFunction(node)) return false;
+    if (HasRegions(node.kind) || (node.kind == OpKind::kHostOp && !IsFunction(node))) return false;
     return std::all_of(node.inputs.begin(), node.inputs.end(),
                        [&](ValueId v) { return graph_.value(v).is_constant(); });
   }

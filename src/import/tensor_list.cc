@@ -1,0 +1,99 @@
+// Lists of tensors: the TensorList ops as they are, and TensorFlow 1's TensorArrays, whose flow is made the list itself
+// (it passes from each op to the next, as a list does) and whose handle says nothing any more.
+#include "import/kept.h"
+#include "import/lowering_util.h"
+
+namespace moulin {
+namespace {
+
+// An element's shape as the TensorList ops take it: a vector with -1 for unknown sizes, or the scalar -1.
+ValueId ShapeConstant(const PartialShape& shape, GraphBuilder* b) {
+  if (!shape.has_rank()) return b->Constant(Tensor::Scalar<int32_t>(-1));
+  std::vector<int32_t> dims(shape.dims().begin(), shape.dims().end());
+  return b->Constant(Tensor::Of<int32_t>(Shape{static_cast<int64_t>(dims.size())}, dims));
+}
+
+HostOpAttrs ListOp(const char* op, std::vector<DType> types) {
+  HostOpAttrs attrs;
+  attrs.op = op;
+  attrs.output_types = std::move(types);
+  return attrs;
+}
+
+void AddListOp(LoweringContext& c, HostOpAttrs attrs, std::initializer_list<ValueId> inputs) {
+  c.Outputs(c.b.AddMulti(OpKind::kHostOp, std::move(attrs), inputs));
+}
+
+// (size) -> handle, flow
+void LowerArray(LoweringContext& c) {
+  HostOpAttrs attrs = ListOp("TensorListReserve", {DType::kVariant});
+  attrs.ints = {{"element_dtype", static_cast<int64_t>(c.Type("dtype", DType::kInvalid))},
+                {"growable", c.Bool("dynamic_size", false) ? 1 : 0}};
+  c.Output(c.b.Constant(Tensor::Scalar<int32_t>(0)));
+  AddListOp(c, std::move(attrs), {ShapeConstant(c.ShapeAttr("element_shape"), &c.b), c.input(0)});
+}
+
+// (handle, index, value, flow)
+void LowerWrite(LoweringContext& c) {
+  AddListOp(c, ListOp("TensorListSetItem", {DType::kVariant}), {c.input(3), c.input(1), c.input(2)});
+}
+
+// (handle, index, flow)
+void LowerRead(LoweringContext& c) {
+  AddListOp(c, ListOp("TensorListGetItem", {c.Type("dtype", DType::kInvalid)}),
+            {c.input(2), c.input(1), ShapeConstant(PartialShape(), &c.b)});
+}
+
+// (handle, indices, flow)
+void LowerGather(LoweringContext& c) {
+  AddListOp(c, ListOp("TensorListGather", {c.Type("dtype", DType::kInvalid)}),
+            {c.input(2), c.input(1), ShapeConstant(c.ShapeAttr("element_shape"), &c.b)});
+}
+
+// (handle, indices, value, flow)
+void LowerScatter(LoweringContext& c) {
+  AddListOp(c, ListOp("TensorListScatterIntoExistingList", {DType::kVariant}), {c.input(3), c.input(2), c.input(1)});
+}
+
+// (handle, flow) -> value, lengths
+void LowerConcat(LoweringContext& c) {
+  AddListOp(c, ListOp("TensorListConcatV2", {c.Type("dtype", DType::kInvalid), DType::kInt64}),
+            {c.input(1), ShapeConstant(PartialShape(), &c.b), c.b.Ints({})});
+}
+
+// (handle, value, lengths, flow)
+void LowerSplit(LoweringContext& c) {
+  AddListOp(c, ListOp("TensorListSplit", {DType::kVariant}),
+            {c.input(1), ShapeConstant(PartialShape(), &c.b), c.input(2)});
+}
+
+// (handle, flow)
+void LowerSize(LoweringContext& c) { AddListOp(c, ListOp("TensorListLength", {DType::kInt32}), {c.input(1)}); }
+
+// An older form, which takes the shape that the first elements have instead of their sizes.
+void LowerListConcat(LoweringContext& c) {
+  AddListOp(c, ListOp("TensorListConcatV2", {c.Type("element_dtype", DType::kInvalid), DType::kInt64}),
+            {c.input(0), ShapeConstant(c.ShapeAttr("element_shape"), &c.b), c.b.Ints({})});
+}
+
+constexpr OpLowering kRows[] = {
+    {"EmptyTensorList", 2, 2, LowerKept},         {"TensorArrayConcatV3", 2, 2, LowerConcat},
+    {"TensorArrayGatherV3", 3, 3, LowerGather},   {"TensorArrayReadV3", 3, 3, LowerRead},
+    {"TensorArrayScatterV3", 4, 4, LowerScatter}, {"TensorArraySizeV3", 2, 2, LowerSize},
+    {"TensorArraySplitV3", 4, 4, LowerSplit},     {"TensorArrayV3", 1, 1, LowerArray},
+    {"TensorArrayWriteV3", 4, 4, LowerWrite},     {"TensorListConcat", 1, 1, LowerListConcat},
+    {"TensorListConcatV2", 3, 3, LowerKept},      {"TensorListElementShape", 1, 1, LowerKept},
+    {"TensorListFromTensor", 2, 2, LowerKept},    {"TensorListGather", 3, 3, LowerKept},
+    {"TensorListGetItem", 3, 3, LowerKept},       {"TensorListLength", 1, 1, LowerKept},
+    {"TensorListPopBack", 2, 2, LowerKept},       {"TensorListPushBack", 2, 2, LowerKept},
+    {"TensorListReserve", 2, 2, LowerKept},       {"TensorListResize", 2, 2, LowerKept},
+    {"TensorListScatter", 3, 3, LowerKept},       {"TensorListScatterIntoExistingList", 3, 3, LowerKept},
+    {"TensorListScatterV2", 4, 4, LowerKept},     {"TensorListSetItem", 3, 3, LowerKept},
+    {"TensorListSplit", 3, 3, LowerKept},         {"TensorListStack", 2, 2, LowerKept},
+};
+
+}  // namespace
+
+absl::Span<const OpLowering> TensorListLowerings() { return kRows; }
+
+}  // namespace moulin
