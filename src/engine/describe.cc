@@ -5,6 +5,7 @@
 
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "engine/control_stage.h"
 #include "engine/model_impl.h"
 #include "engine/program.h"
 #include "passes/pass.h"
@@ -37,8 +38,12 @@ StatusOr<std::vector<std::pair<std::string, int>>> KernelCounts(const Model& mod
                                                                 absl::Span<const InputShape> shapes) {
   MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<CompiledStage> stage, StageOf(model, shapes));
   std::map<std::string, int> counts;
-  for (const Step& step : stage->plan().steps) {
-    if (step.kind == StepKind::kLaunch) ++counts[step.kernel->name()];
+  if (stage->control() != nullptr) {
+    ++counts[stage->control()->name()];
+  } else {
+    for (const Step& step : stage->plan().steps) {
+      if (step.kind == StepKind::kLaunch) ++counts[step.kernel->name()];
+    }
   }
   std::vector<std::pair<std::string, int>> sorted(counts.begin(), counts.end());
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
@@ -50,6 +55,7 @@ StatusOr<std::vector<std::pair<std::string, int>>> KernelCounts(const Model& mod
 
 StatusOr<std::string> PlanText(const Model& model, absl::Span<const InputShape> shapes) {
   MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<CompiledStage> stage, StageOf(model, shapes));
+  if (stage->control() != nullptr) return absl::StrCat("no plan: ", stage->control()->name(), "\n");
   return stage->plan().ToString();
 }
 

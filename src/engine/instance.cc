@@ -55,8 +55,14 @@ void Instance::Pump() {
   }
 }
 
+// A request that loops for ever ends with its deadline.
+StatusOr<Execution*> Instance::PrepareStage(const RequestState& request, StageRun* run) {
+  if (run->is_in_loop() && IsTooLate(request)) return DeadlineError();
+  return run->Prepare(index_);
+}
+
 bool Instance::LaunchStage() {
-  StatusOr<Execution*> execution = run_->Prepare(index_);
+  StatusOr<Execution*> execution = PrepareStage(*request_, &*run_);
   if (!execution.ok()) {
     Complete(*request_, execution.status());
     return false;
@@ -99,7 +105,7 @@ void Instance::RunHere(RequestState& request) {
   if (IsTooLate(request)) return Complete(request, DeadlineError());
   StageRun run(model_->program(), std::move(request.request().inputs));
   for (;;) {
-    StatusOr<Execution*> execution = run.Prepare(index_);
+    StatusOr<Execution*> execution = PrepareStage(request, &run);
     if (!execution.ok()) return Complete(request, execution.status());
     StatusOr<Outputs> outputs = LaunchAndWait(**execution, run.TakeInputs());
     device_ms_ += (*execution)->device_ms();

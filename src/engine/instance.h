@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "device/device.h"
-#include "engine/program.h"
 #include "engine/request_state.h"
+#include "engine/stage_run.h"
 
 namespace moulin::internal {
 
@@ -46,6 +46,7 @@ class Instance {
   // Launches the current stage; false where that failed, and the request is complete.
   bool LaunchStage();
   void OnStageDone(StatusOr<Outputs> outputs);
+  StatusOr<Execution*> PrepareStage(const RequestState& request, StageRun* run);
   StatusOr<Outputs> LaunchAndWait(Execution& execution, std::vector<Tensor> inputs);
   void Complete(RequestState& request, StatusOr<Outputs> results);
 

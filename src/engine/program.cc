@@ -1,11 +1,11 @@
 // Tested by tests/engine/program_test.cc.
 #include "engine/program.h"
 
-#include <numeric>
 #include <utility>
 
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "engine/control_stage.h"
 #include "passes/specialize.h"
 #include "plan/verify.h"
 
@@ -19,9 +19,10 @@ void ByteMeter::Add(int64_t bytes) {
 }
 
 CompiledStage::CompiledStage(std::shared_ptr<ProgramContext> context, std::shared_ptr<Executable> executable,
-                             StageSplit split, std::unique_ptr<Program> rest)
+                             std::unique_ptr<ControlStage> control, StageSplit split, std::unique_ptr<Program> rest)
     : context_(std::move(context)),
       executable_(std::move(executable)),
+      control_(std::move(control)),
       split_(std::move(split)),
       rest_(std::move(rest)),
       executions_(context_->instances) {}
@@ -149,54 +150,26 @@ StatusOr<std::shared_ptr<CompiledStage>> Program::Compile(absl::Span<const Tenso
   }
   MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<Graph> graph, Specialize(*graph_, facts, context_->passes));
   MOULIN_ASSIGN_OR_RETURN(StageSplit split, SplitStage(*graph));
-  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan,
-                          MakePlan(std::move(split.now), *context_->device, context_->plan));
-  // Always: it costs little beside the preparation of kernels, and a plan that races gives wrong answers now and then.
-  MOULIN_RETURN_IF_ERROR(VerifyPlan(*plan));
-  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Executable> executable, context_->device->Load(std::move(plan)));
+  std::shared_ptr<Executable> executable;
+  std::unique_ptr<ControlStage> control;
+  if (split.is_control) {
+    control = std::make_unique<ControlStage>(*split.now, context_);
+    split.now.reset();
+  } else {
+    MOULIN_ASSIGN_OR_RETURN(executable, Load(std::move(split.now)));
+  }
   std::unique_ptr<Program> rest;
   if (split.rest != nullptr) rest = std::make_unique<Program>(std::move(split.rest), context_);
-  return std::make_shared<CompiledStage>(context_, std::move(executable), std::move(split), std::move(rest));
+  return std::make_shared<CompiledStage>(context_, std::move(executable), std::move(control), std::move(split),
+                                         std::move(rest));
 }
 
-StageRun::StageRun(Program* program, std::vector<Tensor> inputs)
-    : program_(program), inputs_(std::move(inputs)), targets_(program->graph().outputs().size()) {
-  std::iota(targets_.begin(), targets_.end(), 0);
-  results_.resize(targets_.size());
-}
-
-StatusOr<Execution*> StageRun::Prepare(int instance) {
-  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<CompiledStage> stage, program_->StageFor(inputs_));
-  stages_.push_back(std::move(stage));
-  return stages_.back()->ExecutionFor(instance);
-}
-
-std::vector<Tensor> StageRun::TakeInputs() {
-  if (stages_.back()->rest() == nullptr) return std::move(inputs_);
-  return inputs_;  // the next stage may read them too
-}
-
-bool StageRun::Advance(Outputs outputs) {
-  const CompiledStage& stage = *stages_.back();
-  const StageSplit& split = stage.split();
-  std::vector<int> rest_targets(stage.rest() == nullptr ? 0 : stage.rest()->graph().outputs().size());
-  for (size_t i = 0; i < targets_.size(); ++i) {
-    if (split.outputs[i] >= 0) {
-      results_[targets_[i]] = outputs[split.outputs[i]];
-    } else {
-      rest_targets[~split.outputs[i]] = targets_[i];
-    }
-  }
-  if (stage.rest() == nullptr) return true;
-  std::vector<Tensor> inputs;
-  for (const StageSplit::Source& source : split.rest_inputs) {
-    const bool is_output = source.from == StageSplit::Source::From::kStageOutput;
-    inputs.push_back(is_output ? outputs[source.index] : inputs_[source.index]);
-  }
-  program_ = stage.rest();
-  inputs_ = std::move(inputs);
-  targets_ = std::move(rest_targets);
-  return false;
+StatusOr<std::shared_ptr<Executable>> Program::Load(std::shared_ptr<Graph> graph) const {
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan,
+                          MakePlan(std::move(graph), *context_->device, context_->plan));
+  // Always: it costs little beside the preparation of kernels, and a plan that races gives wrong answers now and then.
+  MOULIN_RETURN_IF_ERROR(VerifyPlan(*plan));
+  return context_->device->Load(std::move(plan));
 }
 
 }  // namespace moulin::internal

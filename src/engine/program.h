@@ -44,15 +44,20 @@ struct ProgramContext {
   ByteMeter arena_bytes;
 };
 
+class ControlStage;
 class Program;
 
-// A stage for certain shapes. Immutable but for the executions, each of which belongs to one instance of the model.
+// A stage for certain shapes: a plan, or a choice or loop. Immutable but for the executions, each of which belongs to
+// one instance of the model.
 class CompiledStage {
  public:
-  CompiledStage(std::shared_ptr<ProgramContext> context, std::shared_ptr<Executable> executable, StageSplit split,
-                std::unique_ptr<Program> rest);
+  // One of `executable` and `control` is null.
+  CompiledStage(std::shared_ptr<ProgramContext> context, std::shared_ptr<Executable> executable,
+                std::unique_ptr<ControlStage> control, StageSplit split, std::unique_ptr<Program> rest);
   ~CompiledStage();
 
+  // The choice or loop, or null for a stage that has a plan.
+  const ControlStage* control() const { return control_.get(); }
   const Plan& plan() const { return executable_->plan(); }
   const StageSplit& split() const { return split_; }
   // What remains to be run, or null.
@@ -65,6 +70,7 @@ class CompiledStage {
   Status CheckBudget() const;
   const std::shared_ptr<ProgramContext> context_;
   const std::shared_ptr<Executable> executable_;
+  const std::unique_ptr<ControlStage> control_;
   const StageSplit split_;  // without its graphs
   const std::unique_ptr<Program> rest_;
   std::vector<std::unique_ptr<Execution>> executions_;  // per instance
@@ -95,6 +101,7 @@ class Program {
   std::shared_ptr<Slot> SlotFor(const std::string& key);
   void Forget(const std::string& key, const std::shared_ptr<Slot>& slot);
   StatusOr<std::shared_ptr<CompiledStage>> Compile(absl::Span<const Tensor> inputs) const;
+  StatusOr<std::shared_ptr<Executable>> Load(std::shared_ptr<Graph> graph) const;
 
   const std::shared_ptr<const Graph> graph_;
   const std::shared_ptr<ProgramContext> context_;
@@ -102,29 +109,6 @@ class Program {
   mutable std::mutex mutex_;
   absl::flat_hash_map<std::string, std::shared_ptr<Slot>> cache_;  // guarded by mutex_
   uint64_t uses_ = 0;                                              // guarded by mutex_
-};
-
-// The way of one request through the stages of a program. Not thread-safe.
-class StageRun {
- public:
-  // `program` must outlive it.
-  StageRun(Program* program, std::vector<Tensor> inputs);
-
-  // Prepares the current stage for an instance.
-  StatusOr<Execution*> Prepare(int instance);
-  // The inputs to launch it with.
-  std::vector<Tensor> TakeInputs();
-  // Takes the results of the stage; true where it was the last one.
-  bool Advance(Outputs outputs);
-  // Of a run that is at its end: the outputs of the graph, in order.
-  Outputs& results() { return results_; }
-
- private:
-  Program* program_;
-  std::vector<Tensor> inputs_;
-  std::vector<int> targets_;  // for each output of `program_`: which result it is
-  Outputs results_;
-  std::vector<std::shared_ptr<CompiledStage>> stages_;  // the last one is the current one
 };
 
 }  // namespace moulin::internal

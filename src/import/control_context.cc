@@ -70,6 +70,18 @@ int ControlContexts::OtherBranch(int branch) {
   return Child(contexts_[branch].parent, std::move(other));
 }
 
+// Of one choice, some Switches may read the predicate itself and some a copy of it.
+StatusOr<FlatRef> ControlContexts::WithoutIdentities(FlatRef ref) {
+  std::vector<FlatRef> inputs;
+  for (int steps = 0; graph_.def(ref.node).op() == "Identity" && !graph_.IsFed(ref); ++steps) {
+    inputs.clear();
+    MOULIN_RETURN_IF_ERROR(graph_.Inputs(ref.node, &inputs));
+    if (inputs.size() != 1 || steps == graph_.num_nodes()) break;
+    ref = inputs[0];
+  }
+  return ref;
+}
+
 StatusOr<int> ControlContexts::OfTensor(FlatRef ref) {
   if (!has_any_ || graph_.IsFed(ref)) return kRoot;
   MOULIN_ASSIGN_OR_RETURN(const int around, OfNode(ref.node));
@@ -95,7 +107,7 @@ StatusOr<int> ControlContexts::OfTensor(FlatRef ref) {
     return graph_.At(MakeError(ErrorCode::kArity, "expected 2 inputs, got ", inputs.size()), ref.node);
   }
   Context branch;
-  branch.predicate = inputs[1];
+  MOULIN_ASSIGN_OR_RETURN(branch.predicate, WithoutIdentities(inputs[1]));
   branch.side = ref.port;
   return Child(around, std::move(branch));
 }

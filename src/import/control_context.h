@@ -59,6 +59,7 @@ class ControlContexts {
   Status Origins(int node, Origin* origin);
   StatusOr<int> FromOrigins(int node, const Origin& origin);
   int Child(int parent, Context child);
+  StatusOr<FlatRef> WithoutIdentities(FlatRef ref);
 
   FlatGraph& graph_;
   std::vector<Context> contexts_;

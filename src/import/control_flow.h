@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
 #include "import/control_context.h"
 #include "import/flat_graph.h"
 #include "import/reach.h"
@@ -75,7 +76,7 @@ class ControlFlow {
   ControlContexts contexts_;
   absl::flat_hash_map<int, std::unique_ptr<ControlUse>> uses_;  // by node
   std::vector<std::unique_ptr<ControlStructure>> structures_;
-  absl::flat_hash_map<int, Loop> loops_;  // by context
+  absl::node_hash_map<int, Loop> loops_;  // by context; finding one may find others within it
   int depth_ = 0;
 };
 

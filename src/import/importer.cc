@@ -165,7 +165,13 @@ Status Importer::Finish(absl::Span<const NamedFlatRef> outputs, absl::Span<const
     if (IsBlocked(resolved[i])) continue;
     const StatusOr<ValueId> value = ValueOf(resolved[i]);
     if (!value.ok()) return value.status();
-    if (*value == kNoId && outputs[i].is_default) continue;
+    const bool is_list = *value != kNoId && graph_.value(*value).type.dtype == DType::kVariant;
+    if ((*value == kNoId || is_list) && outputs[i].is_default) continue;
+    if (is_list) {
+      return flat_.At(
+          MakeError(ErrorCode::kDType, "\"", Printable(outputs[i].name), "\" is asked for, which is a list of tensors"),
+          resolved[i].node);
+    }
     if (*value == kNoId) {
       Report(resolved[i].node, absl::StrCat("output ", resolved[i].port, " is not supported"));
     } else {

@@ -94,7 +94,7 @@ using Family = absl::Span<const HostKernel> (*)();
 constexpr Family kFamilies[] = {
     StringKernels, StringSplitKernels,  StringFormatKernels, RegexKernels,          StringHashKernels, UnicodeKernels,
     DecodeKernels, ParseExampleKernels, ParseTensorKernels,  ImageDecodeKernels,    RandomKernels,     FftKernels,
-    CtcKernels,    AudioKernels,        LookupKernels,       ImageTransformKernels,
+    CtcKernels,    AudioKernels,        LookupKernels,       ImageTransformKernels, TensorListKernels,
 };
 
 absl::flat_hash_map<absl::string_view, const HostKernel*> AllKernels() {

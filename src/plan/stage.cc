@@ -6,6 +6,7 @@
 
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "ops/control.h"
 #include "ops/op_def.h"
 
 namespace moulin {
@@ -34,6 +35,7 @@ class Splitter {
 
   StatusOr<StageSplit> Run() {
     FindNow();
+    if (now_nodes_.empty()) TakeControl();
     if (rest_nodes_.empty()) return WholeGraph();
     if (now_nodes_.empty()) {
       const Node& node = graph_.node(rest_nodes_.front());
@@ -67,10 +69,26 @@ class Splitter {
       const Node& node = graph_.node(n);
       const bool operands_here =
           std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId v) { return available_[v]; });
-      runs_now_[n] = operands_here && (AllShapesKnown(graph_, node.outputs) || AllShapeOperandsConstant(graph_, node));
+      runs_now_[n] = operands_here && !HasRegions(node.kind) &&
+                     (AllShapesKnown(graph_, node.outputs) || AllShapeOperandsConstant(graph_, node));
       (runs_now_[n] ? now_nodes_ : rest_nodes_).push_back(n);
       if (!runs_now_[n]) continue;
       for (ValueId v : node.outputs) available_[v] = graph_.value(v).type.shape.IsFullyKnown();
+    }
+  }
+
+  // Nothing can be planned before a choice or a loop has run: the first whose operands are there is the stage.
+  void TakeControl() {
+    for (size_t i = 0; i < rest_nodes_.size(); ++i) {
+      const Node& node = graph_.node(rest_nodes_[i]);
+      const bool operands_here = std::all_of(node.inputs.begin(), node.inputs.end(),
+                                             [&](ValueId v) { return graph_.value(v).producer == kNoId; });
+      if (!HasRegions(node.kind) || !operands_here) continue;
+      split_.is_control = true;
+      now_nodes_ = {rest_nodes_[i]};
+      runs_now_[rest_nodes_[i]] = true;
+      rest_nodes_.erase(rest_nodes_.begin() + static_cast<std::ptrdiff_t>(i));
+      return;
     }
   }
 

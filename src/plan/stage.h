@@ -15,8 +15,10 @@
 namespace moulin {
 
 struct StageSplit {
-  // The part that can be planned now; its outputs are results of the whole and what `rest` reads.
+  // The part that can be planned now; its outputs are results of the whole and what `rest` reads. A node with graphs
+  // within it (Case, While) is a stage of its own, and needs no plan: its graphs are programs.
   std::shared_ptr<Graph> now;
+  bool is_control = false;  // `now` is one such node
   // The remainder, or null where nothing remains. Its inputs are outputs of `now` and inputs of the whole.
   std::shared_ptr<Graph> rest;
 
