@@ -4,8 +4,8 @@
 #include "absl/types/optional.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "base/wire.h"
 #include "formats/file.h"
-#include "formats/wire.h"
 
 namespace moulin {
 namespace {

@@ -8,7 +8,6 @@
 
 #include "base/errors.h"
 #include "base/status_macros.h"
-#include "formats/wire.h"
 
 namespace moulin {
 namespace {

@@ -7,59 +7,13 @@
 #include "absl/container/flat_hash_map.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "base/wire.h"
 #include "formats/utf8.h"
 
 namespace moulin {
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
-
-bool WireReader::ReadVarint(uint64_t* value) {
-  *value = 0;
-  for (int i = 0; i < 10; ++i) {
-    if (at_ + i >= static_cast<int64_t>(bytes_.size())) return Fail("a number is cut short");
-    const uint8_t byte = bytes_[at_ + i];
-    *value |= static_cast<uint64_t>(byte & 0x7F) << (7 * i);
-    if (byte < 0x80) {
-      at_ += i + 1;
-      return true;
-    }
-  }
-  return Fail("a number has more than 10 bytes");
-}
-
-bool WireReader::Skip(uint64_t bytes) {
-  if (bytes > bytes_.size() - at_) return Fail("a field goes beyond the end of its message");
-  at_ += static_cast<int64_t>(bytes);
-  return true;
-}
-
-bool WireReader::Next(WireField* field) {
-  if (fault_ != nullptr || at_ == static_cast<int64_t>(bytes_.size())) return false;
-  field->offset = at_;
-  uint64_t tag;
-  if (!ReadVarint(&tag)) return false;
-  if (tag > UINT32_MAX || tag >> 3 == 0) return Fail("a field has an impossible number");
-  field->number = static_cast<int>(tag >> 3);
-  field->type = static_cast<WireType>(tag & 7);
-  switch (field->type) {
-    case WireType::kVarint:
-      return ReadVarint(&field->varint);
-    case WireType::kFixed64:
-      return Skip(8);
-    case WireType::kFixed32:
-      return Skip(4);
-    case WireType::kBytes: {
-      uint64_t length;
-      if (!ReadVarint(&length)) return false;
-      const int64_t start = at_;
-      if (!Skip(length)) return false;
-      field->payload = bytes_.substr(start, length);
-      return true;
-    }
-  }
-  return Fail("a field is of a kind that proto3 does not have");
-}
 
 namespace {
 

@@ -1,8 +1,4 @@
-// The binary form of protocol buffers, walked without making messages.
-//
-// The parser of the protobuf library says only that it failed, and a few bytes can ask it for a lot of memory (an empty
-// submessage takes two bytes in a file and a hundred in memory). This walk tells where a file is wrong, and what it
-// would cost, beforehand.
+// Messages from files are checked against their declaration before they are parsed (base/wire.h tells why).
 #ifndef MOULIN_FORMATS_WIRE_H_
 #define MOULIN_FORMATS_WIRE_H_
 
@@ -17,40 +13,6 @@ class Descriptor;
 }
 
 namespace moulin {
-
-enum class WireType { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
-
-struct WireField {
-  int64_t offset = 0;  // of the tag, in the bytes given to the reader
-  int number = 0;
-  WireType type = WireType::kVarint;
-  uint64_t varint = 0;        // for kVarint
-  absl::string_view payload;  // for kBytes
-};
-
-// Reads the fields of one message in turn.
-class WireReader {
- public:
-  explicit WireReader(absl::string_view bytes) : bytes_(bytes) {}
-
-  // Reads the next field; false at the end of the message or at a fault.
-  bool Next(WireField* field);
-  // What is wrong with the bytes at offset(); null where nothing is.
-  const char* fault() const { return fault_; }
-  int64_t offset() const { return at_; }
-
- private:
-  bool Fail(const char* fault) {
-    fault_ = fault;
-    return false;
-  }
-  bool ReadVarint(uint64_t* value);
-  bool Skip(uint64_t bytes);
-
-  absl::string_view bytes_;
-  int64_t at_ = 0;
-  const char* fault_ = nullptr;
-};
 
 // Checks that `bytes` are a message of `type` throughout: every field of the kind that is declared, every string UTF-8.
 // Unknown fields are skipped; group fields, which proto3 has not, are refused. E_PARSE tells the offset and the field's

@@ -28,33 +28,35 @@ struct Feature {
   }
 };
 
-bool ParseList(const WireReader& field, Feature* feature) {
-  if (field.type() != WireReader::kBytes || field.field() > 3) return field.field() > 3;
+bool ParseList(const WireField& field, Feature* feature) {
+  if (field.type != WireType::kBytes || field.number > 3) return field.number > 3;
   *feature = Feature();
-  feature->type = field.field() == 1 ? DType::kString : field.field() == 2 ? DType::kFloat32 : DType::kInt64;
-  WireReader list(field.bytes());
-  while (list.Next()) {
-    if (list.field() != 1) continue;
+  feature->type = field.number == 1 ? DType::kString : field.number == 2 ? DType::kFloat32 : DType::kInt64;
+  WireReader list(field.payload);
+  WireField value;
+  while (list.Next(&value)) {
+    if (value.number != 1) continue;
     bool ok = true;
     if (feature->type == DType::kString) {
-      ok = list.type() == WireReader::kBytes;
-      if (ok) feature->strings.push_back(list.bytes());
+      ok = value.type == WireType::kBytes;
+      if (ok) feature->strings.push_back(value.payload);
     } else if (feature->type == DType::kFloat32) {
-      ok = list.ForEachFixed<uint32_t>([&](uint32_t bits) { feature->floats.push_back(std::bit_cast<float>(bits)); });
+      ok = ForEachFixed<uint32_t>(value, [&](uint32_t bits) { feature->floats.push_back(std::bit_cast<float>(bits)); });
     } else {
-      ok = list.AppendVarints(&feature->ints);
+      ok = AppendVarints(value, &feature->ints);
     }
     if (!ok) return false;
   }
-  return list.ok();
+  return list.fault() == nullptr;
 }
 
 bool ParseFeature(absl::string_view bytes, Feature* feature) {
-  WireReader field(bytes);
-  while (field.Next()) {
+  WireReader reader(bytes);
+  WireField field;
+  while (reader.Next(&field)) {
     if (!ParseList(field, feature)) return false;
   }
-  return field.ok();
+  return reader.fault() == nullptr;
 }
 
 // The serialized features of one message, by name.
@@ -62,29 +64,35 @@ using Example = absl::flat_hash_map<absl::string_view, absl::string_view>;
 
 bool ParseEntry(absl::string_view bytes, Example* example) {
   absl::string_view key, value;
-  WireReader field(bytes);
-  while (field.Next()) {
-    if (field.type() != WireReader::kBytes) return false;
-    if (field.field() == 1) key = field.bytes();
-    if (field.field() == 2) value = field.bytes();
+  WireReader reader(bytes);
+  WireField field;
+  while (reader.Next(&field)) {
+    if (field.type != WireType::kBytes) return false;
+    if (field.number == 1) key = field.payload;
+    if (field.number == 2) value = field.payload;
   }
   (*example)[key] = value;  // the last of several counts
-  return field.ok();
+  return reader.fault() == nullptr;
+}
+
+bool ParseFeatures(absl::string_view bytes, Example* example) {
+  WireReader features(bytes);
+  WireField entry;
+  while (features.Next(&entry)) {
+    if (entry.number != 1) continue;
+    if (entry.type != WireType::kBytes || !ParseEntry(entry.payload, example)) return false;
+  }
+  return features.fault() == nullptr;
 }
 
 bool ParseExample(absl::string_view bytes, Example* example) {
   WireReader message(bytes);
-  while (message.Next()) {
-    if (message.field() != 1) continue;
-    if (message.type() != WireReader::kBytes) return false;
-    WireReader features(message.bytes());
-    while (features.Next()) {
-      if (features.field() != 1) continue;
-      if (features.type() != WireReader::kBytes || !ParseEntry(features.bytes(), example)) return false;
-    }
-    if (!features.ok()) return false;
+  WireField features;
+  while (message.Next(&features)) {
+    if (features.number != 1) continue;
+    if (features.type != WireType::kBytes || !ParseFeatures(features.payload, example)) return false;
   }
-  return message.ok();
+  return message.fault() == nullptr;
 }
 
 // --- What a node asks for ---

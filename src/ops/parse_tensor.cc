@@ -25,43 +25,45 @@ struct ParsedTensor {
 StatusOr<Shape> ParseShape(absl::string_view bytes) {
   std::vector<int64_t> dims;
   WireReader shape(bytes);
-  while (shape.Next()) {
-    if (shape.field() == 3 && shape.number() != 0) return MakeError(ErrorCode::kValue, "the tensor's rank is unknown");
-    if (shape.field() != 2 || shape.type() != WireReader::kBytes) continue;
+  WireField field;
+  while (shape.Next(&field)) {
+    if (field.number == 3 && field.value != 0) return MakeError(ErrorCode::kValue, "the tensor's rank is unknown");
+    if (field.number != 2 || field.type != WireType::kBytes) continue;
     int64_t size = 0;
-    WireReader dim(shape.bytes());
-    while (dim.Next()) {
-      if (dim.field() == 1) size = static_cast<int64_t>(dim.number());
+    WireReader dim(field.payload);
+    WireField number;
+    while (dim.Next(&number)) {
+      if (number.number == 1) size = static_cast<int64_t>(number.value);
     }
-    if (!dim.ok()) return Malformed();
+    if (dim.fault() != nullptr) return Malformed();
     dims.push_back(size);
   }
-  if (!shape.ok()) return Malformed();
+  if (shape.fault() != nullptr) return Malformed();
   return Shape::Make(dims);
 }
 
 // Reads one field; false where it is malformed.
-bool ReadElements(const WireReader& field, ParsedTensor* out) {
-  switch (field.field()) {
+bool ReadElements(const WireField& field, ParsedTensor* out) {
+  switch (field.number) {
     case 4:
-      out->content = field.bytes();
-      return field.type() == WireReader::kBytes;
+      out->content = field.payload;
+      return field.type == WireType::kBytes;
     case 5:  // float_val
     case 9:  // scomplex_val
-      return field.ForEachFixed<uint32_t>([&](uint32_t bits) { out->floats.push_back(std::bit_cast<float>(bits)); });
+      return ForEachFixed<uint32_t>(field, [&](uint32_t bits) { out->floats.push_back(std::bit_cast<float>(bits)); });
     case 6:   // double_val
     case 12:  // dcomplex_val
-      return field.ForEachFixed<uint64_t>([&](uint64_t bits) { out->floats.push_back(std::bit_cast<double>(bits)); });
+      return ForEachFixed<uint64_t>(field, [&](uint64_t bits) { out->floats.push_back(std::bit_cast<double>(bits)); });
     case 7:   // int_val
     case 10:  // int64_val
     case 11:  // bool_val
     case 13:  // half_val
     case 16:  // uint32_val
     case 17:  // uint64_val
-      return field.AppendVarints(&out->ints);
+      return AppendVarints(field, &out->ints);
     case 8:
-      out->strings.emplace_back(field.bytes());
-      return field.type() == WireReader::kBytes;
+      out->strings.emplace_back(field.payload);
+      return field.type == WireType::kBytes;
     default:
       return true;
   }
@@ -69,16 +71,17 @@ bool ReadElements(const WireReader& field, ParsedTensor* out) {
 
 StatusOr<ParsedTensor> Parse(absl::string_view bytes) {
   ParsedTensor out;
-  WireReader field(bytes);
-  while (field.Next()) {
-    if (field.field() == 1) out.dtype = static_cast<int64_t>(field.number());
-    if (field.field() == 2) {
-      if (field.type() != WireReader::kBytes) return Malformed();
-      MOULIN_ASSIGN_OR_RETURN(out.shape, ParseShape(field.bytes()));
+  WireReader reader(bytes);
+  WireField field;
+  while (reader.Next(&field)) {
+    if (field.number == 1) out.dtype = static_cast<int64_t>(field.value);
+    if (field.number == 2) {
+      if (field.type != WireType::kBytes) return Malformed();
+      MOULIN_ASSIGN_OR_RETURN(out.shape, ParseShape(field.payload));
     }
     if (!ReadElements(field, &out)) return Malformed();
   }
-  if (!field.ok()) return Malformed();
+  if (reader.fault() != nullptr) return Malformed();
   return out;
 }
 

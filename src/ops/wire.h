@@ -1,5 +1,4 @@
-// Reading protocol buffers' wire format field by field, without a schema: for messages inside tensors, which come from
-// outside. Nothing is allocated that the bytes do not hold.
+// The numbers of a repeated field of a protocol buffer, packed or not: for messages inside tensors.
 #ifndef MOULIN_OPS_WIRE_H_
 #define MOULIN_OPS_WIRE_H_
 
@@ -7,58 +6,29 @@
 #include <cstring>
 #include <vector>
 
-#include "absl/strings/string_view.h"
+#include "base/wire.h"
 
 namespace moulin {
 
-// Walks the fields of one message:  WireReader r(bytes); while (r.Next()) ... ; if (!r.ok()) error.
-class WireReader {
- public:
-  enum Type { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
+// Appends the varints of `field`. False where they are malformed or of another type.
+bool AppendVarints(const WireField& field, std::vector<int64_t>* values);
 
-  explicit WireReader(absl::string_view bytes) : rest_(bytes) {}
-
-  // The next field; false at the end and where the bytes are malformed (then ok() is false).
-  bool Next();
-  bool ok() const { return ok_; }
-
-  int field() const { return field_; }
-  Type type() const { return type_; }
-  uint64_t number() const { return number_; }         // of the numeric types
-  absl::string_view bytes() const { return bytes_; }  // of kBytes
-
-  // Appends the numbers of a repeated field, packed or not. False where they are malformed or of another type.
-  bool AppendVarints(std::vector<int64_t>* values) const;
-  // Calls f(uint32_t) or f(uint64_t) with the bits of each.
-  template <typename Bits, typename F>
-  bool ForEachFixed(F f) const {
-    constexpr Type kType = sizeof(Bits) == 4 ? kFixed32 : kFixed64;
-    if (type_ == kType) {
-      f(static_cast<Bits>(number_));
-      return true;
-    }
-    if (type_ != kBytes || bytes_.size() % sizeof(Bits) != 0) return false;
-    for (size_t i = 0; i < bytes_.size(); i += sizeof(Bits)) {
-      Bits bits;
-      std::memcpy(&bits, bytes_.data() + i, sizeof(Bits));
-      f(bits);
-    }
+// Calls f(uint32_t) or f(uint64_t), by `Bits`, with the bits of each number of `field`. False as above.
+template <typename Bits, typename F>
+bool ForEachFixed(const WireField& field, F f) {
+  constexpr WireType kType = sizeof(Bits) == 4 ? WireType::kFixed32 : WireType::kFixed64;
+  if (field.type == kType) {
+    f(static_cast<Bits>(field.value));
     return true;
   }
-
- private:
-  bool Fail() {
-    ok_ = false;
-    return false;
+  if (field.type != WireType::kBytes || field.payload.size() % sizeof(Bits) != 0) return false;
+  for (size_t i = 0; i < field.payload.size(); i += sizeof(Bits)) {
+    Bits bits;
+    std::memcpy(&bits, field.payload.data() + i, sizeof(Bits));
+    f(bits);
   }
-
-  absl::string_view rest_;
-  bool ok_ = true;
-  int field_ = 0;
-  Type type_ = kVarint;
-  uint64_t number_ = 0;
-  absl::string_view bytes_;
-};
+  return true;
+}
 
 }  // namespace moulin
 
