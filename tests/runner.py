@@ -159,6 +159,7 @@ def release() -> Count:
         total.add(golden("release", cases, device))
     if "cuda" in devices("release"):
         total.add(plain("CUDA plugin", ["bash", "tests/cuda/plugin_test.sh"]))
+        total.add(plain("bench/gpu, dry run", [str(python if python.exists() else "python3"), "tests/bench/gpu_dry_run_test.py"]))
     else:
         print("CUDA device: not built (no toolkit), skipped", flush=True)
         total.add(Count(skipped=1))

@@ -14,7 +14,7 @@ cuda=ON
 if [ "${1:-}" = "--no-cuda" ]; then cuda=OFF; shift; fi
 out=${1:-build/gpu}
 work=build/gpu-work
-limit_mib=50
+limit_mib=64
 nvcc=${NVCC:-/usr/local/cuda/bin/nvcc}
 
 targets=(moulin)

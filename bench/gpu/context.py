@@ -19,6 +19,8 @@ from inputs import input_sets
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent.parent
+# The plugin that emulates a GPU, for dry runs.
+STAND_IN = "libmoulin_fake_cuda.so"
 # Our names of precisions on the command line.
 OURS = {"fp32": "strict", "tf32": "tf32", "fp16": "fp16", "bf16": "bf16"}
 
@@ -43,9 +45,19 @@ class Context:
     log: list[str] = field(default_factory=list)
 
     @property
+    def stand_in(self) -> Path | None:
+        """The plugin with an emulated GPU, for a dry run; none where the build lacks it."""
+        places = (self.build / STAND_IN, self.build / "bin" / STAND_IN) if self.dry_run else ()
+        return next((p for p in places if p.exists()), None)
+
+    @property
     def device(self) -> str:
         """Where ours runs."""
-        return "cpu" if self.dry_run else "cuda"
+        return "cpu" if self.dry_run and self.stand_in is None else "cuda"
+
+    def precision_words(self, precision: str) -> list[str]:
+        """The flag that chooses a precision; a dry run on the cpu device has one alone."""
+        return ["--precision", OURS[precision]] if self.device == "cuda" else []
 
     @property
     def left(self) -> float:
@@ -69,11 +81,14 @@ class Context:
         """For our programs: where CUDA's libraries are."""
         old = os.environ.get("LD_LIBRARY_PATH", "")
         folders = ":".join(library_folders())
+        if self.stand_in is not None:  # emulated blocks keep their shared memory in thread-local storage, and a lot
+            return {"MOULIN_CUDA_PLUGIN": str(self.stand_in), "GLIBC_TUNABLES": "glibc.rtld.optional_static_tls=4194304"}
         return {"LD_LIBRARY_PATH": f"{folders}:{old}" if old else folders, "MOULIN_CUDA_LIBRARY_PATH": folders}
 
     def run_moulin(self, *words: str, timeout: float) -> process.Finished:
-        """Runs the command once."""
-        return process.run([self.moulin, *words], min(timeout, max(self.left, 1)), self.environment())
+        """Runs the command once; only where it uses the GPU does it get what that needs."""
+        env = self.environment() if "cuda" in words else {}
+        return process.run([self.moulin, *words], min(timeout, max(self.left, 1)), env)
 
     def model(self, name: str) -> Path:
         """The full model of that name, made where it is not there yet."""
@@ -134,6 +149,11 @@ def versions() -> dict[str, str]:
     return json.loads(done.stdout or "{}")
 
 
+def dry_device(context: Context) -> str:
+    """What a dry run runs on."""
+    return "none: emulated by the CPU" if context.stand_in else "none: the cpu device in its place"
+
+
 def machine_facts(context: Context) -> dict[str, Any]:
     """Device, driver, library versions, date and commit."""
     query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
@@ -141,7 +161,7 @@ def machine_facts(context: Context) -> dict[str, Any]:
     return {
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "dry_run": context.dry_run,
-        "gpu": "none: dry run" if context.dry_run else first_line(query),
+        "gpu": dry_device(context) if context.dry_run else first_line(query),
         "cores": os.cpu_count(),
         "python": sys.version.split()[0],
         "versions": versions(),

@@ -26,8 +26,8 @@ def panels(report: dict[str, Any]) -> list[dict[str, Any]]:
 def title(report: dict[str, Any]) -> str:
     """What was measured, where and when."""
     facts = report["facts"]
-    where = "DRY RUN on a CPU: not GPU figures" if facts["dry_run"] else facts["gpu"]
-    return f"Milliseconds a batch, {where}, {facts['date']}"
+    where = "DRY RUN without a GPU: not a GPU's figures" if facts["dry_run"] else facts["gpu"]
+    return f"Milliseconds a batch, {facts['date']}\n{where}"
 
 
 def draw_with_matplotlib(report: dict[str, Any], out: Path) -> Path:
@@ -40,7 +40,7 @@ def draw_with_matplotlib(report: dict[str, Any], out: Path) -> Path:
     shown = panels(report)
     columns = min(4, max(1, len(shown)))
     rows = max(1, -(-len(shown) // columns))
-    figure, axes = pyplot.subplots(rows, columns, figsize=(3.4 * columns + 0.6, 2.7 * rows + 0.8), squeeze=False)
+    figure, axes = pyplot.subplots(rows, columns, figsize=(max(3.4 * columns + 0.6, 6), 2.7 * rows + 0.8), squeeze=False)
     for axis in axes.flat[len(shown) :]:
         axis.axis("off")
     for axis, record in zip(axes.flat, shown):
@@ -73,7 +73,8 @@ def draw_panel(axis: Any, record: dict[str, Any], with_roof: bool) -> None:
 
 def draw_by_hand(report: dict[str, Any], out: Path) -> Path:
     """report.svg, for machines without matplotlib: a row a contender."""
-    body, y = [f'<text x="10" y="20" font-size="14">{title(report)}</text>'], 50
+    what, where = title(report).split("\n")
+    body, y = [f'<text x="10" y="20" font-size="14">{what}: {where}</text>'], 50
     for record in panels(report):
         longest = max(t for _, t in bars(record))
         body.append(f'<text x="10" y="{y}" font-weight="bold">{record["case"]}</text>')

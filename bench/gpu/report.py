@@ -9,7 +9,7 @@ from typing import Any
 from goals import CONCURRENCY_SPEEDUP, GOALS, PRIORITY_P99_RATIO, Goal
 
 Record = dict[str, Any]
-WARNING = "**Dry run on a CPU: no figure on this page is a GPU's.** It shows that the benchmark runs, and nothing else."
+WARNING = "**Dry run without a GPU: no figure on this page is a GPU's.** It shows that the benchmark runs, and nothing else."
 
 
 def table(header: list[str], rows: list[list[str]]) -> list[str]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorboard.compat.proto import graph_pb2, node_def_pb2, tensor_pb2
+
+from graph.protos import graph_pb2, node_def_pb2, tensor_pb2
 
 DTYPES: dict[int, type] = {
     1: np.float32,

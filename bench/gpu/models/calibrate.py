@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tensorboard.compat.proto import graph_pb2, node_def_pb2
+from graph.protos import graph_pb2, node_def_pb2
 
 from graph.program import Program, Step, source
 from peers.jax_peer import JaxPeer

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import argparse
 import lzma
+import sys
 from pathlib import Path
 
 import numpy as np
-from tensorboard.compat.proto import graph_pb2, node_def_pb2
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from graph.protos import graph_pb2, node_def_pb2
 from skeleton import RANDOM_ATTR, element_count
 
 FOLDER = Path(__file__).parent

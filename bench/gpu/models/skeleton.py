@@ -20,9 +20,10 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from tensorboard.compat.proto import graph_pb2, node_def_pb2, tensor_pb2
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from graph.protos import graph_pb2, node_def_pb2, tensor_pb2
 
 RANDOM_ATTR = "_random"
 MAX_KEPT = 16

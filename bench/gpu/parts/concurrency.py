@@ -6,17 +6,17 @@ from statistics import median
 from typing import Any
 
 import process
-from context import OURS, Context
+from context import Context
 from paired import paired_ratio
 
 MODELS = ["resnet50", "mobilenet_v2", "bert_base", "unet"]
-DRY_MODELS = ["tiny_cnn", "mobilenet_v2"]
-BLOCK_S = 0.5
+DRY_MODELS = ["tiny_cnn", "wide_deep"]
+BLOCK_S, DRY_BLOCK_S = 0.5, 0.1
 
 
 def models_worker(context: Context, models: list[str], batch: int, extra: list[str]) -> process.Worker:
     """One `moulin bench --blocks` that holds all the models."""
-    precision = [] if context.dry_run else ["--precision", OURS["fp16"]]
+    precision = context.precision_words("fp16")
     words = [
         context.moulin,
         "bench",
@@ -40,11 +40,11 @@ def round_seconds(records: list[dict[str, Any]]) -> float:
 def together(context: Context, models: list[str], batch: int, rounds: int) -> dict[str, Any]:
     """Rounds one request after another, against rounds in flight at once; blocks in turns."""
     with models_worker(context, models, batch, ["--verify"]) as worker:
-        different = 0
+        different, block_s = 0, DRY_BLOCK_S if context.dry_run else BLOCK_S
         times: dict[str, list[float]] = {"sync 1": [], "async 1": [], "async 4": []}
         for i in range(rounds + 1):
             for mode in list(times) if i % 2 else list(times)[::-1]:
-                records = worker.ask(f"{mode} {BLOCK_S}", 60)
+                records = worker.ask(f"{mode} {block_s}", 60)
                 different += sum(r["different"] for r in records)
                 if i > 0:
                     times[mode].append(round_seconds(records))
@@ -60,12 +60,12 @@ def together(context: Context, models: list[str], batch: int, rounds: int) -> di
 
 def priority(context: Context, models: list[str], batch: int, rounds: int) -> dict[str, Any]:
     """The first model alone, and with high priority among the others."""
-    alone, among = [], []
+    alone, among, block_s = [], [], DRY_BLOCK_S if context.dry_run else BLOCK_S
     with models_worker(context, models[:1], batch, []) as solo:
         with models_worker(context, models, batch, ["--priority", "10" + ",0" * (len(models) - 1)]) as all_of_them:
             for _ in range(rounds):
-                alone.append(solo.ask(f"sync 1 {BLOCK_S}", 60)[0]["latency_ms"])
-                among.append(all_of_them.ask(f"async 1 {BLOCK_S}", 60)[0]["latency_ms"])
+                alone.append(solo.ask(f"sync 1 {block_s}", 60)[0]["latency_ms"])
+                among.append(all_of_them.ask(f"async 1 {block_s}", 60)[0]["latency_ms"])
     percentiles = {p: (median(a[p] for a in alone), median(a[p] for a in among)) for p in ("p50", "p99")}
     return {
         "model": models[0],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,26 @@ def run(context: Context) -> dict[str, Any]:
     """Both programs; what one of them cannot do does not stop the other."""
     result: dict[str, Any] = {}
     context.say("floors")
+    if find_spec("torch") is None:
+        result["products_problem"] = "products skipped: torch is not installed here"
+        return without_gpu(result) if context.dry_run else measure_copies(context, result)
     try:
         result["products_flop_per_s"] = answer(
             [sys.executable, str(FOLDER / "peers" / "products.py"), "256" if context.dry_run else "8192"], 90
         )
     except process.ProcessError as error:
         result["products_problem"] = str(error)
-    if context.dry_run:
-        result["note"] = "dry run: products of 256 on the CPU, no copies and no launches"
-        return result
+    return without_gpu(result) if context.dry_run else measure_copies(context, result)
+
+
+def without_gpu(result: dict[str, Any]) -> dict[str, Any]:
+    """What a dry run says in place of the rest."""
+    result["note"] = "copies and launches skipped: there is no GPU (products, where there are any, are of 256 on the CPU)"
+    return result
+
+
+def measure_copies(context: Context, result: dict[str, Any]) -> dict[str, Any]:
+    """floors.cu: copies and launches."""
     try:
         result.update(answer([str(floors_program(context))], 60))
     except process.ProcessError as error:

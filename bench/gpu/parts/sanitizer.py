@@ -58,7 +58,7 @@ def run(context: Context) -> dict[str, Any]:
     if context.dry_run or tool_path() is None:
         return {
             "records": [],
-            "note": "no GPU: dry run" if context.dry_run else "compute-sanitizer is not on this machine",
+            "note": "skipped: there is no GPU" if context.dry_run else "compute-sanitizer is not on this machine",
         }
     cases = [str(c) for c in chosen_cases(context)]
     records = []

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 
 import process
 import roof
-from context import FOLDER, OURS, Context
+from context import FOLDER, Context
 from inputs import relative_norm
 from paired import paired_ratio, summary
 
@@ -56,8 +57,9 @@ CASES = [
     Case("wide_deep", "fp32", 256),
     Case("bert_base", "bf16", 64),
 ]
-DRY_CASES = [Case("tiny_cnn", "fp32", 1), Case("mobilenet_v2", "fp32", 2)]
+DRY_CASES = [Case("tiny_cnn", "fp32", 1), Case("wide_deep", "fp32", 2)]
 PEERS = ["xla", "torch"]
+MODULES = {"xla": "jax", "torch": "torch", "torch_compile": "torch"}
 
 # Relative norm of the outputs against float32 on the CPU. Networks of random weights pass rounding on some fifty times
 # as large: XLA and PyTorch on a CPU give up to 2.2e-2 in fp16 and eight times that in bf16. A wrong layer gives some
@@ -114,13 +116,8 @@ class Ours(Contender):
         else:
             self.batches.append(record["batch"] / record["throughput_per_s"])
             self.facts["submit_us"] = record.get("submit_us", {}).get("p50")
-        if "device_ms" in record:
+        if record.get("device_ms", {}).get("p50"):  # 0 where the device has no clock
             self.device.append(record["device_ms"]["p50"] / 1e3)
-
-
-def precision_words(context: Context, case: Case) -> list[str]:
-    """The flag that chooses a precision; the cpu device has one alone."""
-    return [] if context.dry_run else ["--precision", OURS[case.precision]]
 
 
 def run_once(context: Context, case: Case, device: list[str], inputs: Path, outputs: Path) -> dict[str, np.ndarray]:
@@ -169,7 +166,7 @@ def start_ours(context: Context, case: Case, expected: dict[str, np.ndarray]) ->
     ours = Ours("moulin")
     files = context.input_files(case.model, case.batch)
     try:
-        flags = ["--device", context.device, *precision_words(context, case)]
+        flags = ["--device", context.device, *context.precision_words(case.precision)]
         found = run_once(context, case, flags, files[0], context.work / "found.npz")
         words = [
             context.moulin,
@@ -194,6 +191,9 @@ def start_ours(context: Context, case: Case, expected: dict[str, np.ndarray]) ->
 def start_peer(context: Context, case: Case, kind: str, expected: dict[str, np.ndarray]) -> Contender:
     """A peer's process, its outputs checked."""
     peer = Contender(kind)
+    if find_spec(MODULES[kind]) is None:
+        peer.problem = f"skipped: {MODULES[kind]} is not installed here"
+        return peer
     outputs = context.work / f"{kind}.npz"
     words = [
         sys.executable,
