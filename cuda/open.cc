@@ -74,12 +74,21 @@ std::string CacheDirectory() {
   return "";
 }
 
-// cuDNN must be there. Without NVRTC maps are interpreted.
-Status AddLibraries(CudaContext* context) {
+std::string DriverText(const CudaApi& api) {
+  int driver = 0;
+  api.DriverGetVersion(&driver);
+  return absl::StrCat("driver ", VersionText(driver));
+}
+
+// cuDNN must be there. Without NVRTC maps are interpreted. `device`: what compiled plans depend on besides cuDNN.
+Status AddLibraries(const std::string& device, CudaContext* context) {
   // First: it alone has products in strict float32. It may be absent.
   StatusOr<std::shared_ptr<PrimitiveLibrary>> cublas = MakeCublasLtLibrary(CublasLtOptions());
   if (cublas.ok()) context->libraries.push_back(*std::move(cublas));
-  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<PrimitiveLibrary> cudnn, MakeCudnnLibrary(CudnnOptions()));
+  CudnnOptions cudnn_options;
+  cudnn_options.cache_directory = CacheDirectory();
+  cudnn_options.device = device;
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<PrimitiveLibrary> cudnn, MakeCudnnLibrary(cudnn_options));
   context->libraries.push_back(std::move(cudnn));
   NvrtcOptions options;
   options.compute_capability = context->compute_capability;
@@ -98,10 +107,8 @@ std::string Describe(const cudaDeviceProp& properties, const CudaContext& contex
 
 // Remembers its choices in the cache directory, as far as that can be made.
 std::shared_ptr<Tuner> MakeTuner(const CudaApi& api, const std::string& device) {
-  int driver = 0;
-  api.DriverGetVersion(&driver);
   TunerOptions options;
-  options.device = absl::StrCat(device, ", driver ", VersionText(driver));
+  options.device = absl::StrCat(device, ", ", DriverText(api));
   const std::string directory = CacheDirectory();
   std::error_code error;
   if (!directory.empty()) std::filesystem::create_directories(directory, error);
@@ -127,7 +134,10 @@ StatusOr<std::shared_ptr<Device>> OpenCudaDevice(const CudaApi& api, const CudaO
   context->measure_time = request.options.measure_time;
   context->multiprocessors = properties.multiProcessorCount;
   context->compute_capability = properties.major * 10 + properties.minor;
-  MOULIN_RETURN_IF_ERROR(AddLibraries(context.get()));
+  MOULIN_RETURN_IF_ERROR(
+      AddLibraries(absl::StrCat(properties.name, ", compute capability ", context->compute_capability, ", ",
+                                properties.multiProcessorCount, " multiprocessors, ", DriverText(api)),
+                   context.get()));
   const std::string description = Describe(properties, *context);
   context->tuner = MakeTuner(api, description);
   return std::shared_ptr<Device>(

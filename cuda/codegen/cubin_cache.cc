@@ -65,7 +65,7 @@ std::optional<std::string> CodeIn(absl::string_view file, absl::string_view key)
 }  // namespace
 
 std::string CubinCache::PathOf(absl::string_view key) const {
-  return absl::StrCat(directory_, "/", absl::Hex(Fingerprint(key), absl::kZeroPad16), ".cubin");
+  return absl::StrCat(directory_, "/", absl::Hex(Fingerprint(key), absl::kZeroPad16), ".", kind_);
 }
 
 std::optional<std::string> CubinCache::Find(absl::string_view key) const {

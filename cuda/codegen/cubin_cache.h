@@ -1,9 +1,10 @@
-// Compiled code on disk.
+// Compiled code on disk: of generated kernels, and cuDNN's plans.
 #ifndef MOULIN_CUDA_CODEGEN_CUBIN_CACHE_H_
 #define MOULIN_CUDA_CODEGEN_CUBIN_CACHE_H_
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/string_view.h"
 
@@ -14,8 +15,9 @@ namespace moulin::cuda {
 // none. The directory's owner is trusted: what is in it runs on the GPU. Thread-safe.
 class CubinCache {
  public:
-  // `directory` empty: holds nothing.
-  explicit CubinCache(std::string directory) : directory_(std::move(directory)) {}
+  // `directory` empty: holds nothing. Files are named HASH.`kind`.
+  explicit CubinCache(std::string directory, std::string kind = "cubin")
+      : directory_(std::move(directory)), kind_(std::move(kind)) {}
 
   std::optional<std::string> Find(absl::string_view key) const;
   // Written under another name first, and renamed. Failing is no error: the code will be compiled again.
@@ -25,6 +27,7 @@ class CubinCache {
   std::string PathOf(absl::string_view key) const;
 
   const std::string directory_;
+  const std::string kind_;
 };
 
 }  // namespace moulin::cuda

@@ -19,8 +19,12 @@ constexpr size_t kMaxProblems = 4096;
 
 class CudnnLibrary : public PrimitiveLibrary {
  public:
-  CudnnLibrary(CudnnTarget target, std::shared_ptr<CudnnHandle> handle, int max_candidates)
-      : target_(std::move(target)), handle_(std::move(handle)), max_candidates_(max_candidates) {}
+  CudnnLibrary(CudnnTarget target, std::shared_ptr<CudnnHandle> handle, const CudnnOptions& options)
+      : target_(std::move(target)), handle_(std::move(handle)), max_candidates_(options.max_candidates) {
+    if (options.cache_directory.empty()) return;
+    files_ = std::make_shared<const CubinCache>(options.cache_directory, "cudnn");
+    key_ = absl::StrCat(target_.api->version(), "\n", options.device, "\n", options.device_properties_json);
+  }
 
   std::string version() const override { return target_.api->version(); }
 
@@ -50,7 +54,8 @@ class CudnnLibrary : public PrimitiveLibrary {
     if (found != plans_.end()) return found->second;
     LibraryPlans plans;
     if (StatusOr<std::shared_ptr<const CudnnGraph>> graph = make(); graph.ok()) {
-      plans = CudnnPlansFor(target_, handle_, *std::move(graph), {/*allow_tensor_cores=*/!is_strict}, max_candidates_);
+      plans = CudnnPlansFor(target_, handle_, *std::move(graph), {/*allow_tensor_cores=*/!is_strict}, max_candidates_,
+                            {files_, absl::StrCat(key_, "\n", problem)});
     }
     if (plans_.size() < kMaxProblems) plans_[problem] = plans;
     return plans;
@@ -59,6 +64,8 @@ class CudnnLibrary : public PrimitiveLibrary {
   const CudnnTarget target_;
   const std::shared_ptr<CudnnHandle> handle_;
   const int max_candidates_;
+  std::shared_ptr<const CubinCache> files_;  // of compiled plans; may be null
+  std::string key_;                          // what all of them depend on
   std::mutex mutex_;
   absl::flat_hash_map<std::string, LibraryPlans> plans_;  // guarded by mutex_
 };
@@ -78,7 +85,7 @@ StatusOr<std::shared_ptr<PrimitiveLibrary>> MakeCudnnLibrary(const CudnnOptions&
     MOULIN_RETURN_IF_ERROR(target.properties->Finalize());
   }
   return std::shared_ptr<PrimitiveLibrary>(
-      std::make_shared<CudnnLibrary>(std::move(target), std::move(handle), options.max_candidates));
+      std::make_shared<CudnnLibrary>(std::move(target), std::move(handle), options));
 }
 
 }  // namespace moulin::cuda

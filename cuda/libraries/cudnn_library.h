@@ -16,6 +16,10 @@ struct CudnnOptions {
   // Empty: the current device is used. Else plans are made for a device of these properties (as cuDNN prints them,
   // CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION) that need not be there; they cannot be enqueued.
   std::string device_properties_json;
+  // Where compiled plans are kept between processes; empty: nowhere. `device` is a part of their keys, beside cuDNN's
+  // version and the problem: whatever else a plan depends on.
+  std::string cache_directory;
+  std::string device;
   // At most so many candidates a problem.
   int max_candidates = 8;
 };

@@ -18,12 +18,13 @@ namespace {
 class CudnnPlan : public LibraryPlan {
  public:
   CudnnPlan(CudnnTarget target, std::shared_ptr<CudnnHandle> handle, std::shared_ptr<const CudnnGraph> graph,
-            CudnnDescriptor config, std::string name)
+            CudnnDescriptor config, std::string name, CudnnPlanStore store)
       : target_(std::move(target)),
         handle_(std::move(handle)),
         graph_(std::move(graph)),
         config_(std::move(config)),
-        name_(std::move(name)) {}
+        name_(std::move(name)),
+        store_(std::move(store)) {}
 
   std::string name() const override { return name_; }
 
@@ -47,16 +48,39 @@ class CudnnPlan : public LibraryPlan {
 
  private:
   Status Compile() const {
+    if (!Restore()) {
+      NewPlan().SetDescriptor(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config_);
+      MOULIN_RETURN_IF_ERROR(plan_->Finalize());
+      Keep();
+    }
+    workspace_bytes_ = plan_->GetInt(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, 0);
+    return absl::OkStatus();
+  }
+
+  CudnnDescriptor& NewPlan() const {
     plan_.emplace(target_.api, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-    plan_->SetDescriptor(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config_);
     if (target_.handle != nullptr) {
       plan_->Set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &target_.handle);
     } else {
       plan_->SetDescriptor(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, *target_.properties);
     }
-    MOULIN_RETURN_IF_ERROR(plan_->Finalize());
-    workspace_bytes_ = plan_->GetInt(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, 0);
-    return absl::OkStatus();
+    return *plan_;
+  }
+
+  std::string Key() const { return absl::StrCat(store_.key, "\n", name_); }
+
+  // Whether a plan that was kept is one still.
+  bool Restore() const {
+    if (store_.files == nullptr) return false;
+    const std::optional<std::string> json = store_.files->Find(Key());
+    if (!json.has_value()) return false;
+    return NewPlan().SetText(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, *json).Finalize().ok();
+  }
+
+  void Keep() const {
+    if (store_.files == nullptr) return;
+    const std::vector<char> json = plan_->GetAll<char>(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR);
+    if (!json.empty()) store_.files->Put(Key(), absl::string_view(json.data(), json.size()));
   }
 
   static const void* AddressOf(int64_t id, const LibraryOperands& operands) {
@@ -98,6 +122,7 @@ class CudnnPlan : public LibraryPlan {
   const std::shared_ptr<const CudnnGraph> graph_;
   const CudnnDescriptor config_;
   const std::string name_;
+  const CudnnPlanStore store_;
   mutable std::once_flag once_;
   mutable Status status_;  // of Compile; written once, as the two below
   mutable std::optional<CudnnDescriptor> plan_;
@@ -195,7 +220,8 @@ CudnnHandle::~CudnnHandle() {
 }
 
 LibraryPlans CudnnPlansFor(const CudnnTarget& target, std::shared_ptr<CudnnHandle> handle,
-                           std::shared_ptr<const CudnnGraph> graph, const CudnnNumerics& numerics, int limit) {
+                           std::shared_ptr<const CudnnGraph> graph, const CudnnNumerics& numerics, int limit,
+                           const CudnnPlanStore& store) {
   LibraryPlans plans;
   absl::flat_hash_set<std::string> seen;
   // A: a fast guess. FALLBACK: engines that work where A's do not. B (slower to ask) falls back to A on most graphs.
@@ -207,7 +233,8 @@ LibraryPlans CudnnPlansFor(const CudnnTarget& target, std::shared_ptr<CudnnHandl
       // Seen to compile for 17 seconds, and to crash the compiler: an epilogue of our own is better.
       if (mode == CUDNN_HEUR_MODE_FALLBACK && info->is_compiled_at_run_time) continue;
       if (!seen.insert(info->name).second) continue;
-      plans.push_back(std::make_shared<CudnnPlan>(target, handle, graph, std::move(config), std::move(info->name)));
+      plans.push_back(
+          std::make_shared<CudnnPlan>(target, handle, graph, std::move(config), std::move(info->name), store));
     }
   }
   return plans;

@@ -4,8 +4,10 @@
 
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
+#include "cuda/codegen/cubin_cache.h"
 #include "cuda/libraries/cudnn_graph.h"
 #include "cuda/libraries/primitive_library.h"
 
@@ -31,10 +33,17 @@ class CudnnHandle {
   std::mutex mutex_;
 };
 
+// Where compiled plans are kept, as cuDNN prints them; what does not load any more is compiled anew, and replaced.
+struct CudnnPlanStore {
+  std::shared_ptr<const CubinCache> files;  // null: nowhere
+  std::string key;                          // of the graph's plans: all that they depend on but their engines
+};
+
 // Deterministic ways to run `graph`, best guess first and at most `limit` of them; none of those that cuDNN knows to
 // break `numerics`. `handle` is null where there is no device: the plans then cannot be enqueued.
 LibraryPlans CudnnPlansFor(const CudnnTarget& target, std::shared_ptr<CudnnHandle> handle,
-                           std::shared_ptr<const CudnnGraph> graph, const CudnnNumerics& numerics, int limit);
+                           std::shared_ptr<const CudnnGraph> graph, const CudnnNumerics& numerics, int limit,
+                           const CudnnPlanStore& store);
 
 }  // namespace moulin::cuda
 

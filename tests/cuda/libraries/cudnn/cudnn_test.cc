@@ -1,9 +1,14 @@
 // Which of our problems cuDNN has plans for on an H200, by its heuristics and its compiler, without one.
 #include <dlfcn.h>
 
+#include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 
+#include "absl/strings/str_cat.h"
+#include "cuda/codegen/cubin_cache.h"
 #include "cuda/libraries/cudnn_library.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -219,6 +224,74 @@ TEST_F(CudnnTest, NamesAreStableAndDistinct) {
     EXPECT_EQ(first[i]->name(), second[i]->name());
     EXPECT_THAT(names, ::testing::Not(::testing::Contains(first[i]->name())));
     names.push_back(first[i]->name());
+  }
+}
+
+// A library that keeps its plans in `directory`, for a device that calls itself so.
+LibraryPlans PlansKept(const std::string& directory, const std::string& device) {
+  CudnnOptions options;
+  options.directories = {MOULIN_CUDNN_FOLDER};
+  options.device_properties_json = DeviceProperties();
+  options.cache_directory = directory;
+  options.device = device;
+  options.max_candidates = 1;
+  const auto library = MakeCudnnLibrary(options);
+  EXPECT_TRUE(library.ok()) << library.status();
+  return (*library)->Convolution(ProblemOf(kPointwise, DType::kFloat16, kBiasRelu));
+}
+
+class CudnnPlanFiles : public CudnnTest {
+ protected:
+  void SetUp() override {
+    CudnnTest::SetUp();
+    std::filesystem::remove_all(directory_);
+  }
+  int Count() const {
+    std::error_code none;
+    return static_cast<int>(std::distance(std::filesystem::directory_iterator(directory_, none), {}));
+  }
+  std::filesystem::path OnlyFile() const { return std::filesystem::directory_iterator(directory_)->path(); }
+  // As if it had been written long ago; whether it is written anew can then be seen.
+  void Age() const { std::filesystem::last_write_time(OnlyFile(), kLongAgo); }
+  bool IsAged() const { return std::filesystem::last_write_time(OnlyFile()) == kLongAgo; }
+
+  static constexpr std::filesystem::file_time_type kLongAgo{std::chrono::seconds(1)};
+  const std::string directory_ = ::testing::TempDir() + "/moulin_cudnn_plans";
+};
+
+TEST_F(CudnnPlanFiles, AreLoadedInsteadOfCompiled) {
+  const LibraryPlans compiled = PlansKept(directory_, "h200");
+  ExpectPlan(compiled);
+  ASSERT_EQ(Count(), 1);
+  Age();
+  const LibraryPlans loaded = PlansKept(directory_, "h200");
+  ExpectPlan(loaded);
+  EXPECT_TRUE(IsAged());  // what is compiled is written
+  EXPECT_EQ(loaded[0]->name(), compiled[0]->name());
+  EXPECT_EQ(loaded[0]->workspace_bytes(), compiled[0]->workspace_bytes());
+}
+
+TEST_F(CudnnPlanFiles, OfAnotherDeviceAreNotTaken) {
+  ExpectPlan(PlansKept(directory_, "h200, driver 13.0"));
+  ExpectPlan(PlansKept(directory_, "h200, driver 13.1"));
+  EXPECT_EQ(Count(), 2);
+}
+
+TEST_F(CudnnPlanFiles, ThatCuDnnDoesNotTakeAreReplaced) {
+  const LibraryPlans compiled = PlansKept(directory_, "h200");
+  ExpectPlan(compiled);
+  const ConvProblem problem = ProblemOf(kPointwise, DType::kFloat16, kBiasRelu);
+  const std::string key = absl::StrCat(Cudnn()->version(), "\nh200\n", DeviceProperties(), "\n", ToString(problem),
+                                       "\n", compiled[0]->name());
+  const CubinCache files(directory_, "cudnn");
+  const std::optional<std::string> good = files.Find(key);
+  ASSERT_TRUE(good.has_value());
+  for (const std::string& bad : {std::string("{}"), std::string("not json"), good->substr(0, good->size() / 2)}) {
+    files.Put(key, bad);
+    Age();
+    ExpectPlan(PlansKept(directory_, "h200"));
+    EXPECT_FALSE(IsAged());
+    EXPECT_EQ(files.Find(key), good);
   }
 }
 
