@@ -16,9 +16,11 @@
 #include <mutex>
 #include <sstream>
 
+#include "absl/strings/match.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "cli/command.h"
+#include "cli/input_expression.h"
 #include "cli/input_file.h"
 #include "cli/progress.h"
 #include "cli/random_inputs.h"
@@ -33,6 +35,7 @@ using Clock = std::chrono::steady_clock;
 struct BenchFlags {
   std::vector<std::string> models;
   std::vector<std::string> inputs;
+  std::vector<std::string> expressions;
   std::vector<std::string> shapes;
   int64_t batch = 1;
   int concurrency = 1;
@@ -65,6 +68,14 @@ struct BenchModel {
 
 double Milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
 
+// The inputs that no expression gives.
+std::vector<TensorInfo> NotGiven(std::vector<TensorInfo> infos, const std::vector<std::string>& expressions) {
+  for (const std::string& e : expressions) {
+    std::erase_if(infos, [&](const TensorInfo& info) { return absl::StartsWith(e, info.name + "="); });
+  }
+  return infos;
+}
+
 StatusOr<BenchModel> LoadModel(Engine& engine, const BenchFlags& flags, const std::string& path) {
   BenchModel m;
   m.path = path;
@@ -76,12 +87,16 @@ StatusOr<BenchModel> LoadModel(Engine& engine, const BenchFlags& flags, const st
   MOULIN_ASSIGN_OR_RETURN(m.model, engine.Load(path, options));
   m.load_ms = Milliseconds(Clock::now() - start);
   if (flags.inputs.empty()) {
-    MOULIN_ASSIGN_OR_RETURN(NamedTensors set, RandomInputs(m.model->inputs(), {flags.batch, flags.shapes}));
+    MOULIN_ASSIGN_OR_RETURN(NamedTensors set,
+                            RandomInputs(NotGiven(m.model->inputs(), flags.expressions), {flags.batch, flags.shapes}));
     m.input_sets.push_back(std::move(set));
   }
   for (const std::string& file : flags.inputs) {
     MOULIN_ASSIGN_OR_RETURN(NamedTensors set, ReadInputFile(file, m.model->inputs()));
     m.input_sets.push_back(std::move(set));
+  }
+  for (NamedTensors& set : m.input_sets) {
+    MOULIN_RETURN_IF_ERROR(AddInputExpressions(flags.expressions, m.model->inputs(), &set));
   }
   const Clock::time_point first = Clock::now();
   MOULIN_RETURN_IF_ERROR(m.model->Run(m.input_sets[0]).status());
@@ -364,6 +379,10 @@ void AddBench(CLI::App& app, Action* action) {
       ->add_option("--inputs", flags->inputs,
                    "inputs for every model instead of random ones; given again: requests take turns")
       ->type_name("IN.npz")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--input", flags->expressions, "one input of every model: x=ones((2,3)); see docs/command-line.md")
+      ->type_name("NAME=EXPRESSION")
       ->allow_extra_args(false);
   command->add_option("--shape", flags->shapes, "shape of an input that the model leaves open")
       ->type_name("NAME=SIZE,SIZE...");

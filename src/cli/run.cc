@@ -3,6 +3,7 @@
 
 #include "base/status_macros.h"
 #include "cli/command.h"
+#include "cli/input_expression.h"
 #include "cli/input_file.h"
 #include "formats/npz.h"
 #include "moulin/engine.h"
@@ -14,6 +15,7 @@ struct RunFlags {
   std::string model;
   std::string signature;
   std::string inputs;
+  std::vector<std::string> expressions;
   std::string outputs;
   std::vector<std::string> fetch;
   DeviceFlags device;
@@ -26,7 +28,11 @@ StatusOr<int> Run(const RunFlags& flags) {
   options.signature = flags.signature;
   for (const std::string& tensor : flags.fetch) options.outputs.push_back({"", tensor});
   MOULIN_ASSIGN_OR_RETURN(const auto model, engine->Load(flags.model, options));
-  MOULIN_ASSIGN_OR_RETURN(NamedTensors inputs, ReadInputFile(flags.inputs, model->inputs()));
+  NamedTensors inputs;
+  if (!flags.inputs.empty()) {
+    MOULIN_ASSIGN_OR_RETURN(inputs, ReadInputFile(flags.inputs, model->inputs()));
+  }
+  MOULIN_RETURN_IF_ERROR(AddInputExpressions(flags.expressions, model->inputs(), &inputs));
   MOULIN_ASSIGN_OR_RETURN(const NamedTensors outputs, model->Run(std::move(inputs)));
   MOULIN_RETURN_IF_ERROR(WriteNpz(flags.outputs, outputs));
   for (const auto& [name, tensor] : outputs) std::printf("%s = %s\n", name.c_str(), tensor.ToString().c_str());
@@ -37,12 +43,16 @@ StatusOr<int> Run(const RunFlags& flags) {
 
 void AddRun(CLI::App& app, Action* action) {
   auto flags = std::make_shared<RunFlags>();
-  CLI::App* command = app.add_subcommand("run", "Run a model once on arrays from an .npz file");
+  CLI::App* command = app.add_subcommand("run", "Run a model once on arrays from an .npz file or the command line");
   command->add_option("model", flags->model, "the model")->required()->type_name("MODEL");
   command->add_option("--signature", flags->signature, "signature of a SavedModel; serving_default, or the only one");
   command->add_option("--inputs", flags->inputs, "arrays, named as `moulin show` names the inputs")
-      ->required()
       ->type_name("IN.npz");
+  command
+      ->add_option("--input", flags->expressions,
+                   "an input by itself: x=ones((2,3)), x=[[1,2],[3,4]], ...; see docs/command-line.md")
+      ->type_name("NAME=EXPRESSION")
+      ->allow_extra_args(false);
   command->add_option("--outputs", flags->outputs, "where to write the results")->required()->type_name("OUT.npz");
   command->add_option("--fetch", flags->fetch, "fetch these tensors instead, also inner ones")->type_name("TENSOR");
   AddDeviceFlags(command, &flags->device);

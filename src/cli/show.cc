@@ -8,9 +8,11 @@
 #include "cli/command.h"
 #include "cli/model_file.h"
 #include "cli/random_inputs.h"
+#include "cli/saved_model_listing.h"
 #include "cli/show_checkpoint.h"
 #include "engine/describe.h"
 #include "formats/checkpoint.h"
+#include "formats/savedmodel.h"
 #include "moulin/engine.h"
 #include "nlohmann/json.hpp"
 
@@ -135,6 +137,13 @@ void PrintPasses() {
   for (const std::string& name : internal::PassNames()) std::printf("%s\n", name.c_str());
 }
 
+StatusOr<int> ListSavedModel(const std::string& path) {
+  MOULIN_ASSIGN_OR_RETURN(const WholeSavedModel whole, ReadWholeSavedModel(path));
+  const std::string listing = SavedModelListing(whole.model);
+  std::fwrite(listing.data(), 1, listing.size(), stdout);
+  return kDone;
+}
+
 StatusOr<int> Show(const ShowFlags& flags) {
   if (flags.passes) PrintPasses();
   if (flags.model.empty()) {
@@ -142,6 +151,7 @@ StatusOr<int> Show(const ShowFlags& flags) {
     return MakeError(ErrorCode::kOption, "show: expected a MODEL");
   }
   if (IsCheckpoint(flags.model)) return ShowCheckpoint(flags.model, flags.json);
+  if (flags.all && !flags.json && IsSavedModelDirectory(flags.model)) return ListSavedModel(flags.model);
   const EngineOptions options =
       flags.placement ? flags.device.planning_options() : EngineOptions{.device = "reference"};
   MOULIN_ASSIGN_OR_RETURN(const auto engine, Engine::Create(options));
@@ -168,7 +178,7 @@ void AddShow(CLI::App& app, Action* action) {
   CLI::App* command = app.add_subcommand("show", "Show what a model takes, gives and is made of");
   command->add_option("model", flags->model, "a model, a bundle or a checkpoint")->type_name("MODEL");
   command->add_flag("--ops", flags->ops, "count the TensorFlow ops");
-  command->add_flag("--all", flags->all, "everything the file says");
+  command->add_flag("--all", flags->all, "everything the file says; of a SavedModel, what saved_model_cli prints");
   command->add_flag("--placement", flags->placement,
                     "plan the model on --device and count the kernels that it runs; implied by --device");
   command->add_option("--batch", flags->batch, "rows to plan for")->check(CLI::PositiveNumber)->capture_default_str();

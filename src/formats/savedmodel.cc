@@ -88,8 +88,7 @@ StatusOr<tf::SavedModel> ReadFileOf(const fs::path& directory, const Limits& lim
 
 bool IsSavedModelDirectory(const std::string& path) { return !FindModelDirectory(path).empty(); }
 
-StatusOr<SavedModelFile> ReadSavedModel(const std::string& directory, const std::vector<std::string>& tags,
-                                        const Limits& limits) {
+StatusOr<WholeSavedModel> ReadWholeSavedModel(const std::string& directory, const Limits& limits) {
   const fs::path found = FindModelDirectory(directory);
   if (found.empty()) {
     return AtFile(MakeError(ErrorCode::kFile, "no ", kBinaryName, " or ", kTextName,
@@ -97,12 +96,18 @@ StatusOr<SavedModelFile> ReadSavedModel(const std::string& directory, const std:
                   directory);
   }
   MOULIN_ASSIGN_OR_RETURN(tf::SavedModel model, ReadFileOf(found, limits));
-  const StatusOr<int> index = ChooseGraph(model, tags);
-  if (!index.ok()) return AtFile(index.status(), found.string());
+  return WholeSavedModel{found.string(), std::move(model)};
+}
+
+StatusOr<SavedModelFile> ReadSavedModel(const std::string& directory, const std::vector<std::string>& tags,
+                                        const Limits& limits) {
+  MOULIN_ASSIGN_OR_RETURN(WholeSavedModel whole, ReadWholeSavedModel(directory, limits));
+  const StatusOr<int> index = ChooseGraph(whole.model, tags);
+  if (!index.ok()) return AtFile(index.status(), whole.directory);
   SavedModelFile file;
-  file.directory = found.string();
-  file.meta_graph = std::move(*model.mutable_meta_graphs(*index));
-  file.has_variables = Exists(found / "variables" / "variables.index");
+  file.directory = whole.directory;
+  file.meta_graph = std::move(*whole.model.mutable_meta_graphs(*index));
+  file.has_variables = Exists(fs::path(file.directory) / "variables" / "variables.index");
   return file;
 }
 

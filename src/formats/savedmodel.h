@@ -30,6 +30,13 @@ bool IsSavedModelDirectory(const std::string& path);
 StatusOr<SavedModelFile> ReadSavedModel(const std::string& directory, const std::vector<std::string>& tags = {},
                                         const Limits& limits = {});
 
+// The same with every graph in the file, as it is.
+struct WholeSavedModel {
+  std::string directory;
+  tf::SavedModel model;
+};
+StatusOr<WholeSavedModel> ReadWholeSavedModel(const std::string& directory, const Limits& limits = {});
+
 }  // namespace moulin
 
 #endif  // MOULIN_FORMATS_SAVEDMODEL_H_

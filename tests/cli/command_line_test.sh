@@ -58,6 +58,14 @@ expect 0 '"slices": 3' "$moulin" show tests/formats/data/sliced --json
 expect 2 "a V1 checkpoint" "$moulin" show tests/formats/data/v1
 expect 0 "float32[?,2]" "$moulin" show tests/engine/data/tf2_variables
 
+# What there is in a SavedModel, and inputs by expression.
+expect 0 "signature_def['double']:" "$moulin" show tests/engine/data/tf2_variables --all
+expect 0 "Function Name: 'scale'" "$moulin" show tests/cli/data/arguments --all
+expect 0 "f32[2,2] {" "$moulin" run tests/engine/data/tf2_variables --input "x=ones((2,2))" --outputs "$scratch/e.npz"
+expect 0 "rows/s" "$moulin" bench tests/engine/data/tf2_variables --input "x=random((3,2), seed=4)" --seconds 0.05
+expect 2 "at position 11" "$moulin" run tests/engine/data/tf2_variables --input "x=ones((2,2)" --outputs "$scratch/e.npz"
+expect 2 "has no input \"z\"" "$moulin" run tests/engine/data/tf2_variables --input "z=1" --outputs "$scratch/e.npz"
+
 expect 0 "functions" "$moulin" freeze tests/engine/data/tf2_variables -o "$scratch/frozen.pb"
 expect 0 "f32" "$moulin" graph "$scratch/frozen.pb" --text
 expect 2 "E_OUTPUT" "$moulin" freeze tests/engine/data/tf1_variables/ckpt/model.meta -o "$scratch/no.pb"
