@@ -25,6 +25,7 @@ import tensorflow as tf
 
 from case import Case, all_cases
 import array_cases  # noqa: F401  (each registers its cases)
+import control_cases  # noqa: F401
 import elementwise_cases  # noqa: F401
 import host_cases  # noqa: F401
 import indexing_cases  # noqa: F401
