@@ -72,13 +72,25 @@ int BranchOf(int64_t index, int num_branches) {
 
 namespace {
 
+// The types that `region` gives, as far as they can be told. What is wrong in a branch that may not be taken, or in a
+// loop that may not run, is an error only when it runs.
+std::vector<TensorType> KnownTypes(const Graph& region, absl::Span<const TensorType> args, const Limits& limits) {
+  StatusOr<std::vector<TensorType>> types = InferRegion(region, args, limits);
+  if (types.ok()) return *std::move(types);
+  std::vector<TensorType> declared;
+  for (const GraphOutput& output : region.outputs()) {
+    declared.push_back({region.value(output.value).type.dtype, PartialShape()});
+  }
+  return declared;
+}
+
 Status InferCase(InferContext& c) {
   const auto& branches = c.attr<CaseAttrs>().branches;
   if (branches.empty()) return MakeError(ErrorCode::kAttribute, "expected at least one branch");
   MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kInt32, c.dtype(0), "the index of a branch"));
   MOULIN_RETURN_IF_ERROR(CheckRank(c.shape(0), 0, "the index of a branch"));
   for (const std::shared_ptr<const Graph>& branch : branches) {
-    MOULIN_ASSIGN_OR_RETURN(std::vector<TensorType> types, InferRegion(*branch, c.inputs.subspan(1), c.limits));
+    std::vector<TensorType> types = KnownTypes(*branch, c.inputs.subspan(1), c.limits);
     if (c.outputs->empty()) {
       *c.outputs = std::move(types);
       continue;
@@ -99,11 +111,10 @@ Status InferWhile(InferContext& c) {
   const WhileAttrs& loop = c.attr<WhileAttrs>();
   std::vector<TensorType> variables(c.inputs.begin(), c.inputs.end());
   for (bool widened = true; widened;) {
-    MOULIN_ASSIGN_OR_RETURN(const std::vector<TensorType> next, InferRegion(*loop.body, variables, c.limits));
+    const std::vector<TensorType> next = KnownTypes(*loop.body, variables, c.limits);
     MOULIN_ASSIGN_OR_RETURN(widened, WidenLoopTypes(next, &variables));
   }
-  MOULIN_ASSIGN_OR_RETURN(const std::vector<TensorType> condition, InferRegion(*loop.condition, variables, c.limits));
-  MOULIN_RETURN_IF_ERROR(CheckCondition(condition));
+  MOULIN_RETURN_IF_ERROR(CheckCondition(KnownTypes(*loop.condition, variables, c.limits)));
   *c.outputs = std::move(variables);
   return absl::OkStatus();
 }

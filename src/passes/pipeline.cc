@@ -21,6 +21,7 @@ constexpr Pass kPasses[] = {
     {"dead_code", EliminateDeadCode, true},
     {"simplify_control_flow", SimplifyControlFlow, false},
     {"resolve_lists", ResolveLists, false},
+    {"infer_shapes", InferShapes, false},
     {"fold_constants", FoldConstants, false},
     {"simplify", SimplifyViews, false},
     {"common_subexpressions", MergeCommonSubexpressions, false},

@@ -1,6 +1,8 @@
 // Tested by tests/passes/control_flow_test.cc.
 #include "passes/regions.h"
 
+#include <algorithm>
+
 namespace moulin {
 
 std::vector<ValueId> InlineRegion(const Graph& region, absl::Span<const ValueId> args, GraphBuilder* builder) {
@@ -23,17 +25,27 @@ std::vector<ValueId> InlineRegion(const Graph& region, absl::Span<const ValueId>
   return results;
 }
 
-std::vector<bool> InputsRead(const Graph& region, const std::vector<bool>& wanted) {
+namespace {
+
+// The values that the wanted outputs depend on; of a node all outputs or none.
+std::vector<bool> ValuesNeeded(const Graph& region, const std::vector<bool>& wanted) {
   std::vector<bool> needed(region.num_values(), false);
   for (size_t i = 0; i < wanted.size(); ++i) {
     if (wanted[i]) needed[region.outputs()[i].value] = true;
   }
   for (NodeId id = region.num_nodes() - 1; id >= 0; --id) {
     const Node& node = region.node(id);
-    const bool runs = std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId v) { return needed[v]; });
-    if (!runs) continue;
+    if (std::none_of(node.outputs.begin(), node.outputs.end(), [&](ValueId v) { return needed[v]; })) continue;
+    for (const ValueId v : node.outputs) needed[v] = true;
     for (const ValueId v : node.inputs) needed[v] = true;
   }
+  return needed;
+}
+
+}  // namespace
+
+std::vector<bool> InputsRead(const Graph& region, const std::vector<bool>& wanted) {
+  const std::vector<bool> needed = ValuesNeeded(region, wanted);
   std::vector<bool> read;
   for (const ValueId v : region.inputs()) read.push_back(needed[v]);
   return read;
@@ -45,34 +57,20 @@ std::shared_ptr<const Graph> Narrowed(const Graph& region, const std::vector<boo
   narrowed->name = region.name;
   narrowed->precision = region.precision;
   std::vector<ValueId> map(region.num_values(), kNoId);
+  std::vector<Tensor> constant_of(region.num_values());  // what stands for inputs that go
   for (size_t i = 0; i < keep_inputs.size(); ++i) {
     const Value& input = region.value(region.inputs()[i]);
-    ValueId& to = map[region.inputs()[i]];
-    if (keep_inputs[i]) {
-      to = narrowed->AddInput(input.name(), input.type);
-    } else if (constants[i].is_valid()) {
-      to = narrowed->AddConstant(constants[i]);
-    }
+    if (keep_inputs[i]) map[region.inputs()[i]] = narrowed->AddInput(input.name(), input.type);
+    if (!keep_inputs[i]) constant_of[region.inputs()[i]] = constants[i];
   }
   const auto mapped = [&](ValueId v) {
-    if (map[v] == kNoId && region.value(v).is_constant()) map[v] = narrowed->AddConstant(region.value(v).constant);
+    const Tensor& constant = region.value(v).is_constant() ? region.value(v).constant : constant_of[v];
+    if (map[v] == kNoId && constant.is_valid()) map[v] = narrowed->AddConstant(constant);
     return map[v];
   };
-  const std::vector<bool> used = [&] {  // a node whose arguments are dropped is dropped with them
-    std::vector<bool> needed(region.num_values(), false);
-    for (size_t i = 0; i < keep_outputs.size(); ++i) {
-      if (keep_outputs[i]) needed[region.outputs()[i].value] = true;
-    }
-    for (NodeId id = region.num_nodes() - 1; id >= 0; --id) {
-      const Node& node = region.node(id);
-      if (std::none_of(node.outputs.begin(), node.outputs.end(), [&](ValueId v) { return needed[v]; })) continue;
-      for (const ValueId v : node.outputs) needed[v] = true;
-      for (const ValueId v : node.inputs) needed[v] = true;
-    }
-    return needed;
-  }();
+  const std::vector<bool> needed = ValuesNeeded(region, keep_outputs);
   for (const Node& node : region.nodes()) {
-    if (!used[node.outputs[0]]) continue;
+    if (!needed[node.outputs[0]]) continue;  // its arguments may have gone
     std::vector<ValueId> inputs;
     std::vector<TensorType> types;
     for (const ValueId v : node.inputs) inputs.push_back(mapped(v));
