@@ -119,8 +119,8 @@ StatusOr<std::vector<FlatRef>> ResolveOutputs(FlatGraph* graph, ControlFlow* con
   std::vector<NamedFlatRef> kept;
   for (NamedFlatRef& output : *outputs) {
     MOULIN_ASSIGN_OR_RETURN(const FlatRef target, graph->Resolve(output.ref));
-    const StatusOr<bool> is_inside = control->IsInside(target);
-    if (is_inside.ok() && *is_inside) {
+    MOULIN_ASSIGN_OR_RETURN(const bool is_inside, control->IsInside(target));
+    if (is_inside) {
       if (output.is_default) continue;
       return graph->At(MakeError(ErrorCode::kOutput, "\"", Printable(output.name),
                                  "\" is asked for, which lies within a branch or a loop"),
