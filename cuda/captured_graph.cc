@@ -14,12 +14,13 @@ namespace {
 // The streams and events of one capture. They are needed for as long as it lasts and not in what comes of it.
 class Recorder {
  public:
-  Recorder(const CudaApi& api, const Plan& plan, const CapturedGraph::EnqueueStep& enqueue)
-      : api_(api), plan_(plan), enqueue_(enqueue), events_(plan.num_events) {}
+  Recorder(const CudaApi& api, const Plan& plan, const CapturedGraph::EnqueueStep& enqueue,
+           std::shared_ptr<const GreenContext> green)
+      : api_(api), plan_(plan), enqueue_(enqueue), green_(std::move(green)), events_(plan.num_events) {}
 
   StatusOr<cudaGraph_t> Record(const std::vector<int>& steps) {
     for (int lane = 0; lane < plan_.num_lanes; ++lane) {
-      MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<StreamHandle> stream, StreamHandle::Create(api_, 0));
+      MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<StreamHandle> stream, StreamHandle::Create(api_, 0, green_));
       streams_.push_back(std::move(stream));
     }
     // Relaxed: constants may be uploaded, and libraries may allocate, while the steps are recorded.
@@ -88,6 +89,7 @@ class Recorder {
   const CudaApi& api_;
   const Plan& plan_;
   const CapturedGraph::EnqueueStep& enqueue_;
+  const std::shared_ptr<const GreenContext> green_;
   std::vector<std::shared_ptr<StreamHandle>> streams_;  // per lane
   std::vector<std::unique_ptr<EventHandle>> events_;    // per event of the plan
   std::unique_ptr<EventHandle> fork_;
@@ -98,8 +100,9 @@ class Recorder {
 
 StatusOr<std::unique_ptr<CapturedGraph>> CapturedGraph::Capture(const CudaApi& api, const Plan& plan,
                                                                 const std::vector<int>& steps,
-                                                                const EnqueueStep& enqueue) {
-  MOULIN_ASSIGN_OR_RETURN(const cudaGraph_t graph, Recorder(api, plan, enqueue).Record(steps));
+                                                                const EnqueueStep& enqueue,
+                                                                std::shared_ptr<const GreenContext> green) {
+  MOULIN_ASSIGN_OR_RETURN(const cudaGraph_t graph, Recorder(api, plan, enqueue, std::move(green)).Record(steps));
   const absl::Cleanup destroy = [&] { api.GraphDestroy(graph); };
   cudaGraphExec_t executable = nullptr;
   MOULIN_RETURN_IF_ERROR(ToStatus(api, api.GraphInstantiate(&executable, graph, 0), "instantiating a graph"));

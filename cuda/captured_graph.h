@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cuda/runtime/cuda_api.h"
+#include "cuda/runtime/green_context.h"
 #include "moulin/status.h"
 #include "plan/plan.h"
 
@@ -20,9 +21,10 @@ class CapturedGraph {
 
   // Records `steps` (numbers of steps of `plan`, in order), each lane on a stream of its own, lanes ordered by the
   // plan's events; where events are recorded outside `steps`, waits for them are left out. Errors of `enqueue` name the
-  // node.
+  // node. The kernels run on the multiprocessors of `green`, where that is given, whatever stream launches them.
   static StatusOr<std::unique_ptr<CapturedGraph>> Capture(const CudaApi& api, const Plan& plan,
-                                                          const std::vector<int>& steps, const EnqueueStep& enqueue);
+                                                          const std::vector<int>& steps, const EnqueueStep& enqueue,
+                                                          std::shared_ptr<const GreenContext> green = nullptr);
   ~CapturedGraph();
   CapturedGraph(const CapturedGraph&) = delete;
   CapturedGraph& operator=(const CapturedGraph&) = delete;

@@ -12,7 +12,9 @@
 
 namespace moulin::cuda {
 
+class GreenContext;
 class KernelCompiler;
+class MultiprocessorPool;
 class PrimitiveLibrary;
 class Tuner;
 
@@ -32,6 +34,9 @@ struct CudaContext {
   std::vector<std::shared_ptr<PrimitiveLibrary>> libraries;
   // Chooses among candidates; null: the first one is taken.
   std::shared_ptr<Tuner> tuner;
+  // What of the device this context is of: null, all of it.
+  std::shared_ptr<const GreenContext> green;
+  std::shared_ptr<MultiprocessorPool> multiprocessor_pool;  // for parts of the device
 };
 
 // A context with memory, constants and health, and nothing else: no libraries, no compiler, no tuner.

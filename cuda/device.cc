@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "cuda/stream.h"
@@ -49,7 +50,8 @@ CudaDevice::CudaDevice(DeviceInfo info, std::shared_ptr<CudaContext> context,
 StatusOr<std::unique_ptr<Stream>> CudaDevice::NewStream(int priority) {
   if (context_->plan_only) return std::make_unique<ThreadStream>();  // requests fail before they are launched
   MOULIN_RETURN_IF_ERROR(context_->health->status());
-  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<StreamHandle> handle, StreamHandle::Create(*context_->api, priority));
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<StreamHandle> handle,
+                          StreamHandle::Create(*context_->api, priority, context_->green));
   return std::make_unique<CudaStream>(std::move(handle), std::make_unique<ThreadStream>());
 }
 
@@ -57,7 +59,7 @@ StatusOr<std::unique_ptr<Event>> CudaDevice::NewEvent() { return std::make_uniqu
 
 std::unique_ptr<Stream> CudaDevice::NewCallerStream() {
   if (context_->plan_only) return std::make_unique<CallerStream>();
-  StatusOr<std::shared_ptr<StreamHandle>> handle = StreamHandle::Create(*context_->api, 0);
+  StatusOr<std::shared_ptr<StreamHandle>> handle = StreamHandle::Create(*context_->api, 0, context_->green);
   if (!handle.ok()) return nullptr;
   return std::make_unique<CudaStream>(*std::move(handle), std::make_unique<CallerStream>());
 }
@@ -69,6 +71,25 @@ StatusOr<std::shared_ptr<const Kernel>> CudaDevice::Prepare(const Graph& graph, 
     if (kernel != nullptr) return std::shared_ptr<const Kernel>(std::move(kernel));
   }
   return host_kernels_->Prepare(graph, node);
+}
+
+// All is shared with the whole device but the multiprocessors; choices that were timed, too.
+StatusOr<std::shared_ptr<Device>> CudaDevice::Partition(int multiprocessors) {
+  if (multiprocessors < 1) {
+    return MakeError(ErrorCode::kOption, "multiprocessors: expected 1 or more, found ", multiprocessors);
+  }
+  auto part = std::make_shared<CudaContext>(*context_);
+  part->multiprocessors = multiprocessors;
+  if (!context_->plan_only) {
+    MOULIN_RETURN_IF_ERROR(context_->health->status());
+    MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<const GreenContext> green,
+                            GreenContext::Create(context_->multiprocessor_pool, multiprocessors));
+    part->multiprocessors = green->multiprocessors();
+    part->green = green;
+  }
+  DeviceInfo info = info_;
+  info.description = absl::StrCat(info_.description, ", of which ", part->multiprocessors, " multiprocessors");
+  return std::shared_ptr<Device>(std::make_shared<CudaDevice>(std::move(info), std::move(part), host_kernels_));
 }
 
 StatusOr<std::shared_ptr<Executable>> CudaDevice::Load(std::shared_ptr<const Plan> plan) {

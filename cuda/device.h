@@ -26,6 +26,7 @@ class CudaDevice : public Device {
   std::unique_ptr<Stream> NewCallerStream() override;
   // A CudaKernel where there is one for the node, else a HostKernel.
   StatusOr<std::shared_ptr<const Kernel>> Prepare(const Graph& graph, const Node& node) override;
+  StatusOr<std::shared_ptr<Device>> Partition(int multiprocessors) override;
   StatusOr<std::shared_ptr<Executable>> Load(std::shared_ptr<const Plan> plan) override;
   int64_t constant_bytes() const override { return context_->constants->bytes(); }
 

@@ -98,17 +98,19 @@ Status CudaExecution::PrepareSegment(ReadySegment* ready) {
     if (plan_.buffers[to].kind == BufferKind::kOutput) ready->downloads.push_back(staged(to));
   }
   MOULIN_RETURN_IF_ERROR(WarmUp(ready->segment.steps));
-  MOULIN_ASSIGN_OR_RETURN(ready->graph, CapturedGraph::Capture(api_, plan_, ready->segment.steps,
-                                                               [this](const Step& step, cudaStream_t stream) {
-                                                                 return EnqueueStep(step, stream);
-                                                               }));
+  MOULIN_ASSIGN_OR_RETURN(ready->graph,
+                          CapturedGraph::Capture(
+                              api_, plan_, ready->segment.steps,
+                              [this](const Step& step, cudaStream_t stream) { return EnqueueStep(step, stream); },
+                              executable_->context().green));
   return absl::OkStatus();
 }
 
 // Runs the steps once, one after another, on zeros: what libraries and the driver load, compile or allocate at first
 // use is done before the steps are recorded, where it might not be allowed; and a step that fails is found here.
 Status CudaExecution::WarmUp(const std::vector<int>& steps) const {
-  MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<StreamHandle> stream, StreamHandle::Create(api_, 0));
+  MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<StreamHandle> stream,
+                          StreamHandle::Create(api_, 0, executable_->context().green));
   if (const size_t bytes = static_cast<size_t>(plan_.device_arena_bytes); bytes > 0) {
     MOULIN_RETURN_IF_ERROR(
         ToStatus(api_, api_.MemsetAsync(arena_.get(), 0, bytes, stream->get()), "clearing an arena"));

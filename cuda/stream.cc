@@ -6,14 +6,19 @@
 
 namespace moulin::cuda {
 
-StatusOr<std::shared_ptr<StreamHandle>> StreamHandle::Create(const CudaApi& api, int priority) {
+StatusOr<std::shared_ptr<StreamHandle>> StreamHandle::Create(const CudaApi& api, int priority,
+                                                             std::shared_ptr<const GreenContext> green) {
   int least = 0, greatest = 0;  // the runtime counts downwards: the greatest priority is the lowest number
   MOULIN_RETURN_IF_ERROR(ToStatus(api, api.DeviceGetStreamPriorityRange(&least, &greatest), "asking for priorities"));
   const int level = std::clamp(-priority, greatest, least);
   cudaStream_t stream = nullptr;
-  MOULIN_RETURN_IF_ERROR(
-      ToStatus(api, api.StreamCreateWithPriority(&stream, cudaStreamNonBlocking, level), "creating a stream"));
-  return std::shared_ptr<StreamHandle>(new StreamHandle(api, stream));
+  if (green != nullptr) {
+    MOULIN_ASSIGN_OR_RETURN(stream, green->NewStream(level));
+  } else {
+    MOULIN_RETURN_IF_ERROR(
+        ToStatus(api, api.StreamCreateWithPriority(&stream, cudaStreamNonBlocking, level), "creating a stream"));
+  }
+  return std::shared_ptr<StreamHandle>(new StreamHandle(api, stream, std::move(green)));
 }
 
 StatusOr<std::unique_ptr<EventHandle>> EventHandle::Create(const CudaApi& api, unsigned flags) {

@@ -8,8 +8,10 @@
 #define MOULIN_CUDA_STREAM_H_
 
 #include <memory>
+#include <utility>
 
 #include "cuda/runtime/cuda_api.h"
+#include "cuda/runtime/green_context.h"
 #include "device/host/stream.h"
 #include "moulin/status.h"
 
@@ -19,15 +21,19 @@ namespace moulin::cuda {
 class StreamHandle {
  public:
   // Does not wait for the legacy default stream. A higher `priority` is more urgent; it is cut to the device's range.
-  static StatusOr<std::shared_ptr<StreamHandle>> Create(const CudaApi& api, int priority);
+  // On the multiprocessors of `green`, which it keeps alive, where that is given.
+  static StatusOr<std::shared_ptr<StreamHandle>> Create(const CudaApi& api, int priority,
+                                                        std::shared_ptr<const GreenContext> green = nullptr);
   ~StreamHandle() { api_.StreamDestroy(stream_); }
   StreamHandle(const StreamHandle&) = delete;
   StreamHandle& operator=(const StreamHandle&) = delete;
   cudaStream_t get() const { return stream_; }
 
  private:
-  StreamHandle(const CudaApi& api, cudaStream_t stream) : api_(api), stream_(stream) {}
+  StreamHandle(const CudaApi& api, cudaStream_t stream, std::shared_ptr<const GreenContext> green)
+      : api_(api), green_(std::move(green)), stream_(stream) {}
   const CudaApi& api_;
+  const std::shared_ptr<const GreenContext> green_;  // may be null
   const cudaStream_t stream_;
 };
 

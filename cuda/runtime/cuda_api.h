@@ -58,6 +58,9 @@ struct CudaApi {
   // Takes the address of a __global__ function, or a cudaKernel_t.
   cudaError_t (*LaunchKernelExC)(const cudaLaunchConfig_t* config, const void* function, void** args);
   cudaError_t (*FuncSetAttribute)(const void* function, cudaFuncAttribute attribute, int value);
+  // The driver's own functions, for what the runtime lacks (green_context.h). May be null: there are none.
+  cudaError_t (*GetDriverEntryPointByVersion)(const char* symbol, void** function, unsigned version,
+                                              unsigned long long flags, cudaDriverEntryPointQueryResult* found);
 };
 
 // The runtime itself. Its functions may be called whether or not there is a driver: they then return an error.

@@ -46,6 +46,7 @@ const CudaApi& RealCudaApi() {
       .LibraryGetKernel = cudaLibraryGetKernel,
       .LaunchKernelExC = cudaLaunchKernelExC,
       .FuncSetAttribute = cudaFuncSetAttribute,
+      .GetDriverEntryPointByVersion = cudaGetDriverEntryPointByVersion,
   };
   return kApi;
 }

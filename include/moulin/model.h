@@ -51,6 +51,10 @@ struct ModelOptions {
   Precision precision = Precision::kStrict;
   // Models of a higher priority go first where the device can tell (a GPU's streams can); 0 is ordinary, below 0 less.
   int priority = 0;
+  // On a GPU: how many of its multiprocessors the model runs on, set aside for it by a green context and rounded up to
+  // what the device can split. Models with parts of their own do not slow each other down, where all have one. 0: the
+  // whole device, shared. E_DEVICE where the device, or what is left of it, cannot be split so.
+  int multiprocessors = 0;
   // The most that weights, arenas and staging of this model may take on the device, in bytes. What would not fit is
   // refused with numbers (E_MEMORY) before memory is taken. 0: no bound.
   int64_t memory_budget_bytes = 0;

@@ -47,6 +47,7 @@ struct BenchFlags {
   bool device_time = false;
   bool verify = false;
   std::vector<int> priorities;
+  std::vector<int> multiprocessors;
   DeviceFlags device;
 };
 
@@ -76,12 +77,14 @@ std::vector<TensorInfo> NotGiven(std::vector<TensorInfo> infos, const std::vecto
   return infos;
 }
 
-StatusOr<BenchModel> LoadModel(Engine& engine, const BenchFlags& flags, const std::string& path) {
+StatusOr<BenchModel> LoadModel(Engine& engine, const BenchFlags& flags, size_t index) {
+  const std::string& path = flags.models[index];
   BenchModel m;
   m.path = path;
   ModelOptions options;
   options.instances = flags.instances;
   options.precision = flags.device.precision;
+  if (index < flags.multiprocessors.size()) options.multiprocessors = flags.multiprocessors[index];
   options.queue_capacity = (flags.blocks ? 4096 : std::max(flags.concurrency, 1)) + 1;
   const Clock::time_point start = Clock::now();
   MOULIN_ASSIGN_OR_RETURN(m.model, engine.Load(path, options));
@@ -328,9 +331,9 @@ StatusOr<int> Bench(const BenchFlags& flags) {
   MOULIN_ASSIGN_OR_RETURN(const auto engine, OpenEngine(options));
   std::vector<BenchModel> models;
   Progress progress(0);
-  for (const std::string& path : flags.models) {
-    progress.Show(0, "loading " + path);
-    MOULIN_ASSIGN_OR_RETURN(BenchModel m, LoadModel(*engine, flags, path));
+  for (size_t i = 0; i < flags.models.size(); ++i) {
+    progress.Show(0, "loading " + flags.models[i]);
+    MOULIN_ASSIGN_OR_RETURN(BenchModel m, LoadModel(*engine, flags, i));
     models.push_back(std::move(m));
   }
   for (size_t i = 0; i < models.size() && i < flags.priorities.size(); ++i) models[i].priority = flags.priorities[i];
@@ -387,6 +390,12 @@ void AddBench(CLI::App& app, Action* action) {
   command->add_option("--shape", flags->shapes, "shape of an input that the model leaves open")
       ->type_name("NAME=SIZE,SIZE...");
   command->add_option("--priority", flags->priorities, "of each model's requests, in the models' order")
+      ->delimiter(',')
+      ->type_name("INT,INT...")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--multiprocessors", flags->multiprocessors,
+                   "of a GPU, set aside for each model, in the models' order; 0: all, shared")
       ->delimiter(',')
       ->type_name("INT,INT...")
       ->allow_extra_args(false);

@@ -86,6 +86,9 @@ class Device : public KernelSource {
   virtual StatusOr<std::shared_ptr<Executable>> Load(std::shared_ptr<const Plan> plan) = 0;
   // Bytes of constants (weights as given, and packed) that the device holds.
   virtual int64_t constant_bytes() const = 0;
+  // A view of the device whose streams and executables run on so many of a GPU's multiprocessors alone (rounded up to
+  // what the device can split), and which shares all else with it. E_DEVICE where the device cannot be split.
+  virtual StatusOr<std::shared_ptr<Device>> Partition(int multiprocessors);
 };
 
 struct DeviceOptions {

@@ -6,6 +6,11 @@
 
 namespace moulin {
 
+StatusOr<std::shared_ptr<Device>> Device::Partition(int multiprocessors) {
+  return MakeError(ErrorCode::kDevice, "device \"", info().name, "\" cannot be split: ", multiprocessors,
+                   " multiprocessors were asked for, which a GPU has");
+}
+
 StatusOr<std::shared_ptr<Device>> OpenDevice(const std::string& name, const DeviceOptions& options) {
   if (name == "reference") return NewReferenceDevice();
   if (name == "cpu") return NewCpuDevice(options);

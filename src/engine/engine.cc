@@ -62,7 +62,11 @@ StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeModel(const Graph& graph, c
   }
   MOULIN_RETURN_IF_ERROR(RunPasses(optimized.get(), passes));
   passes.after = nullptr;
-  return ModelImpl::Make(name, std::move(optimized), options, passes, environment_);
+  ModelEnvironment environment = environment_;
+  if (options.multiprocessors != 0) {
+    MOULIN_ASSIGN_OR_RETURN(environment.device, environment_.device->Partition(options.multiprocessors));
+  }
+  return ModelImpl::Make(name, std::move(optimized), options, passes, environment);
 }
 
 StatusOr<std::shared_ptr<Model>> EngineImpl::LoadGraph(std::shared_ptr<const Graph> graph, const std::string& name,

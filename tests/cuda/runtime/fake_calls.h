@@ -96,6 +96,10 @@ cudaError_t LibraryGetKernel(cudaKernel_t* kernel, cudaLibrary_t library, const 
 cudaError_t LaunchKernelExC(const cudaLaunchConfig_t* config, const void* function, void** args);
 cudaError_t FuncSetAttribute(const void* function, cudaFuncAttribute attribute, int value);
 
+// fake_green_calls.cc
+cudaError_t GetDriverEntryPointByVersion(const char* symbol, void** function, unsigned version,
+                                         unsigned long long flags, cudaDriverEntryPointQueryResult* found);
+
 }  // namespace moulin::fake_cuda
 
 #endif  // MOULIN_TESTS_CUDA_RUNTIME_FAKE_CALLS_H_

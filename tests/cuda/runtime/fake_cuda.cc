@@ -92,7 +92,7 @@ cudaError_t GetDeviceProperties(cudaDeviceProp* properties, int device) {
     std::strncpy(properties->name, "NVIDIA H200 (stand-in)", sizeof(properties->name) - 1);
     properties->major = 9;
     properties->minor = 0;
-    properties->multiProcessorCount = 132;
+    properties->multiProcessorCount = kFakeMultiprocessors;
     properties->totalGlobalMem = state.options.device_bytes;
     properties->sharedMemPerBlock = 48 << 10;
     properties->sharedMemPerBlockOptin = 227 << 10;
@@ -158,6 +158,8 @@ void FreeEverything(State& state) {
   state.events.clear();
   state.graphs.clear();
   state.executables.clear();
+  state.green_contexts.clear();
+  state.green_descriptions.clear();
   state.libraries.clear();
   state.max_shared_bytes.clear();
   state.memory.Clear();
@@ -243,6 +245,7 @@ cudaError_t CheckNotCapturing(State& state, const char* call) {
 }
 
 cudaError_t Enqueue(State& state, Stream& stream, Work work) {
+  if (stream.green != nullptr && work.is_kernel) ++state.green_contexts.at(stream.green)->kernels;
   if (stream.capture == nullptr) {
     stream.Push(++state.last_ticket, [work = std::move(work)] { Execute(work); });
     return cudaSuccess;
@@ -335,6 +338,7 @@ LiveObjects Live() {
   live.events = static_cast<int64_t>(state.events.size());
   live.graphs = static_cast<int64_t>(state.graphs.size());
   live.executables = static_cast<int64_t>(state.executables.size());
+  live.green_contexts = static_cast<int64_t>(state.green_contexts.size());
   live.libraries = static_cast<int64_t>(state.libraries.size());
   return live;
 }
@@ -342,7 +346,8 @@ LiveObjects Live() {
 std::string LiveObjects::ToString() const {
   return absl::StrCat(device_blocks, " device blocks (", device_bytes, " bytes), ", host_blocks, " pinned blocks (",
                       host_bytes, " bytes), ", streams, " streams, ", events, " events, ", graphs, " graphs, ",
-                      executables, " executable graphs, ", libraries, " libraries");
+                      executables, " executable graphs, ", libraries, " libraries, ", green_contexts,
+                      " green contexts");
 }
 
 std::vector<std::string> Finish() {
@@ -404,6 +409,7 @@ const cuda::CudaApi& Api() {
       .LibraryGetKernel = LibraryGetKernel,
       .LaunchKernelExC = LaunchKernelExC,
       .FuncSetAttribute = FuncSetAttribute,
+      .GetDriverEntryPointByVersion = GetDriverEntryPointByVersion,
   };
   return kApi;
 }

@@ -17,6 +17,8 @@
 //     that may still use it is an error;
 //   - an event that was never recorded cannot be waited for in a capture;
 //   - asynchronous copies of pageable memory are counted, and may be forbidden.
+// Green contexts run what their streams are given as any stream does; that two have no multiprocessor in common, and
+// that they outlive their streams, is checked.
 // Streams, events, graphs and memory live until destroyed, or until Reset. Programmatic dependent launch and other
 // launch attributes are refused.
 #ifndef MOULIN_TESTS_CUDA_RUNTIME_FAKE_CUDA_H_
@@ -46,6 +48,7 @@ struct Options {
   uint64_t seed = 1;
   bool has_driver = true;
   int num_devices = 1;
+  bool has_green_contexts = true;         // whether the driver does
   size_t device_bytes = size_t{1} << 30;  // beyond which Malloc fails with cudaErrorMemoryAllocation
   bool forbid_pageable_copies = false;    // outside captures; inside they always are
 
@@ -91,7 +94,7 @@ struct CounterValues {
 struct LiveObjects {
   int64_t device_blocks = 0, host_blocks = 0;
   size_t device_bytes = 0, host_bytes = 0;
-  int64_t streams = 0, events = 0, graphs = 0, executables = 0, libraries = 0;
+  int64_t streams = 0, events = 0, graphs = 0, executables = 0, libraries = 0, green_contexts = 0;
   bool operator==(const LiveObjects&) const = default;
   std::string ToString() const;
 };
@@ -111,6 +114,13 @@ LiveObjects Live();
 std::vector<std::string> Violations();
 // Whether the device has been lost, by injection or by a fault of work.
 bool IsLost();
+
+// A green context that there is.
+struct GreenContextValues {
+  int multiprocessors = 0;
+  int64_t kernels = 0;  // launched on its streams, or captured there
+};
+std::vector<GreenContextValues> GreenContexts();
 
 // Runs `work` in the order of the stream; a node of its own where the stream is capturing.
 cudaError_t EnqueueHostWork(cudaStream_t stream, std::function<void()> work);

@@ -44,6 +44,14 @@ struct Library {
   std::map<std::string, std::unique_ptr<HostKernel>> kernels;
 };
 
+constexpr int kFakeMultiprocessors = 132;
+
+struct GreenContextState {
+  int multiprocessors = 0;
+  std::vector<int> sets;
+  int64_t kernels = 0;
+};
+
 struct State {
   Options options;  // constant between resets
   AllCounters counters;
@@ -61,6 +69,9 @@ struct State {
   std::map<const void*, std::unique_ptr<Graph>> graphs;
   std::map<const void*, std::shared_ptr<Executable>> executables;
   std::map<const void*, std::unique_ptr<Library>> libraries;
+  std::map<const void*, std::unique_ptr<GreenContextState>> green_contexts;
+  std::vector<std::unique_ptr<GreenContextState>> green_descriptions;
+  int num_splits = 0;
   std::vector<std::unique_ptr<Stream>> ending_streams;  // destroyed, with work left
   std::map<const void*, int> max_shared_bytes;          // of kernels, as set by FuncSetAttribute
   std::function<std::shared_ptr<CodeModule>(const void*)> code_loader;

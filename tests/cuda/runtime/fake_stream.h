@@ -81,6 +81,7 @@ struct Stream {
 
   const int number;
   const int priority;
+  const void* green = nullptr;  // the green context that it is of; null: the whole device
   // Whether it is capturing, and the nodes that its next one depends on.
   std::shared_ptr<Capture> capture;
   std::vector<int> captured_after;
