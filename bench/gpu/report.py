@@ -292,6 +292,7 @@ def concurrency_section(result: Record) -> list[str]:
     rows = [
         [
             r.get("model", "-"),
+            r.get("how", "-"),
             str(r["batch"]),
             number(r.get("p50_alone_ms")),
             number(r.get("p99_alone_ms")),
@@ -301,11 +302,12 @@ def concurrency_section(result: Record) -> list[str]:
             f"<= {PRIORITY_P99_RATIO}",
             r.get("problem", "-")[:200],
         ]
-        for r in result["priority"]
+        for r in result["priority"] + result.get("parts", [])
     ]
     return lines + table(
         [
-            "model of high priority",
+            "model that is favoured",
+            "how",
             "batch",
             "p50 alone ms",
             "p99 alone ms",

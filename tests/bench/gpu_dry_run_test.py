@@ -47,6 +47,9 @@ def problems(report: dict) -> list[str]:
     for record in parts["concurrency"]["together"]:
         if "problem" in record or record["different"]:
             found.append(f"concurrency: {record}")
+    for record in parts["concurrency"]["priority"] + parts["concurrency"]["parts"]:
+        if "problem" in record:
+            found.append(f"concurrency: {record}")
     return found
 
 

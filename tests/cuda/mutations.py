@@ -92,6 +92,12 @@ MUTATIONS = [
     Mutation("execution: staging areas overlap", "cuda/execution.cc",
              "      end += AlignUp(plan.buffers[b].bytes);\n", "      end += kStagingAlignment;\n",
              "moulin_cuda_device_test", build="tsan"),
+    # Parts of the GPU.
+    Mutation("capture: recorded outside of the model's part", "cuda/captured_graph.cc",
+             "StreamHandle::Create(api_, 0, green_)", "StreamHandle::Create(api_, 0)", "moulin_cuda_device_test",
+             "PartitionTest.*"),
+    Mutation("parts: multiprocessors are taken twice", "cuda/runtime/green_context.cc",
+             "  free_.resize(free_.size() - sets);\n", "", "moulin_cuda_runtime_test", "GreenContextTest.*"),
     # The planner.
     Mutation("planner: no wait where a lane's clock lags by one", "src/plan/lanes.cc",
              "if (schedule->position[*p] <= clock[lane]) continue;",

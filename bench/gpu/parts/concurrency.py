@@ -1,4 +1,5 @@
-"""Part `concurrency`: four models at once against one after another; a model of high priority among others."""
+"""Part `concurrency`: four models at once against one after another; a model of high priority, or with a part of the GPU
+of its own, among others."""
 
 from __future__ import annotations
 
@@ -11,6 +12,8 @@ from paired import paired_ratio
 
 MODELS = ["resnet50", "mobilenet_v2", "bert_base", "unet"]
 DRY_MODELS = ["tiny_cnn", "wide_deep"]
+# Of an H200, as far as they can be split: in sets of so many.
+MULTIPROCESSORS, SET = 128, 8
 BLOCK_S, DRY_BLOCK_S = 0.5, 0.1
 
 
@@ -60,15 +63,28 @@ def together(context: Context, models: list[str], batch: int, rounds: int) -> di
 
 def priority(context: Context, models: list[str], batch: int, rounds: int) -> dict[str, Any]:
     """The first model alone, and with high priority among the others."""
+    return favoured(context, models, batch, rounds, ["--priority", "10" + ",0" * (len(models) - 1)])
+
+
+def parts(context: Context, models: list[str], batch: int, rounds: int) -> dict[str, Any]:
+    """The first model alone on all of the GPU, and among the others on half of it, which have the other half."""
+    others = len(models) - 1
+    shares = [MULTIPROCESSORS // 2] + [MULTIPROCESSORS // 2 // others // SET * SET] * others
+    return favoured(context, models, batch, rounds, ["--multiprocessors", ",".join(map(str, shares))])
+
+
+def favoured(context: Context, models: list[str], batch: int, rounds: int, how: list[str]) -> dict[str, Any]:
+    """Latencies of the first model alone, and among the others when it is favoured so."""
     alone, among, block_s = [], [], DRY_BLOCK_S if context.dry_run else BLOCK_S
     with models_worker(context, models[:1], batch, []) as solo:
-        with models_worker(context, models, batch, ["--priority", "10" + ",0" * (len(models) - 1)]) as all_of_them:
+        with models_worker(context, models, batch, how) as all_of_them:
             for _ in range(rounds):
                 alone.append(solo.ask(f"sync 1 {block_s}", 60)[0]["latency_ms"])
                 among.append(all_of_them.ask(f"async 1 {block_s}", 60)[0]["latency_ms"])
     percentiles = {p: (median(a[p] for a in alone), median(a[p] for a in among)) for p in ("p50", "p99")}
     return {
         "model": models[0],
+        "how": " ".join(how),
         "batch": batch,
         "others": models[1:],
         **{f"{p}_{who}_ms": v for p, pair in percentiles.items() for who, v in zip(("alone", "among"), pair)},
@@ -77,11 +93,15 @@ def priority(context: Context, models: list[str], batch: int, rounds: int) -> di
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Both questions, at batch 1 and 8."""
+    """All three questions, at batch 1 and 8."""
     models, rounds = (DRY_MODELS, 2) if context.dry_run else (MODELS, 6)
     result: dict[str, Any] = {"together": [], "priority": []}
+    measurements = {"together": together, "priority": priority}
+    if context.device == "cuda":
+        result["parts"] = []
+        measurements["parts"] = parts
     for batch in (1,) if context.dry_run else (1, 8):
-        for name, measure in (("together", together), ("priority", priority)):
+        for name, measure in measurements.items():
             context.say(f"concurrency: {name}, batch {batch}")
             try:
                 result[name].append(measure(context, models, batch, rounds))
