@@ -99,6 +99,7 @@ StatusOr<int> ControlContexts::OfTensor(FlatRef ref) {
     return Child(around, std::move(loop));
   }
   if (!IsSwitch(def.op())) return around;
+  if (ref.port > 1) return graph_.At(MakeError(ErrorCode::kPort, "output ", ref.port, " is read, of 2"), ref.node);
   MOULIN_ASSIGN_OR_RETURN(const bool is_of_loop, IsLoopSwitch(ref.node));
   if (is_of_loop) return around;
   std::vector<FlatRef> inputs;

@@ -46,6 +46,7 @@ StatusOr<FlatRef> ControlFlow::ValueOutside(FlatRef ref, int context) {
   if (leads_to != context) return ref;
   std::vector<FlatRef> inputs;
   MOULIN_RETURN_IF_ERROR(graph_.Inputs(ref.node, &inputs));
+  if (inputs.empty()) return graph_.At(MakeError(ErrorCode::kArity, "expected at least 1 input, got 0"), ref.node);
   return inputs[0];
 }
 
@@ -184,8 +185,13 @@ class LoopFinder {
       constant_.push_back(ref);
       return absl::OkStatus();
     }
+    // What a Switch's first output has is for the Exit, and a Merge's second tells which input came.
+    const bool is_switch = IsSwitch(graph_.def(ref.node).op());
+    if (ref.port != (is_switch ? 1 : 0)) {
+      return graph_.At(MakeError(ErrorCode::kPort, "output ", ref.port, " is read within a loop"), ref.node);
+    }
     int merge = ref.node;
-    if (IsSwitch(graph_.def(ref.node).op())) {
+    if (is_switch) {
       std::vector<FlatRef> inputs;
       MOULIN_RETURN_IF_ERROR(graph_.Inputs(ref.node, &inputs));
       merge = inputs[0].node;
@@ -209,8 +215,8 @@ class LoopFinder {
 StatusOr<std::unique_ptr<ControlUse>> ControlFlow::MakeExit(int exit) {
   std::vector<FlatRef> of_exit, of_switch;
   MOULIN_RETURN_IF_ERROR(graph_.Inputs(exit, &of_exit));
-  if (of_exit.size() != 1 || !IsSwitch(graph_.def(of_exit[0].node).op())) {
-    return MakeError(ErrorCode::kUnsupported, "expected an Exit behind a Switch");
+  if (of_exit.size() != 1 || of_exit[0].port != 0 || !IsSwitch(graph_.def(of_exit[0].node).op())) {
+    return MakeError(ErrorCode::kUnsupported, "expected an Exit behind the first output of a Switch");
   }
   const int leaves = of_exit[0].node;
   MOULIN_RETURN_IF_ERROR(graph_.Inputs(leaves, &of_switch));

@@ -367,6 +367,16 @@ TEST_F(BundleTest, NamesInTheManifest) {
   EXPECT_THAT(Open(manifest), FailsWith("E_NAME"));
 }
 
+// No name becomes the name of a file, so that case tells models apart.
+TEST_F(BundleTest, NamesThatDifferInCaseAreTwo) {
+  json manifest = OneModel();
+  manifest["models"].push_back(manifest["models"][0]);
+  manifest["models"][1]["name"] = "M";
+  const auto reader = Open(manifest);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_THAT((*reader)->names(), ElementsAre("m", "M"));
+}
+
 TEST_F(BundleTest, EntriesAreBounded) {
   Limits limits;
   limits.bundle_entries = 1;

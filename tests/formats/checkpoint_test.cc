@@ -115,6 +115,36 @@ TEST_F(CheckpointTest, StateFiles) {
   std::string many = "model_checkpoint_path: \"a\"\n";
   for (int i = 0; i < 100'000; ++i) many += "all_model_checkpoint_paths: \"ckpt-" + std::to_string(i) + "\"\n";
   EXPECT_EQ(FindWith(many).value(), a);
+  while (many.size() <= size_t{16} << 20) many += many;
+  EXPECT_THAT(Message(FindWith(many)), AllOf(HasSubstr("E_LIMIT"), HasSubstr("d/checkpoint")));
+}
+
+// A writer that saves under the same name while the checkpoint is read: the values are all of the old one, or there is
+// an error.
+TEST_F(CheckpointTest, ReplacedWhileItIsRead) {
+  const auto put = [&](const std::string& data) {
+    std::filesystem::remove(Path("r.data-00000-of-00001"));
+    Write("r.data-00000-of-00001", data);
+  };
+  const std::string old_data = Read(std::string(kTypes) + ".data-00000-of-00001");
+  std::string new_data = old_data;
+  for (char& c : new_data) c = static_cast<char>(c ^ 1);
+  Write("r.index", Read(std::string(kTypes) + ".index"));
+  put(old_data);
+  auto before_data = Checkpoint::Open(Path("r"));
+  ASSERT_TRUE(before_data.ok()) << before_data.status();
+  put(new_data);
+  EXPECT_THAT(Message(before_data->Read("matrix")), AllOf(HasSubstr("E_DATA"), HasSubstr("matrix")));
+  put(old_data);
+  auto after_data = Checkpoint::Open(Path("r"));
+  ASSERT_TRUE(after_data.ok()) << after_data.status();
+  ASSERT_TRUE(after_data->Read("scalar").ok());
+  put(new_data);
+  EXPECT_EQ(after_data->Read("matrix")->values<float>()[5], 6) << "the file that was opened stays";
+  put(old_data.substr(0, 1));
+  auto cut = Checkpoint::Open(Path("r"));
+  ASSERT_TRUE(cut.ok()) << cut.status();
+  EXPECT_THAT(cut->Read("matrix"), FailsWith("E_DATA"));
 }
 
 TEST_F(CheckpointTest, MalformedGraphOfObjects) {

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <random>
+
 #include "absl/strings/str_cat.h"
 #include "formats/proto_io.h"
 #include "proto/saved_model.pb.h"
@@ -91,6 +93,19 @@ TEST_F(GraphDefTest, ErrorsNameTheFile) {
   EXPECT_THAT(Message(ReadGraphDef(path)), HasSubstr("random.pb"));
 }
 
+// Whatever the bytes are: one error, or a graph that can be written.
+TEST_F(GraphDefTest, RandomBytes) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 2000; ++i) {
+    std::string bytes(2 + random() % 300, '\0');
+    for (char& c : bytes) c = static_cast<char>(random());
+    const auto graph = ParseGraphDef(bytes);
+    ASSERT_FALSE(graph.ok()) << i;
+    EXPECT_THAT(Message(graph), ::testing::ContainsRegex("^E_(PARSE|EMPTY|LIMIT|WRONG_TYPE): ")) << i;
+  }
+  EXPECT_THAT(Message(ParseGraphDef("\x7F\xE3\x91\x05")), AllOf(HasSubstr("E_PARSE"), HasSubstr("at byte ")));
+}
+
 // Every prefix of a file is either a file with fewer fields or an error that tells the place.
 TEST_F(GraphDefTest, TruncatedAtEveryByte) {
   const std::string whole = Binary(SmallGraph());
@@ -165,7 +180,7 @@ TEST_F(GraphDefTest, GroupsAreRefused) {
 }
 
 TEST_F(GraphDefTest, UnknownFieldsAreSkipped) {
-  const std::string unknown = "\xCA\x3E\xC0\x84\x3D" + std::string(1'000'000, 'x');  // field 1001
+  const std::string unknown = "\xCA\x3E\x80\xAD\xE2\x04" + std::string(10'000'000, 'x');  // field 1001
   const auto graph = ParseGraphDef(unknown + Binary(SmallGraph()));
   ASSERT_TRUE(graph.ok()) << graph.status();
   EXPECT_EQ(graph->node_size(), 3);
@@ -254,6 +269,8 @@ TEST_F(GraphDefTest, RankIsBounded) {
   while (shape->dim_size() < 254) shape->add_dim()->set_size(1);
   EXPECT_TRUE(ParseGraphDef(Binary(graph)).ok());
   shape->add_dim()->set_size(1);
+  EXPECT_THAT(ParseGraphDef(Binary(graph)), FailsWith("E_LIMIT"));
+  while (shape->dim_size() < 1'000'000) shape->add_dim()->set_size(1);
   EXPECT_THAT(ParseGraphDef(Binary(graph)), FailsWith("E_LIMIT"));
 }
 

@@ -139,6 +139,26 @@ TEST_F(NpzTest, EntriesThatAreNoArrays) {
               AllOf(HasSubstr("E_PARSE"), HasSubstr("readme.txt")));
 }
 
+// Names are names: nothing is written where they point, and no two that differ are one.
+TEST_F(NpzTest, NamesThatLookLikePaths) {
+  const std::string one = EncodeNpy(Tensor::Scalar<float>(1)).value();
+  std::vector<std::pair<std::string, std::string>> entries;
+  for (const char* name : {"../x.npy", "/etc/x.npy", "C:\\x.npy", "a\\..\\x.npy", "a/b.npy", "A.npy", "a.npy"}) {
+    entries.emplace_back(name, one);
+  }
+  const auto tensors = ReadNpz(Write("paths.npz", Zip(entries, false)));
+  ASSERT_TRUE(tensors.ok()) << tensors.status();
+  ASSERT_EQ(tensors->size(), entries.size());
+  EXPECT_EQ(tensors->at(0).first, "../x");
+  EXPECT_FALSE(std::filesystem::exists(Path("../x.npy")));
+}
+
+TEST_F(NpzTest, AnArchiveInAnArchiveIsNoArray) {
+  const std::string inner = Zip({{"x.npy", EncodeNpy(Tensor::Scalar<float>(1)).value()}}, true);
+  EXPECT_THAT(Message(ParseNpz(Zip({{"inner.npz", inner}}, true))),
+              AllOf(HasSubstr("E_PARSE"), HasSubstr("inner.npz")));
+}
+
 TEST_F(NpzTest, AnnouncedSizesMustBeTrue) {
   const std::string content(1000, 'x');
   const std::string whole = Zip({{"x.npy", content}}, /*deflate=*/true);

@@ -117,6 +117,15 @@ TEST(SortedTable, EveryTruncationAndFlippedByteIsRefused) {
   }
 }
 
+TEST(SortedTable, AnotherEndIsTold) {
+  std::string bytes = TableBuilder::Table({{"a", ""}});
+  bytes.back() = 'x';
+  EXPECT_THAT(ReadAll(bytes), FailsWith("E_DATA"));
+  EXPECT_FALSE(LooksLikeSortedTable(bytes));
+  EXPECT_THAT(ReadAll(bytes.substr(bytes.size() - 47)), FailsWith("E_DATA")) << "a footer that is cut";
+  EXPECT_THAT(ReadAll(""), FailsWith("E_DATA"));
+}
+
 TEST(SortedTable, PlacesBeyondTheFile) {
   for (const std::string& place : {Varint(0) + Varint(1 << 20), Varint(1 << 20) + Varint(0),
                                    Varint(UINT64_MAX) + Varint(2), Varint(8) + Varint(UINT64_MAX)}) {

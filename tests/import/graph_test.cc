@@ -1,5 +1,5 @@
 // What the importer makes of whole graphs: inputs, outputs, names, order, pruning, size.
-#include <chrono>
+#include <ctime>
 
 #include "tests/import/import_testing.h"
 
@@ -186,10 +186,11 @@ TEST(ImportGraphTest, ManyUnsupportedNodesAreCounted) {
   EXPECT_THAT(graph.status().message(), AllOf(HasSubstr("and 70 more"), HasSubstr("\"n49\"")));
 }
 
+// Of the processor, whatever else the machine does.
 double SecondsOf(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
 }
 
 tf::NodeDef* AddNode(tf::GraphDef* graph, const std::string& name, const std::string& op, const std::string& input) {
@@ -201,8 +202,17 @@ tf::NodeDef* AddNode(tf::GraphDef* graph, const std::string& name, const std::st
   return node;
 }
 
+// Under a sanitizer such a graph would take many times the memory and time.
+constexpr int Size(int whole) {
+#ifdef __SANITIZE_ADDRESS__
+  return whole / 10;
+#else
+  return whole;
+#endif
+}
+
 TEST(ImportGraphTest, RunsAChainOfManyIdentities) {
-  constexpr int kLength = 300'000;
+  constexpr int kLength = Size(2'000'000);
   tf::GraphDef graph_def = Text(Placeholder("n0", {1}));
   for (int i = 1; i <= kLength; ++i) AddNode(&graph_def, absl::StrCat("n", i), "Identity", absl::StrCat("n", i - 1));
   const double seconds = SecondsOf([&] {
@@ -215,7 +225,7 @@ TEST(ImportGraphTest, RunsAChainOfManyIdentities) {
 }
 
 TEST(ImportGraphTest, ImportsAWideFan) {
-  constexpr int kConsumers = 100'000;
+  constexpr int kConsumers = Size(1'000'000);
   tf::GraphDef graph_def = Text(Placeholder("x", {1}));
   for (int i = 0; i < kConsumers; ++i) AddNode(&graph_def, absl::StrCat("y", i), "Neg", "x");
   const double seconds = SecondsOf([&] {

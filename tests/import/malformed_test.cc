@@ -82,6 +82,38 @@ TEST(MalformedGraphTest, Constants) {
   EXPECT_THAT(ImportGraph(unknown, {}), FailsWith("E_DTYPE", "node \"c\""));
 }
 
+// Constants of types that have no numbers, and ops that compute with numbers.
+TEST(MalformedGraphTest, ConstantsWithoutNumbers) {
+  const auto with_type = [](const std::string& type, const std::string& op) {
+    return Import(
+        ConstText("c", type, {2}, type == "DT_STRING" ? "string_val: 'a'" : "") + IntsText("axis", {0}) +
+            NodeText("y", op, op == "Sum" ? std::vector<std::string>{"c", "axis"} : std::vector<std::string>{"c"},
+                     TypeAttr("T", type) + TypeAttr("Tidx", "DT_INT32")),
+        {"y"});
+  };
+  EXPECT_THAT(with_type("DT_STRING", "Sum"), FailsWith("E_DTYPE", "node \"y\""));
+  EXPECT_TRUE(with_type("DT_STRING", "Identity").ok());
+  for (const char* type : {"DT_VARIANT", "DT_RESOURCE"}) {
+    for (const char* op : {"Neg", "Identity"}) {
+      EXPECT_THAT(with_type(type, op), FailsWith("E_DTYPE", "node \"c\"")) << type << op;
+    }
+  }
+  // What an elementwise op takes is found when it is first computed, also where it is folded.
+  const auto negated = with_type("DT_STRING", "Neg");
+  ASSERT_TRUE(negated.ok()) << negated.status();
+  const Node& node = (*negated)->node(0);
+  std::vector<Tensor> results;
+  EXPECT_THAT(StatusOr<int>(RunReference(node, {{DType::kString, PartialShape()}}, {Tensor::OfStrings({2}, {"a", "b"})},
+                                         Limits(), &results)),
+              FailsWith("E_DTYPE", "Neg does not take"));
+}
+
+TEST(MalformedGraphTest, LongDevicesAreNoMatter) {
+  EXPECT_TRUE(
+      Import(Placeholder("x", {1}) + NodeText("y", "Neg", {"x"}, kT + "device: \"" + std::string(1 << 20, 'd') + "\""))
+          .ok());
+}
+
 TEST(MalformedGraphTest, PlaceholderShapes) {
   EXPECT_THAT(Import(Placeholder("x", {-3}) + NodeText("y", "Neg", {"x"}, kT)), FailsWith("E_SHAPE", "node \"x\""));
   EXPECT_THAT(Import(Placeholder("x", {1ll << 32, 1ll << 32}) + NodeText("y", "Neg", {"x"}, kT)),
@@ -94,6 +126,15 @@ TEST(MalformedGraphTest, ForbiddenOps) {
   const std::string x = Placeholder("x", {}, "DT_STRING");
   EXPECT_THAT(Import(x + NodeText("y", "ReadFile", {"x"})), FailsWith("E_FORBIDDEN_OP", "node \"y\" (op ReadFile)"));
   EXPECT_THAT(Import(x + NodeText("y", "PyFunc", {"x"})), FailsWith("E_FORBIDDEN_OP", "node \"y\""));
+  for (const char* op : {"RestoreV2", "MatchingFiles", "ShardedFilename", "EagerPyFunc", "TFRecordReaderV2"}) {
+    EXPECT_THAT(Import(x + NodeText("y", op, {"x"}), {"y"}), FailsWith("E_FORBIDDEN_OP", "node \"y\"")) << op;
+  }
+  // No op of a body that is needed gets past either.
+  EXPECT_THAT(Import(x + NodeText("c", "f", {"x"}) +
+                     "library { function { signature { name: \"f\" input_arg { name: \"a\" type: DT_STRING } "
+                     "output_arg { name: \"r\" type: DT_STRING } } node_def { name: \"n\" op: \"ReadFile\" input: "
+                     "\"a\" } ret { key: \"r\" value: \"n:contents:0\" } } }"),
+              FailsWith("E_FORBIDDEN_OP", "node \"c/n\" (op ReadFile)"));
   EXPECT_THAT(Import(NodeText("y", "ImmutableConst", {}, StringAttr("memory_region_name", "/etc/passwd"))),
               FailsWith("E_FORBIDDEN_OP", "node \"y\""));
 }
