@@ -3,6 +3,7 @@
 #
 #   ./setup.sh            what building and testing need
 #   ./setup.sh --cuda     also a CUDA toolkit with cuDNN and cuBLAS in .deps/cuda, unless /usr/local/cuda has one
+#   ./setup.sh --fuzz     also a Clang with libFuzzer, for tests/fuzz/run.sh
 #   ./setup.sh --python   also .venv/ with TensorFlow and scikit-learn, to train samples and make golden cases again
 #
 # Does nothing, and says so, where everything is there.
@@ -92,6 +93,12 @@ install_cuda() {
   rm -rf "$work"
 }
 
+# Debian 12's default, Clang 14, has no _Float16.
+install_fuzz() {
+  debian_packages+=(clang-16 libclang-rt-16-dev)
+  install_debian_packages
+}
+
 install_python() {
   if [ -x .venv/bin/python ] && .venv/bin/python -c 'import tensorflow, sklearn' 2>/dev/null; then
     say "Python environment: there"
@@ -106,6 +113,7 @@ install_debian_packages
 install_onednn
 case "${1:-}" in
   --cuda) install_cuda ;;
+  --fuzz) install_fuzz ;;
   --python) install_python ;;
 esac
 say "done"

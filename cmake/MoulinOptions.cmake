@@ -1,6 +1,7 @@
 # Build options and the flags that every target shares.
 option(MOULIN_BUILD_TESTS "Build the tests" ON)
 option(MOULIN_BUILD_BENCHMARKS "Build the benchmarks" ON)
+option(MOULIN_BUILD_FUZZERS "Build the fuzz targets with libFuzzer (Clang)" OFF)
 option(MOULIN_PRECOMPILE_HEADERS "Precompile the headers that most files of a target include" ON)
 set(MOULIN_SANITIZE "" CACHE STRING "Sanitizers to build with, as for -fsanitize=")
 

@@ -15,7 +15,8 @@ parts=(release asan tsan)
 declare -A targets=(
   [release]="all"
   [asan]="moulin moulin_base_test moulin_formats_test moulin_import_test moulin_kernels_test moulin_ops_test
-          moulin_passes_test moulin_plan_test moulin_engine_test"
+          moulin_passes_test moulin_plan_test moulin_engine_test moulin_fuzz_graphdef moulin_fuzz_pbtxt
+          moulin_fuzz_saved_model moulin_fuzz_checkpoint_index moulin_fuzz_bundle moulin_fuzz_npz moulin_fuzz_import"
   [tsan]="moulin_device_test moulin_engine_test"
 )
 # Where there is a CUDA toolkit: kernels by the emulator under the first, with a thread each under the second, and the

@@ -147,6 +147,7 @@ def devices(part: str) -> list[str]:
 def release() -> Count:
     total = Count()
     total.add(plain("include direction", ["python3", "tests/include_direction_test.py"]))
+    total.add(plain("malformed input has tests", ["python3", "tests/malformed_input_test.py"]))
     for program in sorted((ROOT / "build/release/bin").glob("moulin_*_test")):
         total.add(gtest(program, "release"))
     for program in sorted((ROOT / "build/release/bin").glob("sample_*")):
@@ -174,6 +175,10 @@ def sanitized(part: str) -> Count:
     for program in sorted((ROOT / "build" / part / "bin").glob("moulin_*_test")):
         total.add(gtest(program, part))
     if part == "asan":
+        for program in sorted((ROOT / "build/asan/bin").glob("moulin_fuzz_*")):
+            # Small inputs may take some 64 MiB; a larger block is a finding.
+            options = os.environ["ASAN_OPTIONS"] + ":allocator_may_return_null=0:max_allocation_size_mb=80"
+            total.add(plain(f"asan {program.name}", ["env", f"ASAN_OPTIONS={options}", str(program)]))
         cases = unpack(ROOT / "tests/cases/cases.tar.xz", ROOT / "build/cases")
         total.add(golden(part, cases, "cpu"))
     return total

@@ -82,7 +82,10 @@ absl::optional<OtherKind> KindOfText(absl::string_view text) {
 
 absl::optional<OtherKind> FindOtherKind(absl::string_view bytes, ProtoForm form) {
   for (const Magic& magic : kMagics) {
-    if (bytes.size() >= magic.offset && absl::StartsWith(bytes.substr(magic.offset), magic.bytes)) return magic.kind;
+    if (bytes.size() < magic.offset || !absl::StartsWith(bytes.substr(magic.offset), magic.bytes)) continue;
+    // What comes before a later magic is an offset, a multiple of 4. The tag of a GraphDef's field is none, whatever
+    // the first node's name.
+    if (magic.offset == 0 || bytes[0] % 4 == 0) return magic.kind;
   }
   if (form == ProtoForm::kText) return KindOfText(bytes);
   if (IsBinarySavedModel(bytes)) return kSavedModel;

@@ -225,6 +225,15 @@ TEST_F(GraphDefTest, OtherKindsOfFilesAreNamed) {
   EXPECT_THAT(Message(ParseGraphDef(std::string("\x1C\0\0\0TFL3", 8))), HasSubstr("TensorFlow Lite"));
 }
 
+// The first node's name lies where another format has its magic.
+TEST_F(GraphDefTest, NamesMakeNoOtherKind) {
+  tf::GraphDef graph = SmallGraph();
+  graph.mutable_node(0)->set_name("TFL3");
+  const auto read = ParseGraphDef(Binary(graph));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->node(0).name(), "TFL3");
+}
+
 TEST_F(GraphDefTest, FileAboveTheLimitIsNotRead) {
   Limits limits;
   limits.graph_bytes = 100;

@@ -37,8 +37,8 @@ TEST(MalformedControlTest, TheLoopIsGood) {
 
 TEST(MalformedControlTest, PartsOfLoopsAlone) {
   const std::string x = Placeholder("x", {}) + Predicate("p");
-  EXPECT_THAT(Import(x + NodeText("y", "Enter", {"x"}, kT), {"y"}), FailsWith("E_UNSUPPORTED", "node \"y\""));
-  EXPECT_THAT(Import(x + NodeText("y", "Enter", {"x"}, Frame("")), {"y"}), FailsWith("E_UNSUPPORTED", "node \"y\""));
+  EXPECT_THAT(Import(x + NodeText("y", "Enter", {"x"}, kT), {"y"}), FailsWith("E_ATTR", "node \"y\""));
+  EXPECT_THAT(Import(x + NodeText("y", "Enter", {"x"}, Frame("")), {"y"}), FailsWith("E_ATTR", "node \"y\""));
   EXPECT_THAT(Import(x + NodeText("y", "Enter", {"x"}, Frame("f")), {"y"}), FailsWith("E_OUTPUT", "node \"y\""));
   EXPECT_THAT(Import(x + NodeText("y", "Exit", {"x"}, kT), {"y"}), FailsWith("E_UNSUPPORTED", "node \"y\""));
   EXPECT_THAT(Import(x + NodeText("y", "NextIteration", {"x"}, kT), {"y"}), FailsWith("E_UNSUPPORTED", "node \"y\""));
@@ -53,7 +53,7 @@ TEST(MalformedControlTest, LoopsThatLackAPart) {
   EXPECT_THAT(no_input.Import(), FailsWith("E_UNSUPPORTED", "node \"merge\" (op Merge)"));
   LoopText no_frame;
   no_frame.enter = NodeText("enter", "Enter", {"x"}, kT);
-  EXPECT_THAT(no_frame.Import(), FailsWith("E_UNSUPPORTED", "node \""));
+  EXPECT_THAT(no_frame.Import(), FailsWith("E_ATTR", "node \"enter\" (op Enter)"));
   LoopText no_condition;
   no_condition.condition = NodeText("condition", "LoopCond", {});
   EXPECT_THAT(no_condition.Import(), FailsWith("E_ARITY", "LoopCond"));
@@ -65,7 +65,7 @@ TEST(MalformedControlTest, LoopsThatLackAPart) {
   EXPECT_THAT(no_enter.Import(), FailsWith("E_UNSUPPORTED", "node \""));
   LoopText one_input;
   one_input.branch = NodeText("switch", "Switch", {"merge"}, kT);
-  EXPECT_THAT(one_input.Import(), FailsWith("E_UNSUPPORTED", "node \"exit\" (op Exit)"));
+  EXPECT_THAT(one_input.Import(), FailsWith("E_ARITY", "node \"switch\" (op Switch)"));
   LoopText three;
   three.merge = MergeText("merge", {"enter", "next", "next"});
   EXPECT_THAT(three.Import(), FailsWith("E_UNSUPPORTED", "node \"merge\" (op Merge)"));

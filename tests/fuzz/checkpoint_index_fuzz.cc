@@ -1,0 +1,67 @@
+// A checkpoint's index, and every tensor it speaks of read from a data file. The first byte chooses: the rest is the
+// whole file, or the content of its one block, so that checksums do not keep everything out.
+#include "formats/checkpoint.h"
+#include "formats/sorted_table.h"
+#include "fuzz.h"
+#include "tests/formats/table_builder.h"
+
+namespace moulin::fuzz {
+namespace {
+
+constexpr char kData[] = "tests/formats/data/";
+
+std::string IndexOf(absl::string_view input) {
+  const std::string rest(input.substr(input.empty() ? 0 : 1));
+  if (input.empty() || input[0] % 4 == 0) return rest;
+  TableBuilder builder;
+  builder.AddData(rest, static_cast<char>(input[0] % 4 == 2));  // as it is, or as Snappy's
+  return builder.Finish();
+}
+
+// The entries of a table as the content of one block.
+std::string OneBlock(const std::string& index) {
+  TableBuilder::Entries entries;
+  Require(ReadSortedTable(index, Limits(),
+                          [&](absl::string_view key, absl::string_view value) {
+                            entries.emplace_back(key, value);
+                            return absl::OkStatus();
+                          })
+              .ok(),
+          "the seed is a table");
+  return TableBuilder::Block(entries);
+}
+
+}  // namespace
+
+std::vector<std::string> Seeds() {
+  std::vector<std::string> seeds;
+  for (const char* name : {"types", "sliced", "sharded", "manager/ckpt-3"}) {
+    const std::string index = ReadWhole(std::string(kData) + name + ".index");
+    seeds.push_back(std::string(1, '\0') + index);
+    seeds.push_back('\1' + OneBlock(index));
+    seeds.push_back('\2' + TableBuilder::Snappy(OneBlock(index)));
+  }
+  return seeds;
+}
+
+}  // namespace moulin::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace moulin;
+  static const fuzz::ScratchFolder folder;
+  static const bool has_data = [] {
+    const std::string types = fuzz::ReadWhole(std::string(fuzz::kData) + "types.data-00000-of-00001");
+    folder.Write("c.data-00000-of-00001", types);
+    return true;
+  }();
+  (void)has_data;
+  folder.Write("c.index", fuzz::IndexOf(fuzz::AsText(data, size)));
+  auto checkpoint = Checkpoint::Open(folder.Path("c"));
+  fuzz::RequireAnswer(checkpoint.status());
+  if (!checkpoint.ok()) return 0;
+  for (const CheckpointTensor& tensor : checkpoint->tensors()) {
+    fuzz::RequireAnswer(checkpoint->Read(tensor.key).status());
+    checkpoint->FindKey(tensor.variable);
+  }
+  return 0;
+}
