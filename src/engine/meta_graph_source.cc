@@ -8,6 +8,7 @@
 #include "absl/strings/strip.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "engine/init_op.h"
 #include "engine/signature.h"
 #include "engine/variable_source.h"
 #include "formats/savedmodel.h"
@@ -37,6 +38,7 @@ StatusOr<Variables> VariablesOf(const MetaGraphFile& file, const Limits& limits)
 
 StatusOr<SourceModel> Import(tf::MetaGraphDef meta_graph, const std::string& path, const ModelOptions& options,
                              const Limits& limits, Variables variables) {
+  MOULIN_RETURN_IF_ERROR(CheckInitOp(meta_graph));
   ImportOptions import_options;
   import_options.inputs = Refs(options.inputs);
   import_options.outputs = Refs(options.outputs);

@@ -91,6 +91,8 @@ class FlatGraph {
   // Of lookup tables; in lookup_tables.cc.
   Status AppendTableInputs(int table, std::vector<FlatRef>* inputs);
   Status IndexFillers();
+  Status IndexFiller(int node);
+  StatusOr<std::pair<int, int>> OpenedBy(int call);
   std::string TableKey(int table) const;
 
   static constexpr int kUnresolved = -1;

@@ -1,10 +1,54 @@
 // What fills the lookup tables of a graph.
+#include <algorithm>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "import/flat_graph.h"
 #include "import/kept.h"
 
 namespace moulin {
+namespace {
+
+using Names = absl::flat_hash_set<absl::string_view>;
+
+// What a node may call: the function of its op's name, and those among its attributes.
+std::vector<absl::string_view> Callees(const tf::NodeDef& node) {
+  std::vector<absl::string_view> names = {node.op()};
+  for (const auto& [key, attr] : node.attr()) {
+    if (attr.value_case() == tf::AttrValue::kFunc) names.push_back(attr.func().name());
+  }
+  return names;
+}
+
+bool CallsOneOf(const Names& functions, const tf::NodeDef& node) {
+  const std::vector<absl::string_view> callees = Callees(node);
+  return std::any_of(callees.begin(), callees.end(), [&](absl::string_view f) { return functions.contains(f); });
+}
+
+// The functions with a node that fills a table, in themselves or in one that they call.
+Names FunctionsThatFill(const tf::GraphDef& graph) {
+  absl::flat_hash_map<absl::string_view, std::vector<absl::string_view>> callers;
+  std::vector<absl::string_view> to_visit;
+  for (const tf::FunctionDef& f : graph.library().function()) {
+    for (const tf::NodeDef& node : f.node_def()) {
+      if (FillsLookupTable(node.op())) to_visit.push_back(f.signature().name());
+      for (const absl::string_view callee : Callees(node)) callers[callee].push_back(f.signature().name());
+    }
+  }
+  Names filling;
+  while (!to_visit.empty()) {
+    const absl::string_view name = to_visit.back();
+    to_visit.pop_back();
+    if (!filling.insert(name).second) continue;
+    const auto it = callers.find(name);
+    if (it != callers.end()) to_visit.insert(to_visit.end(), it->second.begin(), it->second.end());
+  }
+  return filling;
+}
+
+}  // namespace
 
 // Tables that share a name are one table.
 std::string FlatGraph::TableKey(int table) const {
@@ -14,14 +58,45 @@ std::string FlatGraph::TableKey(int table) const {
   return absl::StrCat("node ", table);
 }
 
+// TensorFlow 2 fills a table in a function that the graph's initialiser calls: of the calls, those are opened whose
+// function has such a node, in itself or in what it calls.
 Status FlatGraph::IndexFillers() {
   fillers_indexed_ = true;
-  for (int i = 0; i < num_graph_nodes(); ++i) {
-    if (!FillsLookupTable(def(i).op()) || def(i).input_size() < 3) continue;
-    std::vector<FlatRef> table;
-    MOULIN_RETURN_IF_ERROR(AppendInput(i, def(i).input(0), &table));
-    if (IsLookupTable(def(table[0].node).op())) fillers_.emplace(TableKey(table[0].node), i);
+  const Names filling = FunctionsThatFill(*graph_);
+  std::vector<std::pair<int, int>> ranges = {{0, num_graph_nodes()}};  // of nodes still to look at
+  while (!ranges.empty()) {
+    const auto [first, end] = ranges.back();
+    ranges.pop_back();
+    for (int i = first; i < end; ++i) {
+      if (CallsOneOf(filling, def(i))) {
+        MOULIN_ASSIGN_OR_RETURN(const auto opened, OpenedBy(i));
+        if (opened.first < opened.second) ranges.push_back(opened);
+      } else {
+        MOULIN_RETURN_IF_ERROR(IndexFiller(i));
+      }
+    }
   }
+  return absl::OkStatus();
+}
+
+// The nodes of what node `call` calls; none where that is no function.
+StatusOr<std::pair<int, int>> FlatGraph::OpenedBy(int call) {
+  if (nodes_[call].opened < 0) {
+    const StatusOr<int> callee = library_.CalleeOf(def(call));
+    if (!callee.ok()) return At(callee.status(), call);
+    if (*callee < 0) return std::pair(0, 0);
+    const StatusOr<int> opened = OpenScope(call, *callee);
+    if (!opened.ok()) return At(opened.status(), call);
+  }
+  const Scope& scope = scopes_[nodes_[call].opened];
+  return std::pair(scope.first_node, scope.first_node + library_.function(scope.function).def->node_def_size());
+}
+
+Status FlatGraph::IndexFiller(int node) {
+  if (!FillsLookupTable(def(node).op()) || def(node).input_size() < 3) return absl::OkStatus();
+  std::vector<FlatRef> table;
+  MOULIN_RETURN_IF_ERROR(AppendInput(node, def(node).input(0), &table));
+  if (IsLookupTable(def(table[0].node).op())) fillers_.emplace(TableKey(table[0].node), node);
   return absl::OkStatus();
 }
 
