@@ -7,6 +7,7 @@
 #include "base/status_macros.h"
 #include "cli/command.h"
 #include "cli/model_file.h"
+#include "cli/op_list.h"
 #include "cli/random_inputs.h"
 #include "cli/saved_model_listing.h"
 #include "cli/show_checkpoint.h"
@@ -147,7 +148,8 @@ StatusOr<int> ListSavedModel(const std::string& path) {
 StatusOr<int> Show(const ShowFlags& flags) {
   if (flags.passes) PrintPasses();
   if (flags.model.empty()) {
-    if (flags.passes) return kDone;
+    if (flags.ops) PrintOpList(flags.json);
+    if (flags.passes || flags.ops) return kDone;
     return MakeError(ErrorCode::kOption, "show: expected a MODEL");
   }
   if (IsCheckpoint(flags.model)) return ShowCheckpoint(flags.model, flags.json);
@@ -177,7 +179,7 @@ void AddShow(CLI::App& app, Action* action) {
   auto flags = std::make_shared<ShowFlags>();
   CLI::App* command = app.add_subcommand("show", "Show what a model takes, gives and is made of");
   command->add_option("model", flags->model, "a model, a bundle or a checkpoint")->type_name("MODEL");
-  command->add_flag("--ops", flags->ops, "count the TensorFlow ops");
+  command->add_flag("--ops", flags->ops, "count the TensorFlow ops; without a MODEL: the ops that Moulin takes");
   command->add_flag("--all", flags->all, "everything the file says; of a SavedModel, what saved_model_cli prints");
   command->add_flag("--placement", flags->placement,
                     "plan the model on --device and count the kernels that it runs; implied by --device");

@@ -129,6 +129,27 @@ StatusOr<std::unique_ptr<ControlUse>> ControlFlow::MakeWhile(int node) {
   return UseAll(structures_.back().get());
 }
 
+absl::Span<const absl::string_view> ControlFlowOps() {
+  static constexpr absl::string_view kOps[] = {"Case",
+                                               "Enter",
+                                               "Exit",
+                                               "If",
+                                               "LoopCond",
+                                               "Merge",
+                                               "NextIteration",
+                                               "RefEnter",
+                                               "RefExit",
+                                               "RefMerge",
+                                               "RefNextIteration",
+                                               "RefSwitch",
+                                               "StatelessCase",
+                                               "StatelessIf",
+                                               "StatelessWhile",
+                                               "Switch",
+                                               "While"};
+  return kOps;
+}
+
 StatusOr<Reach> ReachOfRegion(const Region& region, FlatGraph* graph, ControlFlow* control) {
   absl::flat_hash_set<FlatRef> args;
   for (const auto& [ref, arg] : region.bindings) args.insert(ref);

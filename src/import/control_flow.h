@@ -80,6 +80,9 @@ class ControlFlow {
   int depth_ = 0;
 };
 
+// The ops of control flow, functions' and nodes'.
+absl::Span<const absl::string_view> ControlFlowOps();
+
 // What the results of a region need, up to its arguments.
 StatusOr<Reach> ReachOfRegion(const Region& region, FlatGraph* graph, ControlFlow* control);
 

@@ -61,14 +61,13 @@ inline float Expm1(float x) {
   return x > 25.0f ? far : (x != x ? x : near);
 }
 
-// log(x) = e log(2) + log(1 + f), 1 + f in [sqrt(1/2), sqrt(2)).
+// log(x) = e log(2) + log(1 + f), 1 + f in [sqrt(1/2), sqrt(2)). The bits of x tell what it is, for denormals count as
+// zero here; where they do, the C library, and TensorFlow with it, gives log(2^-150) for each of them.
 inline float Log(float x) {
-  const bool tiny = x < 0x1p-126f;
-  const float scaled = tiny ? x * 0x1p23f : x;
-  const uint32_t bits = BitsOf(scaled);
+  const uint32_t bits = BitsOf(x);
   const int32_t e = static_cast<int32_t>(bits - 0x3f3504f3u) >> 23;
   const float m = FloatOfBits(bits - (static_cast<uint32_t>(e) << 23));
-  const float exponent = static_cast<float>(e) - (tiny ? 23.0f : 0.0f);
+  const float exponent = static_cast<float>(e);
   const float f = m - 1.0f;
   float p = 0x1.14573ep-4f;
   p = p * f - 0x1.de3bf8p-4f;
@@ -82,8 +81,10 @@ inline float Log(float x) {
   const float square = f * f;
   const float tail = f * square * p - 0.5f * square + exponent * 0x1.7f7d1cp-20f;
   const float y = (f + tail) + exponent * 0x1.62e400p-1f;
-  const float special = x == 0.0f ? -kInf : (x < 0.0f ? kNan : x);
-  return (x > 0.0f && x < kInf) ? y : special;
+  const float tiny = (bits << 1) == 0 ? -kInf : -103.972077f;
+  const float special = (bits & 0x7fffffffu) < 0x00800000u ? tiny : x;
+  const float other = bits > 0x80000000u ? kNan : special;
+  return bits - 0x00800000u < 0x7f000000u ? y : other;
 }
 
 // log(1 + x) by Kahan's correction of the rounded sum.
