@@ -94,7 +94,7 @@ void RunOn(const std::string& input) {
 class Keeper {
  public:
   explicit Keeper(const std::string& program)
-      : path_((fs::temp_directory_path() / absl::StrCat(fs::path(program).filename().string(), ".crash")).string()) {}
+      : path_((fs::path(MemoryFolder()) / absl::StrCat(fs::path(program).filename().string(), ".crash")).string()) {}
   void Run(const std::string& input) const {
     std::ofstream(path_, std::ios::binary) << input;
     RunOn(input);

@@ -44,11 +44,16 @@ inline void RequireAnswer(const Status& status) {
   Require(status.message().size() < 20'000, "an error is one that can be read", status);
 }
 
+// Where files are written thousands of times: memory, where the system has a folder of it.
+inline std::string MemoryFolder() {
+  return std::filesystem::exists("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path().string();
+}
+
 // A folder in memory for readers that take a path, removed at exit.
 class ScratchFolder {
  public:
   ScratchFolder() {
-    std::string path = std::filesystem::exists("/dev/shm") ? "/dev/shm/moulin_fuzz_XXXXXX" : "/tmp/moulin_fuzz_XXXXXX";
+    std::string path = MemoryFolder() + "/moulin_fuzz_XXXXXX";
     Require(mkdtemp(path.data()) != nullptr, "a folder can be made");
     path_ = path;
   }
