@@ -8,7 +8,6 @@
 #include "import/control_flow.h"
 #include "import/lowering.h"
 #include "nlohmann/json.hpp"
-#include "ops/host_op.h"
 
 namespace moulin::cli {
 namespace {
@@ -27,7 +26,7 @@ std::string Arity(const OpLowering& row) {
 std::map<std::string, Entry> Ops() {
   std::map<std::string, Entry> ops;
   for (const OpLowering* row : AllLowerings()) {
-    ops[row->op] = {Arity(*row), FindHostKernel(row->op) != nullptr ? "host" : "any"};
+    ops[row->op] = {Arity(*row), RunsOnHost(row->op) ? "host" : "any"};
   }
   // Those that the importer itself takes: sources, calls and control flow.
   for (const char* op :

@@ -81,6 +81,8 @@ struct OpLowering {
 
 // The lowering of a TensorFlow op; null where there is none.
 const OpLowering* FindLowering(absl::string_view op);
+// Whether an op is kept as itself, with a kernel of the host alone (ops/host_op.h).
+bool RunsOnHost(absl::string_view op);
 // All rows, by name.
 std::vector<const OpLowering*> AllLowerings();
 

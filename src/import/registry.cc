@@ -4,6 +4,7 @@
 #include "import/kept.h"
 #include "import/lowering.h"
 #include "import/sparse.h"
+#include "ops/host_op.h"
 
 namespace moulin {
 namespace {
@@ -43,6 +44,8 @@ const OpLowering* FindLowering(absl::string_view op) {
   });
   return it != rows.end() && op == (*it)->op ? *it : nullptr;
 }
+
+bool RunsOnHost(absl::string_view op) { return FindHostKernel(op) != nullptr; }
 
 std::vector<const OpLowering*> AllLowerings() { return Rows(); }
 
