@@ -154,7 +154,7 @@ def release() -> Count:
         total.add(plain(f"release {program.name}", [str(program)]))
     total.add(plain("command line", ["bash", "tests/cli/command_line_test.sh"]))
     python = ROOT / ".venv/bin/python"
-    for test in ("freeze", "show_all"):
+    for test in ("freeze", "show_all", "export"):
         program = [str(python if python.exists() else "python3"), f"tests/cli/{test}_test.py"]
         total.add(plain(f"{test}, by TensorFlow", program))
     cases = unpack(ROOT / "tests/cases/cases.tar.xz", ROOT / "build/cases")

@@ -61,7 +61,8 @@ int Main(int argc, const char* const* argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", MOULIN_VERSION);
   Action action;
-  for (auto add : {AddShow, AddRun, AddCheck, AddCompare, AddBench, AddBundle, AddGraph, AddFreeze}) add(app, &action);
+  for (auto add : {AddShow, AddRun, AddCheck, AddCompare, AddBench, AddBundle, AddGraph, AddFreeze, AddExport})
+    add(app, &action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {  // CLI11 reports so; nothing else here throws

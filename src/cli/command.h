@@ -29,6 +29,7 @@ void AddBench(CLI::App& app, Action* action);
 void AddBundle(CLI::App& app, Action* action);
 void AddGraph(CLI::App& app, Action* action);
 void AddFreeze(CLI::App& app, Action* action);
+void AddExport(CLI::App& app, Action* action);
 
 // Options that most subcommands take.
 struct DeviceFlags {

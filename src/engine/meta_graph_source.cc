@@ -45,13 +45,16 @@ StatusOr<SourceModel> Import(tf::MetaGraphDef meta_graph, const std::string& pat
   import_options.limits = limits;
   import_options.external_constant = std::move(variables);
   // Tensors given by name need no signature, unless one is asked for.
+  std::string key;
   if (!options.signature.empty() || options.outputs.empty()) {
     MOULIN_ASSIGN_OR_RETURN(Signature signature, FindSignature(meta_graph, options.signature));
+    if (options.inputs.empty() && options.outputs.empty()) key = signature.key;
     if (options.inputs.empty()) import_options.inputs = std::move(signature.inputs);
     if (options.outputs.empty()) import_options.outputs = std::move(signature.outputs);
   }
   MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Graph> graph,
                           ImportGraph(std::move(*meta_graph.mutable_graph_def()), import_options));
+  if (!key.empty()) MOULIN_RETURN_IF_ERROR(CheckDeclared(meta_graph.signature_def().at(key), key, *graph));
   return SourceModel{options.name.empty() ? DefaultModelName(path) : options.name, std::move(graph)};
 }
 

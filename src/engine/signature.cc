@@ -2,10 +2,14 @@
 
 #include <algorithm>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "formats/tensor_proto.h"
+#include "import/tensor_names.h"
 
 namespace moulin::internal {
 namespace {
@@ -46,7 +50,62 @@ StatusOr<std::vector<NamedTensorRef>> Refs(const Map& infos, const std::string& 
   return refs;
 }
 
+std::string Where(const std::string& signature, const std::string& key) {
+  return absl::StrCat("signature \"", Printable(signature), "\", \"", Printable(key), "\"");
+}
+
+Status CheckTensors(const tf::GraphDef& graph, const Signature& signature) {
+  absl::flat_hash_set<absl::string_view> nodes;
+  for (const tf::NodeDef& node : graph.node()) nodes.insert(node.name());
+  for (const auto* refs : {&signature.inputs, &signature.outputs}) {
+    for (const NamedTensorRef& ref : *refs) {
+      const absl::string_view node = absl::string_view(ref.tensor).substr(0, ref.tensor.find(':'));
+      if (nodes.contains(node)) continue;
+      const std::string closest = DidYouMean(node, {nodes.begin(), nodes.end()});
+      return MakeError(ErrorCode::kOutput, "the graph has no tensor \"", Printable(ref.tensor), "\"; ",
+                       Where(signature.key, ref.name), closest.empty() ? "" : "; ", closest);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// TensorFlow leaves out what it does not know.
+Status CheckTensor(const tf::TensorInfo& declared, const TensorType& type, const std::string& where) {
+  if (declared.dtype() != tf::DT_INVALID && declared.dtype() != DTypeToProto(type.dtype)) {
+    return MakeError(ErrorCode::kDType, "the graph says ", Name(type.dtype), ", the signature ",
+                     tf::DataType_Name(declared.dtype()), "; ", where);
+  }
+  const tf::TensorShapeProto& shape = declared.tensor_shape();
+  if (!declared.has_tensor_shape() || shape.unknown_rank() || !type.shape.has_rank()) return absl::OkStatus();
+  bool agrees = shape.dim_size() == type.shape.rank();
+  for (int i = 0; agrees && i < shape.dim_size(); ++i) {
+    const int64_t size = shape.dim(i).size();
+    agrees = size < 0 || type.shape.dim(i) == kUnknownDim || type.shape.dim(i) == size;
+  }
+  if (agrees) return absl::OkStatus();
+  const auto append = [](std::string* out, const auto& dim) {
+    absl::StrAppend(out, dim.size() < 0 ? "?" : absl::StrCat(dim.size()));
+  };
+  return MakeError(ErrorCode::kShape, "the graph says ", type.shape.ToString(), ", the signature [",
+                   absl::StrJoin(shape.dim(), ",", append), "]; ", where);
+}
+
 }  // namespace
+
+Status CheckDeclared(const tf::SignatureDef& declared, const std::string& key, const Graph& graph) {
+  for (const ValueId input : graph.inputs()) {
+    const Value& value = graph.value(input);
+    const auto it = declared.inputs().find(std::string(value.name()));
+    if (it == declared.inputs().end()) continue;
+    MOULIN_RETURN_IF_ERROR(CheckTensor(it->second, value.type, Where(key, it->first)));
+  }
+  for (const GraphOutput& output : graph.outputs()) {
+    const auto it = declared.outputs().find(output.name);
+    if (it == declared.outputs().end()) continue;
+    MOULIN_RETURN_IF_ERROR(CheckTensor(it->second, graph.value(output.value).type, Where(key, it->first)));
+  }
+  return absl::OkStatus();
+}
 
 StatusOr<Signature> FindSignature(const tf::MetaGraphDef& meta_graph, const std::string& key) {
   Signature signature;
@@ -54,6 +113,7 @@ StatusOr<Signature> FindSignature(const tf::MetaGraphDef& meta_graph, const std:
   const tf::SignatureDef& def = meta_graph.signature_def().at(signature.key);
   MOULIN_ASSIGN_OR_RETURN(signature.inputs, Refs(def.inputs(), signature.key));
   MOULIN_ASSIGN_OR_RETURN(signature.outputs, Refs(def.outputs(), signature.key));
+  MOULIN_RETURN_IF_ERROR(CheckTensors(meta_graph.graph_def(), signature));
   return signature;
 }
 

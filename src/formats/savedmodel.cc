@@ -54,20 +54,6 @@ std::set<std::string> TagsOf(const tf::MetaGraphDef& graph) {
   return std::set<std::string>(tags.begin(), tags.end());
 }
 
-// The index of the graph with these tags.
-StatusOr<int> ChooseGraph(const tf::SavedModel& model, const std::vector<std::string>& tags) {
-  const std::set<std::string> wanted =
-      tags.empty() ? std::set<std::string>{kDefaultTag} : std::set<std::string>(tags.begin(), tags.end());
-  for (int i = 0; i < model.meta_graphs_size(); ++i) {
-    if (TagsOf(model.meta_graphs(i)) == wanted) return i;
-  }
-  if (tags.empty() && model.meta_graphs_size() == 1) return 0;
-  const std::string there = absl::StrJoin(model.meta_graphs(), ", ", [](std::string* out, const auto& graph) {
-    absl::StrAppend(out, TagList(TagsOf(graph)));
-  });
-  return MakeError(ErrorCode::kName, "no graph with the tags ", TagList(wanted), "; there are: ", there);
-}
-
 StatusOr<tf::SavedModel> ReadFileOf(const fs::path& directory, const Limits& limits) {
   const bool is_text = Exists(directory / kTextName);
   if (is_text && Exists(directory / kBinaryName)) {
@@ -86,6 +72,19 @@ StatusOr<tf::SavedModel> ReadFileOf(const fs::path& directory, const Limits& lim
 
 }  // namespace
 
+StatusOr<int> FindMetaGraph(const tf::SavedModel& model, const std::vector<std::string>& tags) {
+  const std::set<std::string> wanted =
+      tags.empty() ? std::set<std::string>{kDefaultTag} : std::set<std::string>(tags.begin(), tags.end());
+  for (int i = 0; i < model.meta_graphs_size(); ++i) {
+    if (TagsOf(model.meta_graphs(i)) == wanted) return i;
+  }
+  if (tags.empty() && model.meta_graphs_size() == 1) return 0;
+  const std::string there = absl::StrJoin(model.meta_graphs(), ", ", [](std::string* out, const auto& graph) {
+    absl::StrAppend(out, TagList(TagsOf(graph)));
+  });
+  return MakeError(ErrorCode::kName, "no graph with the tags ", TagList(wanted), "; there are: ", there);
+}
+
 bool IsSavedModelDirectory(const std::string& path) { return !FindModelDirectory(path).empty(); }
 
 StatusOr<WholeSavedModel> ReadWholeSavedModel(const std::string& directory, const Limits& limits) {
@@ -102,8 +101,10 @@ StatusOr<WholeSavedModel> ReadWholeSavedModel(const std::string& directory, cons
 StatusOr<SavedModelFile> ReadSavedModel(const std::string& directory, const std::vector<std::string>& tags,
                                         const Limits& limits) {
   MOULIN_ASSIGN_OR_RETURN(WholeSavedModel whole, ReadWholeSavedModel(directory, limits));
-  const StatusOr<int> index = ChooseGraph(whole.model, tags);
+  const StatusOr<int> index = FindMetaGraph(whole.model, tags);
   if (!index.ok()) return AtFile(index.status(), whole.directory);
+  const Status checked = CheckMetaGraph(whole.model.meta_graphs(*index));
+  if (!checked.ok()) return AtFile(checked, whole.directory);
   SavedModelFile file;
   file.directory = whole.directory;
   file.meta_graph = std::move(*whole.model.mutable_meta_graphs(*index));

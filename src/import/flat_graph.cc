@@ -68,7 +68,7 @@ std::vector<absl::string_view> FlatGraph::NodeNames() const {
 }
 
 StatusOr<FlatRef> FlatGraph::FindTensor(absl::string_view text, ErrorCode code) const {
-  MOULIN_ASSIGN_OR_RETURN(const TensorName name, ParseTensorName(text));
+  MOULIN_ASSIGN_OR_RETURN(const TensorReference name, ParseTensorName(text));
   const int node = FindNode(name.node);
   if (node >= 0) return FlatRef{node, name.port};
   const std::string advice = DidYouMean(name.node, NodeNames());
@@ -177,7 +177,7 @@ Status FlatGraph::CheckControl(int node, absl::string_view input) const {
 
 StatusOr<FlatRef> FlatGraph::ParseInScope(int scope, absl::string_view text) const {
   if (scope != 0) return ParseInBody(scope, text);
-  MOULIN_ASSIGN_OR_RETURN(const TensorName name, ParseTensorName(text));
+  MOULIN_ASSIGN_OR_RETURN(const TensorReference name, ParseTensorName(text));
   const int node = FindNode(name.node);
   if (node < 0) return MakeError(ErrorCode::kMissingInput, "input \"", Printable(text), "\" does not exist");
   return FlatRef{node, name.port};

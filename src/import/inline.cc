@@ -161,7 +161,7 @@ StatusOr<FlatRef> FlatGraph::ParseInBody(int scope, absl::string_view text) cons
   while (scope != 0) {
     const Scope& s = scopes_[scope];
     const Function& function = library_.function(s.function);
-    const StatusOr<TensorName> name = ParseBodyTensorName(text);
+    const StatusOr<TensorReference> name = ParseBodyTensorName(text);
     if (!name.ok()) return BadBody(function, absl::StrCat("malformed reference \"", Printable(text), "\""));
     if (const auto arg = function.args.find(name->node); arg != function.args.end()) {
       const int input = s.arg_offsets[arg->second] + name->port;

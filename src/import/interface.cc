@@ -50,7 +50,7 @@ std::vector<bool> ReadNodes(const FlatGraph& graph) {
   for (int i = 0; i < graph.num_graph_nodes(); ++i) {
     for (const std::string& input : graph.def(i).input()) {
       if (IsControl(input)) continue;
-      const StatusOr<TensorName> name = ParseTensorName(input);
+      const StatusOr<TensorReference> name = ParseTensorName(input);
       const int node = name.ok() ? graph.FindNode(name->node) : -1;
       if (node >= 0 && node != i) is_read[node] = true;
     }

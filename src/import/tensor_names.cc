@@ -48,8 +48,8 @@ int EditDistance(absl::string_view a, absl::string_view b, int limit) {
 
 }  // namespace
 
-StatusOr<TensorName> ParseTensorName(absl::string_view text) {
-  TensorName name;
+StatusOr<TensorReference> ParseTensorName(absl::string_view text) {
+  TensorReference name;
   const size_t colon = text.find(':');
   name.node = text.substr(0, colon);
   if (name.node.empty() || name.node == "^") return EmptyNode(text);
@@ -58,8 +58,8 @@ StatusOr<TensorName> ParseTensorName(absl::string_view text) {
   return name;
 }
 
-StatusOr<TensorName> ParseBodyTensorName(absl::string_view text) {
-  TensorName name;
+StatusOr<TensorReference> ParseBodyTensorName(absl::string_view text) {
+  TensorReference name;
   const std::vector<absl::string_view> parts = absl::StrSplit(text, ':');
   name.node = parts[0];
   if (name.node.empty() || name.node == "^") return EmptyNode(text);

@@ -12,7 +12,7 @@
 namespace moulin {
 
 // Parts of a reference; views into the text it was parsed from.
-struct TensorName {
+struct TensorReference {
   absl::string_view node;
   absl::string_view output;  // in functions: the name of the output argument; else empty
   int port = 0;              // in functions with `output`: the number of the tensor within that argument
@@ -21,10 +21,10 @@ struct TensorName {
 inline bool IsControl(absl::string_view input) { return !input.empty() && input[0] == '^'; }
 
 // "node" or "node:port". E_INPUT where the node's name is empty, E_PORT where the port is no number from 0 to 2^31-1.
-StatusOr<TensorName> ParseTensorName(absl::string_view text);
+StatusOr<TensorReference> ParseTensorName(absl::string_view text);
 
 // As in the body of a function: "argument", "argument:index", "node:output", "node:output:index".
-StatusOr<TensorName> ParseBodyTensorName(absl::string_view text);
+StatusOr<TensorReference> ParseBodyTensorName(absl::string_view text);
 
 // E_NAME where `name` is no node name of TensorFlow (letters, digits and _ . \ / > -), has a component "..", or is
 // longer than the limit.

@@ -30,7 +30,7 @@ digits=samples/data/digits_test.npz
 
 # Help teaches.
 expect 0 "Examples:" "$moulin" --help
-for command in show run check compare bench bundle graph freeze; do expect 0 "Usage:" "$moulin" "$command" --help; done
+for command in show run check compare bench bundle graph freeze export; do expect 0 "Usage:" "$moulin" "$command" --help; done
 expect 0 "" "$moulin" --version
 expect 2 "" "$moulin"
 expect 2 "" "$moulin" no_such_command
@@ -65,6 +65,15 @@ expect 0 "f32[2,2] {" "$moulin" run tests/engine/data/tf2_variables --input "x=o
 expect 0 "rows/s" "$moulin" bench tests/engine/data/tf2_variables --input "x=random((3,2), seed=4)" --seconds 0.05
 expect 2 "at position 11" "$moulin" run tests/engine/data/tf2_variables --input "x=ones((2,2)" --outputs "$scratch/e.npz"
 expect 2 "has no input \"z\"" "$moulin" run tests/engine/data/tf2_variables --input "z=1" --outputs "$scratch/e.npz"
+
+# A graph with signatures as a SavedModel.
+expect 0 "signatures serving_default" "$moulin" export "$classifier" -o "$scratch/exported" --in image=image --out p=probabilities
+expect 0 "inputs['image']" "$moulin" show "$scratch/exported" --all
+expect 2 "E_FILE" "$moulin" export "$classifier" -o "$scratch/exported" --in image=image --out p=probabilities
+expect 2 'did you mean "probabilities"' "$moulin" export "$classifier" -o "$scratch/no" --in image=image --out p=probabilites
+expect 2 "KEY=TENSOR" "$moulin" export "$classifier" -o "$scratch/no" --in image
+printf '{"signatures": {"s": {}, "s": {}}}' >"$scratch/twice.json"
+expect 2 "E_DUP" "$moulin" export "$classifier" -o "$scratch/no" --signatures "$scratch/twice.json"
 
 expect 0 "functions" "$moulin" freeze tests/engine/data/tf2_variables -o "$scratch/frozen.pb"
 expect 0 "f32" "$moulin" graph "$scratch/frozen.pb" --text

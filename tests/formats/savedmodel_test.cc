@@ -93,6 +93,50 @@ TEST_F(SavedModelTest, WhatIsNoSavedModel) {
   EXPECT_THAT(Message(ReadSavedModel(Path("random"))), AllOf(HasSubstr("E_PARSE"), HasSubstr("saved_model.pb")));
 }
 
+// What reading says of the graph that `change` has changed.
+template <typename Change>
+std::string Judged(const Change& change) {
+  tf::MetaGraphDef graph;
+  graph.mutable_object_graph_def()->add_nodes()->add_children()->set_node_id(0);  // it knows itself
+  graph.add_asset_file_def()->set_filename("words.txt");
+  change(graph);
+  return Message(CheckMetaGraph(graph));
+}
+
+TEST_F(SavedModelTest, AssetsStayInTheirFolder) {
+  EXPECT_EQ(Judged([](tf::MetaGraphDef&) {}), "");
+  for (const std::string& name : {std::string("../../etc/passwd"), std::string("/etc/passwd"), std::string(""),
+                                  std::string(".."), std::string("a\0b", 3), std::string(300, 'x')}) {
+    EXPECT_THAT(Judged([&](tf::MetaGraphDef& g) { g.mutable_asset_file_def(0)->set_filename(name); }),
+                HasSubstr("E_NAME: an asset"))
+        << name;
+  }
+}
+
+TEST_F(SavedModelTest, KeysOfSignatures) {
+  EXPECT_THAT(Judged([](tf::MetaGraphDef& g) { (*g.mutable_signature_def())[""]; }), HasSubstr("E_NAME"));
+  EXPECT_THAT(Judged([](tf::MetaGraphDef& g) { (*(*g.mutable_signature_def())["s"].mutable_inputs())[""]; }),
+              AllOf(HasSubstr("E_NAME"), HasSubstr("signature \"s\"")));
+  EXPECT_THAT(Judged([](tf::MetaGraphDef& g) {
+                (*g.mutable_signature_def())["caf\u00e9"];
+                (*g.mutable_signature_def())["cafe\u0301"];
+              }),
+              HasSubstr("E_DUP"));
+}
+
+TEST_F(SavedModelTest, ObjectsThatAreNot) {
+  for (const int id : {-1, 1, 1 << 30}) {
+    EXPECT_THAT(Judged([&](tf::MetaGraphDef& g) {
+                  g.mutable_object_graph_def()->mutable_nodes(0)->mutable_children(0)->set_node_id(id);
+                }),
+                HasSubstr("E_PARSE"));
+    EXPECT_THAT(Judged([&](tf::MetaGraphDef& g) {
+                  (*g.mutable_object_graph_def()->mutable_concrete_functions())["f"].add_bound_inputs(id);
+                }),
+                HasSubstr("E_PARSE"));
+  }
+}
+
 TEST_F(SavedModelTest, TruncatedAtEveryByte) {
   const std::string whole = Binary(Model({{"serve"}, {"train"}}));
   for (size_t size = 1; size < whole.size(); ++size) {
