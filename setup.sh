@@ -4,7 +4,7 @@
 #   ./setup.sh            what building and testing need
 #   ./setup.sh --cuda     also a CUDA toolkit with cuDNN and cuBLAS in .deps/cuda, unless /usr/local/cuda has one
 #   ./setup.sh --fuzz     also a Clang with libFuzzer, for tests/fuzz/run.sh
-#   ./setup.sh --python   also .venv/ with TensorFlow and scikit-learn, to train samples and make golden cases again
+#   ./setup.sh --python   also .venv/ with TensorFlow, TensorBoard and scikit-learn: for samples, golden cases and tests
 #
 # Does nothing, and says so, where everything is there.
 set -euo pipefail
@@ -100,13 +100,13 @@ install_fuzz() {
 }
 
 install_python() {
-  if [ -x .venv/bin/python ] && .venv/bin/python -c 'import tensorflow, sklearn' 2>/dev/null; then
+  if [ -x .venv/bin/python ] && .venv/bin/python -c 'import tensorflow, sklearn, tensorboard' 2>/dev/null; then
     say "Python environment: there"
     return
   fi
-  say "installing TensorFlow and scikit-learn into .venv"
+  say "installing TensorFlow, TensorBoard and scikit-learn into .venv"
   python3 -m venv .venv
-  .venv/bin/pip install -q --disable-pip-version-check tensorflow-cpu==2.21.0 scikit-learn
+  .venv/bin/pip install -q --disable-pip-version-check tensorflow-cpu==2.21.0 tensorboard scikit-learn
 }
 
 install_debian_packages

@@ -13,7 +13,8 @@
 
 namespace moulin {
 
-// The loaded models of a bundle, which share the constants that are identical among them. Immutable, thread-safe.
+// The loaded models of a bundle, one for each signature, which share the constants that are identical among them.
+// Immutable, thread-safe.
 class Bundle {
  public:
   Bundle() = default;

@@ -32,6 +32,9 @@ struct EngineOptions {
   int plan_cache_entries = 32;
   // Measure the time that a GPU is busy with each request (ModelStats::device_ms), which costs some microseconds.
   bool measure_device_time = false;
+  // Run the goldens that a bundle carries for its models when it is loaded, and refuse a model that fails them
+  // (E_DATA).
+  bool verify_bundles = false;
   // Load and plan models, to show how they would run on the device, which need not be there ("cuda" without a GPU).
   // Requests then fail with E_DEVICE.
   bool plan_only = false;
@@ -56,12 +59,14 @@ class Engine {
 
   // Reads, imports and optimises a model: a GraphDef (.pb or .pbtxt, told apart by content), a SavedModel directory
   // (variables are read and are constants from then on), a checkpoint with its .meta graph, or
-  // "BUNDLE.moulin:NAME". Blocks. Errors name the file and the node: DATA_LOSS or INVALID_ARGUMENT for a malformed file,
-  // UNIMPLEMENTED listing all nodes that are not supported, NOT_FOUND (E_FILE), FAILED_PRECONDITION (E_STOPPED).
+  // "BUNDLE.moulin:NAME[:SIGNATURE]". Blocks. Errors name the file and the node: DATA_LOSS or INVALID_ARGUMENT for a
+  // malformed file, UNIMPLEMENTED listing all nodes that are not supported, NOT_FOUND (E_FILE), FAILED_PRECONDITION
+  // (E_STOPPED).
   StatusOr<std::shared_ptr<Model>> Load(const std::string& path, const ModelOptions& options = {});
 
-  // Loads every model of a bundle; `options` applies to each (name, inputs, outputs and signature are the bundle's own
-  // and must be empty in it: E_OPTION). Nothing is loaded where one fails.
+  // Loads every model of a bundle by each of its signatures, the default one under the model's name and others as
+  // "NAME:SIGNATURE"; what their constants have in common is in memory once. `options` applies to each (name, inputs,
+  // outputs and signature are the bundle's own and must be empty in it: E_OPTION). Nothing is loaded where one fails.
   StatusOr<Bundle> LoadBundle(const std::string& path, const ModelOptions& options = {});
 
   const std::string& device() const;              // "cpu", "reference", "cuda"

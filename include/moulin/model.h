@@ -62,6 +62,11 @@ struct ModelOptions {
   int max_lanes = 0;
   // Requests that may wait. 0: EngineOptions::queue_capacity.
   int queue_capacity = 0;
+  // The most rows (the first size of inputs that leave it open) that one request may have; more are refused (E_LIMIT).
+  // 0: as a bundle says, else no bound.
+  int64_t max_batch = 0;
+  // Run the model on the warm-up inputs that a bundle carries for it, so that it is loaded ready for such requests.
+  bool warm_up = true;
   // False: none of the passes that only make it faster. The reference is run so.
   bool optimize = true;
   // Passes to leave out, by name (`moulin show --passes`); an unknown name is E_OPTION.
@@ -72,15 +77,15 @@ struct ModelOptions {
 
 // Times in milliseconds, sizes in bytes.
 struct ModelStats {
-  double load_ms = 0;          // reading, importing and optimising the file
-  double first_ms = 0;         // the first successful run, planning and preparing kernels included; 0 before it
+  double load_ms = 0;   // reading, importing and optimising the file
+  double first_ms = 0;  // the first successful run, planning and preparing kernels included; 0 before it
   // What a GPU was busy with a request, the median of the last ones; 0 where EngineOptions::measure_device_time is not
   // set, or the device does not measure it.
   double device_ms = 0;
   int64_t constant_bytes = 0;  // weights that the device holds, of all models of the engine
   int64_t arena_bytes = 0;     // arenas and staging buffers of this model's instances
   int64_t peak_bytes = 0;      // constant_bytes plus the most that arena_bytes has been
-  int64_t accepted = 0;        // requests, since loading
+  int64_t accepted = 0;        // requests, since loading; those of a bundle's examples among them
   int64_t succeeded = 0;
   int64_t failed = 0;   // errors of the run, cancellations, missed deadlines, shutdown
   int64_t refused = 0;  // invalid, or the queue was full

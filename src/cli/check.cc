@@ -67,7 +67,7 @@ ModelOptions OptionsFor(const GoldenCall& call, Precision precision) {
 
 void CheckTensor(const char* kind, const std::string& name, const Tensor& found, const Tensor& expected,
                  const Tolerance& tolerance, Result* result) {
-  const Difference difference = Compare(found, expected, tolerance);
+  const internal::Difference difference = internal::Compare(found, expected, tolerance);
   result->max_abs = std::max(result->max_abs, difference.max_abs);
   result->max_rel = std::max(result->max_rel, difference.max_rel);
   if (difference.within || result->verdict != Verdict::kPassed) return;

@@ -10,8 +10,9 @@ namespace {
 
 constexpr const char* kDescription =
     "moulin runs frozen TensorFlow graphs, asynchronously and several at once, without TensorFlow.\n\n"
-    "MODEL is a GraphDef (.pb binary or .pbtxt text), a model of a bundle (BUNDLE.moulin:NAME), the directory of a\n"
-    "SavedModel, or a checkpoint with its .meta graph.";
+    "MODEL is a GraphDef (.pb binary or .pbtxt text), a model of a bundle (BUNDLE.moulin:NAME[:SIGNATURE]), the "
+    "directory\n"
+    "of a SavedModel, or a checkpoint with its .meta graph.";
 
 constexpr const char* kFooter =
     "Examples:\n"
@@ -61,7 +62,8 @@ int Main(int argc, const char* const* argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", MOULIN_VERSION);
   Action action;
-  for (auto add : {AddShow, AddRun, AddCheck, AddCompare, AddBench, AddBundle, AddGraph, AddFreeze, AddExport})
+  for (auto add :
+       {AddShow, AddRun, AddCheck, AddCompare, AddBench, AddBundle, AddVerify, AddGraph, AddFreeze, AddExport})
     add(app, &action);
   try {
     app.parse(argc, argv);

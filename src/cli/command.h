@@ -27,6 +27,7 @@ void AddCheck(CLI::App& app, Action* action);
 void AddCompare(CLI::App& app, Action* action);
 void AddBench(CLI::App& app, Action* action);
 void AddBundle(CLI::App& app, Action* action);
+void AddVerify(CLI::App& app, Action* action);
 void AddGraph(CLI::App& app, Action* action);
 void AddFreeze(CLI::App& app, Action* action);
 void AddExport(CLI::App& app, Action* action);

@@ -6,12 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "cli/difference.h"
+#include "engine/difference.h"
 #include "moulin/model.h"
 #include "moulin/request.h"
 #include "moulin/status.h"
 
 namespace moulin::cli {
+
+using internal::Tolerance;
 
 // One way to call the model of a case: the default one, or a signature.
 struct GoldenCall {

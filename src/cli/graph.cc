@@ -1,4 +1,4 @@
-// moulin graph: the graph as text or for Graphviz.
+// moulin graph: the graph as text, for Graphviz or for TensorBoard.
 #include "ir/graph.h"
 
 #include <cstdio>
@@ -8,8 +8,10 @@
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "cli/command.h"
+#include "cli/model_file.h"
 #include "cli/random_inputs.h"
 #include "engine/describe.h"
+#include "formats/events.h"
 #include "formats/file.h"
 #include "moulin/engine.h"
 
@@ -20,6 +22,7 @@ struct GraphFlags {
   std::string model;
   std::string at = "import";
   std::string dot;
+  std::string tensorboard;
   bool text = false;
   int64_t batch = 1;
   std::vector<std::string> shapes;
@@ -58,9 +61,20 @@ std::string ToDot(const Graph& graph) {
   return out + "}\n";
 }
 
+// TensorBoard shows TensorFlow's graph, as it is in the file; the model need not load.
+StatusOr<int> WriteTensorBoard(const GraphFlags& flags) {
+  MOULIN_ASSIGN_OR_RETURN(const ModelFile file, ReadModelFile(flags.model));
+  MOULIN_ASSIGN_OR_RETURN(const std::string path, WriteGraphEvents(file.graph, flags.tensorboard));
+  std::printf("%s: %d nodes, %d functions\n", Printable(path).c_str(), file.graph.node_size(),
+              file.graph.library().function_size());
+  return kDone;
+}
+
 StatusOr<int> ShowGraph(const GraphFlags& flags) {
-  if (flags.text == !flags.dot.empty())
-    return MakeError(ErrorCode::kOption, "graph: give one of --text and --dot FILE");
+  if (flags.text + !flags.dot.empty() + !flags.tensorboard.empty() != 1) {
+    return MakeError(ErrorCode::kOption, "graph: give one of --text, --dot FILE and --tensorboard LOGDIR");
+  }
+  if (!flags.tensorboard.empty()) return WriteTensorBoard(flags);
   MOULIN_ASSIGN_OR_RETURN(const auto engine, Engine::Create(flags.device.planning_options()));
   ModelOptions options;
   options.precision = flags.device.precision;
@@ -91,10 +105,13 @@ StatusOr<int> ShowGraph(const GraphFlags& flags) {
 
 void AddGraph(CLI::App& app, Action* action) {
   auto flags = std::make_shared<GraphFlags>();
-  CLI::App* command = app.add_subcommand("graph", "Print a model's graph as text, or write it for Graphviz");
+  CLI::App* command =
+      app.add_subcommand("graph", "Print a model's graph as text, or write it for Graphviz or TensorBoard");
   command->add_option("model", flags->model, "the model")->required()->type_name("MODEL");
   command->add_flag("--text", flags->text, "print it, a line a node");
   command->add_option("--dot", flags->dot, "write it in Graphviz's language")->type_name("FILE");
+  command->add_option("--tensorboard", flags->tensorboard, "write the file's graph for TensorBoard")
+      ->type_name("LOGDIR");
   command
       ->add_option("--at", flags->at,
                    "import: as read; optimized: after the passes; passes: after each of them; plan: the steps")

@@ -4,23 +4,20 @@
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
-#include "engine/model_source.h"
 #include "formats/bundle.h"
 #include "formats/checkpoint.h"
 #include "formats/graphdef.h"
 #include "formats/savedmodel.h"
 #include "moulin/bundle.h"
-#include "nlohmann/json.hpp"
 
 namespace moulin::cli {
 namespace {
 
 StatusOr<ModelFile> FromBundle(const ModelPath& path) {
   MOULIN_ASSIGN_OR_RETURN(const auto bundle, BundleReader::Open(path.file));
-  MOULIN_ASSIGN_OR_RETURN(BundleModel model, bundle->Load(path.name));
+  const std::string name = path.name.substr(0, path.name.find(':'));  // without the signature
+  MOULIN_ASSIGN_OR_RETURN(BundleModel model, bundle->Load(name));
   ModelFile file;
-  MOULIN_ASSIGN_OR_RETURN(file.inputs, internal::NamesFromMetadata(model.metadata(), "inputs"));
-  MOULIN_ASSIGN_OR_RETURN(file.outputs, internal::NamesFromMetadata(model.metadata(), "outputs"));
   file.graph = std::move(model.mutable_graph());
   return file;
 }

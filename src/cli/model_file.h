@@ -12,11 +12,8 @@
 
 namespace moulin::cli {
 
-// A graph and, where the file says them, the tensors that are fed and fetched.
 struct ModelFile {
   tf::GraphDef graph;  // of a bundle's model, the large constants lie apart
-  std::vector<TensorName> inputs;
-  std::vector<TensorName> outputs;
 };
 
 // Reads a GraphDef file, a .meta file, the graph of a SavedModel directory, or one model of a bundle

@@ -33,7 +33,8 @@ TensorInfo Info(const Graph& graph, std::string name, ValueId value) {
 
 }  // namespace
 
-ModelInterface::ModelInterface(std::string name, const Graph& graph) : name_(std::move(name)) {
+ModelInterface::ModelInterface(std::string name, const Graph& graph, int64_t max_batch)
+    : name_(std::move(name)), max_batch_(max_batch) {
   for (ValueId v : graph.inputs()) inputs_.push_back(Info(graph, std::string(graph.value(v).name()), v));
   for (const GraphOutput& output : graph.outputs()) outputs_.push_back(Info(graph, output.name, output.value));
   for (std::vector<TensorInfo>* infos : {&inputs_, &outputs_}) {
@@ -69,7 +70,14 @@ Status ModelInterface::CheckInput(const TensorInfo& info, const Tensor& tensor) 
   const auto found = [&] { return absl::StrCat(ShortName(tensor.dtype()), tensor.shape().ToString()); };
   if (tensor.dtype() != info.dtype) return error(ErrorCode::kDType, found());
   if (!info.shape.Accepts(tensor.shape())) return error(ErrorCode::kShape, found());
-  return absl::OkStatus();
+  return CheckBatch(info, tensor.shape());
+}
+
+Status ModelInterface::CheckBatch(const TensorInfo& info, const Shape& shape) const {
+  const bool has_rows = shape.rank() > 0 && (!info.shape.has_rank() || info.shape.dim(0) < 0);
+  if (max_batch_ == 0 || !has_rows || shape.dim(0) <= max_batch_) return absl::OkStatus();
+  return MakeError(ErrorCode::kLimit, "model \"", Printable(name_), "\": input \"", Printable(info.name), "\" has ",
+                   shape.dim(0), " rows, at most ", max_batch_, " may be in a request");
 }
 
 StatusOr<std::vector<Tensor>> ModelInterface::BindInputs(NamedTensors inputs) const {
@@ -128,6 +136,7 @@ StatusOr<std::vector<Shape>> ModelInterface::BindShapes(absl::Span<const InputSh
       return MakeError(ErrorCode::kShape, "model \"", Printable(name_), "\": input \"", Printable(given.name),
                        "\": expected ", inputs_[i].shape.ToString(), ", found ", given.shape.ToString());
     }
+    MOULIN_RETURN_IF_ERROR(CheckBatch(inputs_[i], given.shape));
     bound[i] = PartialShape(given.shape);
   }
   std::vector<Shape> result;

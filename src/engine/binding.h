@@ -16,15 +16,15 @@ namespace moulin::internal {
 // Immutable, thread-safe.
 class ModelInterface {
  public:
-  // The interface of `graph`, as requests of the model `name` see it.
-  ModelInterface(std::string name, const Graph& graph);
+  // The interface of `graph`, as requests of the model `name` see it. `max_batch` as of ModelOptions.
+  ModelInterface(std::string name, const Graph& graph, int64_t max_batch = 0);
 
   const std::string& name() const { return name_; }
   const std::vector<TensorInfo>& inputs() const { return inputs_; }
   const std::vector<TensorInfo>& outputs() const { return outputs_; }
 
-  // Puts the inputs in order and checks them: E_NAME, E_DUPLICATE, E_MISSING_INPUT, E_DTYPE, E_SHAPE, each naming the
-  // model, the input, what was expected and what was found.
+  // Puts the inputs in order and checks them: E_NAME, E_DUPLICATE, E_MISSING_INPUT, E_DTYPE, E_SHAPE, E_LIMIT, each
+  // naming the model, the input, what was expected and what was found.
   StatusOr<BoundRequest> Bind(Request request) const;
   // Shapes of all inputs in order; those not given must be known from the graph.
   StatusOr<std::vector<Shape>> BindShapes(absl::Span<const InputShape> shapes) const;
@@ -38,9 +38,11 @@ class ModelInterface {
                      absl::string_view name) const;
   StatusOr<std::vector<Tensor>> BindInputs(NamedTensors inputs) const;
   Status CheckInput(const TensorInfo& info, const Tensor& tensor) const;
+  Status CheckBatch(const TensorInfo& info, const Shape& shape) const;
   StatusOr<std::vector<int>> BindOutputs(const std::vector<std::string>& names) const;
 
   const std::string name_;
+  const int64_t max_batch_;
   std::vector<TensorInfo> inputs_;
   std::vector<TensorInfo> outputs_;
   Index input_index_;  // by name and by tensor, without ":0"

@@ -7,7 +7,6 @@
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "engine/engine_impl.h"
-#include "engine/model_source.h"
 
 namespace moulin {
 namespace internal {
@@ -40,7 +39,9 @@ PassOptions PassOptionsFor(const ModelOptions& options, const DeviceInfo& device
 }
 
 EngineImpl::EngineImpl(std::shared_ptr<Device> device, const EngineOptions& options)
-    : environment_(EnvironmentOf(std::move(device), options)) {}
+    : environment_(EnvironmentOf(std::move(device), options)),
+      runs_warm_up_(!options.plan_only),
+      runs_goldens_(options.verify_bundles && !options.plan_only) {}
 
 Status EngineImpl::Adopt(const std::shared_ptr<ModelImpl>& model) {
   std::lock_guard<std::mutex> lock(mutex_);
@@ -69,6 +70,15 @@ StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeModel(const Graph& graph, c
   return ModelImpl::Make(name, std::move(optimized), options, passes, environment);
 }
 
+StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeFromSource(SourceModel source, ModelOptions options) {
+  if (options.max_batch == 0) options.max_batch = source.origin.signature.max_batch;
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<ModelImpl> model, MakeModel(*source.graph, source.name, options));
+  source.graph.reset();
+  if (runs_warm_up_ && options.warm_up) MOULIN_RETURN_IF_ERROR(WarmUp(*model, source.origin));
+  if (runs_goldens_) MOULIN_RETURN_IF_ERROR(CheckGoldens(*model, source.origin));
+  return model;
+}
+
 StatusOr<std::shared_ptr<Model>> EngineImpl::LoadGraph(std::shared_ptr<const Graph> graph, const std::string& name,
                                                        const ModelOptions& options) {
   const Clock::time_point start = Clock::now();
@@ -80,8 +90,8 @@ StatusOr<std::shared_ptr<Model>> EngineImpl::LoadGraph(std::shared_ptr<const Gra
 
 StatusOr<std::shared_ptr<Model>> EngineImpl::Load(const std::string& path, const ModelOptions& options) {
   const Clock::time_point start = Clock::now();
-  MOULIN_ASSIGN_OR_RETURN(const SourceModel source, ReadModel(path, options, limits_));
-  StatusOr<std::shared_ptr<ModelImpl>> model = MakeModel(*source.graph, source.name, options);
+  MOULIN_ASSIGN_OR_RETURN(SourceModel source, ReadModel(path, options, limits_));
+  StatusOr<std::shared_ptr<ModelImpl>> model = MakeFromSource(std::move(source), options);
   if (!model.ok()) return AtFile(model.status(), path);
   (*model)->set_load_time(MillisecondsSince(start));
   MOULIN_RETURN_IF_ERROR(Adopt(*model));
@@ -98,9 +108,9 @@ StatusOr<Bundle> EngineImpl::LoadBundle(const std::string& path, const ModelOpti
   MOULIN_ASSIGN_OR_RETURN(std::vector<SourceModel> sources, ReadBundle(path, limits_));
   std::vector<std::shared_ptr<ModelImpl>> impls;
   for (SourceModel& source : sources) {
-    StatusOr<std::shared_ptr<ModelImpl>> model = MakeModel(*source.graph, source.name, options);
-    if (!model.ok()) return AtFile(model.status(), absl::StrCat(path, ":", source.name));
-    source.graph.reset();
+    const std::string place = absl::StrCat(path, ":", source.name);
+    StatusOr<std::shared_ptr<ModelImpl>> model = MakeFromSource(std::move(source), options);
+    if (!model.ok()) return AtFile(model.status(), place);
     (*model)->set_load_time(MillisecondsSince(start));
     impls.push_back(*std::move(model));
   }

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "device/device.h"
 #include "engine/model_impl.h"
+#include "engine/model_source.h"
 #include "ir/graph.h"
 #include "moulin/engine.h"
 
@@ -33,9 +34,13 @@ class EngineImpl {
  private:
   StatusOr<std::shared_ptr<ModelImpl>> MakeModel(const Graph& graph, const std::string& name,
                                                  const ModelOptions& options);
+  // Makes a model of a file that was read, runs the examples that a bundle has for it, and lets go of the file's graph.
+  StatusOr<std::shared_ptr<ModelImpl>> MakeFromSource(SourceModel source, ModelOptions options);
   Status Adopt(const std::shared_ptr<ModelImpl>& model);
 
   const ModelEnvironment environment_;
+  const bool runs_warm_up_;
+  const bool runs_goldens_;
   const Limits limits_;
   std::mutex mutex_;
   std::vector<std::weak_ptr<ModelImpl>> models_;  // guarded by mutex_; gone ones are dropped at the next load

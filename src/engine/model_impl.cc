@@ -23,10 +23,11 @@ StatusOr<std::shared_ptr<ModelImpl>> ModelImpl::Make(std::string name, std::shar
                                                      const ModelOptions& options, const PassOptions& passes,
                                                      const ModelEnvironment& environment) {
   if (options.instances < 0 || options.instances > kMaxInstances || options.max_lanes < 0 ||
-      options.queue_capacity < 0 || options.memory_budget_bytes < 0) {
+      options.queue_capacity < 0 || options.memory_budget_bytes < 0 || options.max_batch < 0) {
     return MakeError(ErrorCode::kOption, "model options: expected 0 to ", kMaxInstances,
-                     " instances; lanes, queue capacity and memory budget of 0 or more; found ", options.instances,
-                     ", ", options.max_lanes, ", ", options.queue_capacity, " and ", options.memory_budget_bytes);
+                     " instances; lanes, queue capacity, memory budget and batch limit of 0 or more; found ",
+                     options.instances, ", ", options.max_lanes, ", ", options.queue_capacity, ", ",
+                     options.memory_budget_bytes, " and ", options.max_batch);
   }
   auto context = std::make_shared<ProgramContext>();
   const int device_lanes = std::max(environment.device->info().max_lanes, 1);
@@ -38,8 +39,7 @@ StatusOr<std::shared_ptr<ModelImpl>> ModelImpl::Make(std::string name, std::shar
   context->memory_budget_bytes = options.memory_budget_bytes;
   const int launch_streams = environment.device->info().launch_streams;
   const int streams = launch_streams > 0 ? launch_streams : context->plan.max_lanes;
-  const int capacity = options.queue_capacity > 0 ? options.queue_capacity : environment.queue_capacity;
-  std::shared_ptr<ModelImpl> model(new ModelImpl(std::move(name), std::move(graph), context, environment, capacity));
+  std::shared_ptr<ModelImpl> model(new ModelImpl(std::move(name), std::move(graph), context, options, environment));
   for (int i = 0; i < context->instances; ++i) {
     MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<Instance> instance,
                             Instance::Make(model.get(), i, environment.device.get(), streams, options.priority));
@@ -50,12 +50,12 @@ StatusOr<std::shared_ptr<ModelImpl>> ModelImpl::Make(std::string name, std::shar
 }
 
 ModelImpl::ModelImpl(std::string name, std::shared_ptr<const Graph> graph, std::shared_ptr<ProgramContext> context,
-                     const ModelEnvironment& environment, int queue_capacity)
+                     const ModelOptions& options, const ModelEnvironment& environment)
     : alive_(environment.live_models),
       graph_(std::move(graph)),
       environment_(environment),
-      queue_capacity_(queue_capacity),
-      interface_(std::move(name), *graph_),
+      queue_capacity_(options.queue_capacity > 0 ? options.queue_capacity : environment.queue_capacity),
+      interface_(std::move(name), *graph_, options.max_batch),
       context_(std::move(context)),
       counters_(std::make_shared<RequestCounters>()),
       program_(graph_, context_) {}

@@ -65,7 +65,7 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
 
  private:
   ModelImpl(std::string name, std::shared_ptr<const Graph> graph, std::shared_ptr<ProgramContext> context,
-            const ModelEnvironment& environment, int queue_capacity);
+            const ModelOptions& options, const ModelEnvironment& environment);
 
   StatusOr<std::shared_ptr<RequestState>> Bind(Request request);
   Status StoppedError() const;

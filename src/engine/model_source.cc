@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
@@ -13,18 +15,9 @@
 #include "formats/savedmodel.h"
 #include "import/import.h"
 #include "moulin/bundle.h"
-#include "nlohmann/json.hpp"
 
 namespace moulin::internal {
 namespace {
-
-using nlohmann::json;
-
-json ToJson(const std::vector<TensorName>& names) {
-  json list = json::array();
-  for (const TensorName& n : names) list.push_back({{"name", n.name}, {"tensor", n.tensor}});
-  return list;
-}
 
 StatusOr<SourceModel> ReadGraphFile(const std::string& path, const ModelOptions& options, const Limits& limits) {
   if (!options.signature.empty()) {
@@ -46,37 +39,68 @@ StatusOr<Tensor> ExternalConstant(const BundleModel& model, const tf::NodeDef& n
   return StatusOr<Tensor>(absl::in_place);
 }
 
-StatusOr<SourceModel> ReadFromBundle(const BundleReader& bundle, const std::string& name, const ModelOptions& options,
-                                     const Limits& limits) {
-  MOULIN_ASSIGN_OR_RETURN(BundleModel model, bundle.Load(name));
+// Imports one signature of a model, whose graph is copied.
+StatusOr<SourceModel> ImportSignature(const BundleModel& model, BundleSignature signature, const ModelOptions& options,
+                                      const Limits& limits) {
   ImportOptions import_options;
-  import_options.inputs = Refs(options.inputs);
-  import_options.outputs = Refs(options.outputs);
-  if (options.inputs.empty()) {
-    MOULIN_ASSIGN_OR_RETURN(const std::vector<TensorName> inputs, NamesFromMetadata(model.metadata(), "inputs"));
-    import_options.inputs = Refs(inputs);
-  }
-  if (options.outputs.empty()) {
-    MOULIN_ASSIGN_OR_RETURN(const std::vector<TensorName> outputs, NamesFromMetadata(model.metadata(), "outputs"));
-    import_options.outputs = Refs(outputs);
-  }
+  import_options.inputs = Refs(options.inputs.empty() ? signature.inputs : options.inputs);
+  import_options.outputs = Refs(options.outputs.empty() ? signature.outputs : options.outputs);
   import_options.limits = limits;
   import_options.external_constant = [&model](const tf::NodeDef& node) { return ExternalConstant(model, node); };
-  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<Graph> graph, ImportGraph(std::move(model.mutable_graph()), import_options));
-  return SourceModel{options.name.empty() ? name : options.name, std::move(graph)};
+  SourceModel source;
+  MOULIN_ASSIGN_OR_RETURN(source.graph, ImportGraph(model.graph(), import_options));
+  source.origin.signature = std::move(signature);
+  return source;
+}
+
+// "NAME" or "NAME:SIGNATURE"; names of models have no colon.
+struct NameInBundle {
+  std::string model;
+  std::string signature;
+};
+
+StatusOr<NameInBundle> FindInBundle(const BundleReader& bundle, const ModelPath& path) {
+  if (path.name.empty() && bundle.names().size() != 1) {
+    return MakeError(ErrorCode::kName, "the bundle has ", bundle.names().size(),
+                     " models; name one: ", Printable(path.file), ":NAME");
+  }
+  if (path.name.empty()) return NameInBundle{bundle.names().front(), ""};
+  const std::pair<std::string, std::string> parts = absl::StrSplit(path.name, absl::MaxSplits(':', 1));
+  return NameInBundle{parts.first, parts.second};
 }
 
 StatusOr<SourceModel> ReadOneOfBundle(const ModelPath& path, const ModelOptions& options, const Limits& limits) {
-  MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<BundleReader> bundle, BundleReader::Open(path.file, limits));
-  std::string name = path.name;
-  if (name.empty()) {
-    if (bundle->names().size() != 1) {
-      return MakeError(ErrorCode::kName, "the bundle has ", bundle->names().size(),
-                       " models; name one: ", Printable(path.file), ":NAME");
-    }
-    name = bundle->names().front();
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<BundleReader> bundle, BundleReader::Open(path.file, limits));
+  MOULIN_ASSIGN_OR_RETURN(NameInBundle name, FindInBundle(*bundle, path));
+  if (name.signature.empty()) name.signature = options.signature;
+  if (!options.signature.empty() && options.signature != name.signature) {
+    return MakeError(ErrorCode::kOption, "two signatures are asked for: \"", Printable(name.signature), "\" and \"",
+                     Printable(options.signature), "\"");
   }
-  return ReadFromBundle(*bundle, name, options, limits);
+  MOULIN_ASSIGN_OR_RETURN(const BundleModel model, bundle->Load(name.model));
+  MOULIN_ASSIGN_OR_RETURN(const std::vector<BundleSignature> signatures, SignaturesFromMetadata(model.metadata()));
+  MOULIN_ASSIGN_OR_RETURN(BundleSignature signature, ChooseSignature(signatures, name.signature));
+  MOULIN_ASSIGN_OR_RETURN(SourceModel source, ImportSignature(model, std::move(signature), options, limits));
+  source.name = !options.name.empty() ? options.name : path.name.empty() ? name.model : path.name;
+  source.origin.bundle = std::move(bundle);
+  source.origin.model = name.model;
+  return source;
+}
+
+Status ReadAllSignatures(const std::shared_ptr<BundleReader>& bundle, const std::string& name, const Limits& limits,
+                         std::vector<SourceModel>* models) {
+  MOULIN_ASSIGN_OR_RETURN(const BundleModel model, bundle->Load(name));
+  MOULIN_ASSIGN_OR_RETURN(const std::vector<BundleSignature> signatures, SignaturesFromMetadata(model.metadata()));
+  const StatusOr<BundleSignature> first = ChooseSignature(signatures, "");
+  for (const BundleSignature& signature : signatures) {
+    const bool is_default = first.ok() && first->name == signature.name;
+    MOULIN_ASSIGN_OR_RETURN(SourceModel source, ImportSignature(model, signature, {}, limits));
+    source.name = is_default ? name : absl::StrCat(name, ":", signature.name);
+    source.origin.bundle = bundle;
+    source.origin.model = name;
+    models->push_back(std::move(source));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -87,26 +111,6 @@ std::vector<NamedTensorRef> Refs(const std::vector<TensorName>& names) {
     refs.push_back({n.name.empty() ? std::string(absl::StripSuffix(n.tensor, ":0")) : n.name, n.tensor});
   }
   return refs;
-}
-
-StatusOr<std::vector<TensorName>> NamesFromMetadata(const json& metadata, const char* key) {
-  std::vector<TensorName> names;
-  if (!metadata.is_object() || !metadata.contains(key)) return names;
-  const auto malformed = [&] {
-    return MakeError(ErrorCode::kParse, "the bundle's metadata: \"", key,
-                     "\" should be a list of {\"name\", \"tensor\"}");
-  };
-  if (!metadata[key].is_array()) return malformed();
-  for (const json& entry : metadata[key]) {
-    if (!entry.is_object() || !entry.contains("tensor") || !entry["tensor"].is_string()) return malformed();
-    const bool has_name = entry.contains("name") && entry["name"].is_string();
-    names.push_back({has_name ? entry["name"].get<std::string>() : "", entry["tensor"].get<std::string>()});
-  }
-  return names;
-}
-
-nlohmann::json ToMetadata(const std::vector<TensorName>& inputs, const std::vector<TensorName>& outputs) {
-  return {{"inputs", ToJson(inputs)}, {"outputs", ToJson(outputs)}};
 }
 
 std::string DefaultModelName(const std::string& path) {
@@ -128,13 +132,18 @@ StatusOr<SourceModel> ReadModel(const std::string& path, const ModelOptions& opt
 }
 
 StatusOr<std::vector<SourceModel>> ReadBundle(const std::string& path, const Limits& limits) {
+  const ModelPath split = SplitModelPath(path);
+  std::vector<SourceModel> models;
+  if (!split.name.empty()) {
+    MOULIN_ASSIGN_OR_RETURN(SourceModel model, ReadModel(path, {}, limits));
+    models.push_back(std::move(model));
+    return models;
+  }
   StatusOr<std::shared_ptr<BundleReader>> bundle = BundleReader::Open(path, limits);
   if (!bundle.ok()) return AtFile(bundle.status(), path);
-  std::vector<SourceModel> models;
   for (const std::string& name : (*bundle)->names()) {
-    StatusOr<SourceModel> model = ReadFromBundle(**bundle, name, {}, limits);
-    if (!model.ok()) return AtFile(model.status(), absl::StrCat(path, ":", name));
-    models.push_back(*std::move(model));
+    const Status read = ReadAllSignatures(*bundle, name, limits, &models);
+    if (!read.ok()) return AtFile(read, absl::StrCat(path, ":", name));
   }
   return models;
 }

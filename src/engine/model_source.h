@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "engine/bundle_examples.h"
 #include "import/import.h"
 #include "ir/graph.h"
 #include "moulin/model.h"
-#include "nlohmann/json_fwd.hpp"
 
 namespace moulin::internal {
 
@@ -18,21 +18,17 @@ namespace moulin::internal {
 struct SourceModel {
   std::string name;
   std::shared_ptr<Graph> graph;
+  BundleOrigin origin;
 };
 
 // Reads what `path` names: a GraphDef file, a SavedModel directory, a checkpoint with its .meta graph, or one model of
-// a bundle ("B.moulin:NAME", or "B.moulin" where it holds one only). Of `options` it reads name, inputs, outputs,
-// signature and tags. Errors as of Engine::Load.
+// a bundle ("B.moulin:NAME" or "B.moulin:NAME:SIGNATURE"; "B.moulin" where it holds one only). Of `options` it reads
+// name, inputs, outputs, signature and tags. Errors as of Engine::Load.
 StatusOr<SourceModel> ReadModel(const std::string& path, const ModelOptions& options, const Limits& limits);
 
-// Every model of a bundle, in the order of the file.
+// Every signature of every model of a bundle, in the order of the file, or of the model that `path` names. A model's
+// default signature goes by the model's name, others by "NAME:SIGNATURE".
 StatusOr<std::vector<SourceModel>> ReadBundle(const std::string& path, const Limits& limits);
-
-// What a bundle keeps of a model beside its graph: {"inputs": [{"name", "tensor"}...], "outputs": [...]}.
-nlohmann::json ToMetadata(const std::vector<TensorName>& inputs, const std::vector<TensorName>& outputs);
-
-// One of the two lists of a bundle's metadata; absent means empty. E_PARSE where it is malformed.
-StatusOr<std::vector<TensorName>> NamesFromMetadata(const nlohmann::json& metadata, const char* key);
 
 // Tensors as a caller names them; one without a name of its own goes by the tensor's.
 std::vector<NamedTensorRef> Refs(const std::vector<TensorName>& names);

@@ -12,9 +12,6 @@
 #include "import/tensor_names.h"
 
 namespace moulin::internal {
-namespace {
-
-constexpr char kDefaultKey[] = "serving_default";
 
 std::vector<std::string> SignatureKeys(const tf::MetaGraphDef& meta_graph) {
   std::vector<std::string> keys;
@@ -24,6 +21,10 @@ std::vector<std::string> SignatureKeys(const tf::MetaGraphDef& meta_graph) {
   std::sort(keys.begin(), keys.end());
   return keys;
 }
+
+namespace {
+
+constexpr char kDefaultKey[] = "serving_default";
 
 StatusOr<std::string> ChooseKey(const tf::MetaGraphDef& meta_graph, const std::string& key) {
   const std::vector<std::string> keys = SignatureKeys(meta_graph);

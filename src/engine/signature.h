@@ -18,6 +18,9 @@ struct Signature {
   std::vector<NamedTensorRef> outputs;  // by rising key
 };
 
+// The keys of all signatures but those that TensorFlow adds for itself, in rising order.
+std::vector<std::string> SignatureKeys(const tf::MetaGraphDef& meta_graph);
+
 // The signature called `key`; for "", "serving_default" or else the only one (those that TensorFlow adds for itself,
 // "__saved_model...", do not count). E_NAME, listing those there are, where there is no such one; E_UNSUPPORTED where a
 // tensor of it is sparse or composite.

@@ -10,7 +10,8 @@
 //   64      manifest, JSON:
 //             {"data_bytes": N,
 //              "blobs":  [{"offset": N, "bytes": N, "sha256": "hex"}, ...],     in the order of the file
-//              "models": [{"name": S, "graph": blob, "constants": [blob, ...], "metadata": {...}}, ...]}
+//              "models": [{"name": S, "graph": blob, "constants": [blob, ...], "metadata": {...},
+//                          "files": {S: blob, ...}}, ...]}                      "files" since version 1.1; optional
 //   ...     data: from the next multiple of 64 bytes to the end of the file. Offsets of blobs count from here and are
 //           multiples of 64; zeros lie between blobs.
 // A model's graph is a binary GraphDef, in which each large constant has lost its elements and gained an attribute
@@ -23,6 +24,7 @@
 #ifndef MOULIN_FORMATS_BUNDLE_H_
 #define MOULIN_FORMATS_BUNDLE_H_
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,10 +45,11 @@ class BundleWriter {
 
   // Adds a model. `metadata` is a JSON object that the layer above chooses (signatures, inputs, outputs) and gets back
   // as it was; its strings are UTF-8. Constants are moved out of `graph`. E_NAME for a name that is empty, not UTF-8 or
-  // has
-  // '/', ':' or control characters; E_DUP for one that is taken; E_OPTION for metadata that is no object; E_TENSOR for
-  // a constant whose elements lie in another bundle; E_LIMIT for a graph that reaches 2 GiB without its constants.
-  Status AddModel(const std::string& name, tf::GraphDef graph, const nlohmann::json& metadata);
+  // has '/', ':' or control characters; E_DUP for one that is taken; E_OPTION for metadata that is no object; E_TENSOR
+  // for a constant whose elements lie in another bundle; E_LIMIT for a graph that reaches 2 GiB without its constants.
+  // `files` go along with the model, under names that the layer above chooses.
+  Status AddModel(const std::string& name, tf::GraphDef graph, const nlohmann::json& metadata,
+                  const std::map<std::string, std::string>& files = {});
 
   // Writes the file, replacing `path` once all is written. Same models in the same order, same bytes.
   Status Write(const std::string& path) const;
@@ -98,6 +101,10 @@ class BundleReader {
   const std::vector<std::string>& names() const;
   // A model's metadata without loading it. E_NAME for an unknown model.
   StatusOr<std::shared_ptr<const nlohmann::json>> Metadata(const std::string& name) const;
+
+  // One of the files that went along with a model, its hash checked. E_NAME for an unknown model, E_DATA for a file
+  // that it lacks or that was cut or changed, E_LIMIT above limits.tensor_bytes.
+  StatusOr<std::string> File(const std::string& model, const std::string& file) const;
 
   // Reads a model's graph and all its constants and checks their hashes, so that nothing of a loaded model can fail
   // later, whatever becomes of the file. Constants that another loaded model holds are shared and not read again.

@@ -22,7 +22,7 @@ static_assert(sizeof(BundleHeader) == 64);
 
 inline constexpr absl::string_view kBundleMagic = "MOULINB\n";
 inline constexpr uint32_t kBundleMajor = 1;
-inline constexpr uint32_t kBundleMinor = 0;
+inline constexpr uint32_t kBundleMinor = 1;
 inline constexpr int64_t kBundleAlignment = 64;
 inline constexpr char kBlobAttribute[] = "_moulin_blob";
 inline constexpr int kManifestDepth = 100;

@@ -35,6 +35,7 @@ struct ModelRow {
   size_t graph = 0;
   std::vector<size_t> constants;
   std::shared_ptr<const json> metadata;
+  std::map<std::string, size_t> files;
 };
 
 struct Contents {
@@ -131,6 +132,18 @@ class ManifestParser {
     return Malformed(absl::StrCat("refers to blob ", index, " of ", contents_.blobs.size()));
   }
 
+  Status AddFiles(const json& row, std::map<std::string, size_t>* files) const {
+    if (!row.contains("files")) return absl::OkStatus();
+    if (!row["files"].is_object()) return Malformed("has no object for \"files\"");
+    if (static_cast<int64_t>(row["files"].size()) > limits_.bundle_entries) {
+      return MakeError(ErrorCode::kLimit, row["files"].size(), " files, the limit is ", limits_.bundle_entries);
+    }
+    for (const auto& [name, blob] : row["files"].items()) {
+      MOULIN_ASSIGN_OR_RETURN((*files)[name], ToBlobIndex(blob));
+    }
+    return absl::OkStatus();
+  }
+
   Status AddModel(const json& row) {
     ModelRow model;
     MOULIN_ASSIGN_OR_RETURN(model.name, GetString(row, "name"));
@@ -148,6 +161,7 @@ class ManifestParser {
     MOULIN_ASSIGN_OR_RETURN(const json* metadata, Get(row, "metadata"));
     if (!metadata->is_object()) return Malformed("has no object for \"metadata\"");
     model.metadata = std::make_shared<const json>(*metadata);
+    MOULIN_RETURN_IF_ERROR(AddFiles(row, &model.files));
     contents_.models.push_back(std::move(model));
     return absl::OkStatus();
   }
@@ -317,6 +331,25 @@ const std::vector<std::string>& BundleReader::names() const { return state_->nam
 StatusOr<std::shared_ptr<const json>> BundleReader::Metadata(const std::string& name) const {
   MOULIN_ASSIGN_OR_RETURN(const ModelRow* model, state_->FindModel(name));
   return model->metadata;
+}
+
+StatusOr<std::string> BundleReader::File(const std::string& model, const std::string& file) const {
+  MOULIN_ASSIGN_OR_RETURN(const ModelRow* row, state_->FindModel(model));
+  const auto at_file = [&](const Status& status) {
+    return AtFile(
+        Status(status.code(), absl::StrCat(status.message(), "; \"", Printable(file), "\" of model \"", model, "\"")),
+        state_->path);
+  };
+  const auto found = row->files.find(file);
+  if (found == row->files.end()) return at_file(MakeError(ErrorCode::kData, "the bundle lacks a file"));
+  const int64_t bytes = state_->contents.blobs[found->second].bytes;
+  if (bytes > state_->limits.tensor_bytes) {
+    return at_file(
+        MakeError(ErrorCode::kLimit, "a file of ", bytes, " bytes, the limit is ", state_->limits.tensor_bytes));
+  }
+  const StatusOr<std::shared_ptr<const void>> block = state_->ReadBlob(found->second);
+  if (!block.ok()) return at_file(block.status());
+  return std::string(static_cast<const char*>(block->get()), bytes);
 }
 
 StatusOr<BundleModel> BundleReader::Load(const std::string& name) const {

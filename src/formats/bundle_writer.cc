@@ -35,6 +35,7 @@ struct Model {
   size_t graph;
   std::vector<size_t> constants;
   json metadata;
+  std::map<std::string, size_t> files;
 };
 
 bool MayBeBlob(const tf::TensorProto& proto) {
@@ -118,6 +119,7 @@ json BundleWriter::State::Manifest() const {
   for (const Model& model : models) {
     model_rows.push_back(
         {{"name", model.name}, {"graph", model.graph}, {"constants", model.constants}, {"metadata", model.metadata}});
+    if (!model.files.empty()) model_rows.back()["files"] = model.files;
   }
   return {{"data_bytes", end}, {"blobs", std::move(blob_rows)}, {"models", std::move(model_rows)}};
 }
@@ -125,13 +127,14 @@ json BundleWriter::State::Manifest() const {
 BundleWriter::BundleWriter() : state_(std::make_unique<State>()) {}
 BundleWriter::~BundleWriter() = default;
 
-Status BundleWriter::AddModel(const std::string& name, tf::GraphDef graph, const json& metadata) {
+Status BundleWriter::AddModel(const std::string& name, tf::GraphDef graph, const json& metadata,
+                              const std::map<std::string, std::string>& files) {
   MOULIN_RETURN_IF_ERROR(CheckModelName(name));
   if (!metadata.is_object()) return MakeError(ErrorCode::kOption, "a model's metadata must be a JSON object");
   for (const Model& model : state_->models) {
     if (model.name == name) return MakeError(ErrorCode::kDuplicate, "two models \"", name, "\"");
   }
-  Model model{name, 0, {}, metadata};
+  Model model{name, 0, {}, metadata, {}};
   for (tf::NodeDef& node : *graph.mutable_node()) {
     MOULIN_RETURN_IF_ERROR(state_->MoveConstant(&node, &model.constants));
   }
@@ -144,6 +147,7 @@ Status BundleWriter::AddModel(const std::string& name, tf::GraphDef graph, const
   model.constants.erase(std::unique(model.constants.begin(), model.constants.end()), model.constants.end());
   MOULIN_ASSIGN_OR_RETURN(std::string bytes, SerializeProto(graph, ProtoForm::kBinary));
   model.graph = state_->AddBlob(std::move(bytes));
+  for (const auto& [file, content] : files) model.files[file] = state_->AddBlob(content);
   state_->models.push_back(std::move(model));
   return absl::OkStatus();
 }

@@ -49,6 +49,16 @@ Status CheckNames(const NamedTensors& tensors) {
   return MakeError(ErrorCode::kDuplicate, "two arrays \"", Printable(*twice), "\"");
 }
 
+Status WriteArrays(const NamedTensors& tensors, NpzCompression compression, const Sink& sink) {
+  MOULIN_RETURN_IF_ERROR(CheckNames(tensors));
+  ZipWriter zip(sink);
+  for (const auto& [name, tensor] : tensors) {
+    const Status added = AddArray(name, tensor, compression == NpzCompression::kDeflated, &zip);
+    if (!added.ok()) return AtArray(added, name);
+  }
+  return zip.Finish();
+}
+
 }  // namespace
 
 StatusOr<NamedTensors> ParseNpz(absl::string_view bytes, const Limits& limits) {
@@ -71,16 +81,17 @@ StatusOr<NamedTensors> ReadNpz(const std::string& path, const Limits& limits) {
   return tensors;
 }
 
+StatusOr<std::string> EncodeNpz(const NamedTensors& tensors) {
+  std::string bytes;
+  MOULIN_RETURN_IF_ERROR(WriteArrays(tensors, NpzCompression::kStored, [&bytes](absl::string_view piece) {
+    bytes.append(piece.data(), piece.size());
+    return absl::OkStatus();
+  }));
+  return bytes;
+}
+
 Status WriteNpz(const std::string& path, const NamedTensors& tensors, NpzCompression compression) {
-  MOULIN_RETURN_IF_ERROR(CheckNames(tensors));
-  return WriteFile(path, [&](const Sink& sink) -> Status {
-    ZipWriter zip(sink);
-    for (const auto& [name, tensor] : tensors) {
-      const Status added = AddArray(name, tensor, compression == NpzCompression::kDeflated, &zip);
-      if (!added.ok()) return AtArray(added, name);
-    }
-    return zip.Finish();
-  });
+  return WriteFile(path, [&](const Sink& sink) { return WriteArrays(tensors, compression, sink); });
 }
 
 }  // namespace moulin

@@ -22,6 +22,9 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 StatusOr<NamedTensors> ReadNpz(const std::string& path, const Limits& limits = {});
 StatusOr<NamedTensors> ParseNpz(absl::string_view bytes, const Limits& limits = {});
 
+// The bytes of an archive that numpy.load reads. Errors as of WriteNpz.
+StatusOr<std::string> EncodeNpz(const NamedTensors& tensors);
+
 enum class NpzCompression { kStored, kDeflated };
 
 // Writes what numpy.load reads, replacing `path` once all is written. Same tensors, same bytes. E_DUP for a name given

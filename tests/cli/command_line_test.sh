@@ -30,7 +30,7 @@ digits=samples/data/digits_test.npz
 
 # Help teaches.
 expect 0 "Examples:" "$moulin" --help
-for command in show run check compare bench bundle graph freeze export; do expect 0 "Usage:" "$moulin" "$command" --help; done
+for command in show run check compare bench bundle verify graph freeze export; do expect 0 "Usage:" "$moulin" "$command" --help; done
 expect 0 "" "$moulin" --version
 expect 2 "" "$moulin"
 expect 2 "" "$moulin" no_such_command
@@ -45,6 +45,8 @@ expect 0 "oneDNN" "$moulin" show "$classifier" --placement --device cpu
 expect 0 "Conv(" "$moulin" graph "$classifier" --text
 expect 0 "" "$moulin" graph "$classifier" --text --at plan --device reference
 expect 0 "" "$moulin" graph "$classifier" --dot "$scratch/g.dot"
+expect 0 "/events.out.tfevents." "$moulin" graph tests/engine/data/tf2_variables --tensorboard "$scratch/logs"
+expect 2 "E_OPTION" "$moulin" graph "$classifier" --text --tensorboard "$scratch/logs"
 expect 0 "models" "$moulin" bundle c="$classifier" d="$denoiser" -o "$scratch/both.moulin"
 expect 0 "both.moulin:c" "$moulin" show "$scratch/both.moulin"
 expect 0 "rows/s" "$moulin" bench "$scratch/both.moulin:c" "$scratch/both.moulin:d" --mode async --concurrency 2 --seconds 0.1
@@ -79,6 +81,16 @@ expect 0 "functions" "$moulin" freeze tests/engine/data/tf2_variables -o "$scrat
 expect 0 "f32" "$moulin" graph "$scratch/frozen.pb" --text
 expect 2 "E_OUTPUT" "$moulin" freeze tests/engine/data/tf1_variables/ckpt/model.meta -o "$scratch/no.pb"
 
+# Bundles of what has variables: both signatures of a SavedModel, whose weights are stored once.
+expect 0 "2 models" "$moulin" bundle net=tests/engine/data/tf2_variables old=tests/engine/data/tf1_variables/ckpt/model.meta \
+  --fetch old=y -o "$scratch/saved.moulin"
+expect 0 "has no goldens" "$moulin" verify "$scratch/saved.moulin"
+expect 0 "net:double" "$moulin" verify "$scratch/saved.moulin"
+expect 0 "" "$moulin" bench "$scratch/saved.moulin:net:double" --seconds 0.05
+expect 2 "E_NAME" "$moulin" bench "$scratch/saved.moulin:net:triple" --seconds 0.05
+expect 2 "E_OPTION" "$moulin" bundle net=tests/engine/data/tf2_variables --max-batch other=3 -o "$scratch/x.moulin"
+expect 2 "E_NAME" "$moulin" bundle net=tests/engine/data/tf2_variables --signature net=triple -o "$scratch/x.moulin"
+
 # A run, from and to .npz files.
 python3 - "$digits" "$scratch" <<'PY'
 import sys, zipfile
@@ -101,6 +113,27 @@ expect 2 "E_" "$moulin" run "$classifier" --inputs "$scratch/missing.npz" --outp
 expect 2 "E_DTYPE" "$moulin" run "$classifier" --inputs "$scratch/wrong_type.npz" --outputs "$scratch/x.npz"
 expect 2 "E_FILE" "$moulin" run "$classifier" --inputs "$scratch/absent.npz" --outputs "$scratch/x.npz"
 expect 2 "E_FILE" "$moulin" run "$classifier" --inputs "$scratch/good.npz" --outputs "$scratch/no/such/dir/x.npz"
+
+# Goldens: recorded, kept, and found wrong.
+python3 - "$scratch" <<'PY'
+import sys, zipfile
+folder = sys.argv[1]
+with zipfile.ZipFile(f"{folder}/out.npz") as z:
+    probabilities = bytearray(z.read("probabilities.npy"))
+probabilities[-1] ^= 0x40
+with zipfile.ZipFile(f"{folder}/spoilt.npz", "w") as z:
+    z.writestr("probabilities.npy", bytes(probabilities))
+PY
+expect 0 "" "$moulin" bundle c="$classifier" --golden c="$scratch/good.npz" --golden c="$scratch/good.npz,$scratch/out.npz" \
+  --warm-up c="$scratch/good.npz" --max-batch c=360 -o "$scratch/golden.moulin"
+expect 0 "passed c /golden1/inputs.npz" "$moulin" verify "$scratch/golden.moulin" --device cpu
+expect 0 '"passed": true' "$moulin" verify "$scratch/golden.moulin:c" --device reference --json
+expect 2 "expected" "$moulin" bundle c="$classifier" --golden c="$scratch/good.npz,$scratch/spoilt.npz" -o "$scratch/wrong.moulin"
+expect 1 "" test -e "$scratch/wrong.moulin"
+expect 1 "" test -e "$scratch/wrong.moulin.unchecked"
+expect 2 "E_LIMIT" "$moulin" bench "$scratch/golden.moulin:c" --batch 361 --seconds 0.05
+expect 2 "E_FILE" "$moulin" bundle c="$classifier" --golden c="$scratch/absent.npz" -o "$scratch/wrong.moulin"
+expect 2 "E_WRONG_TYPE" "$moulin" verify "$classifier"
 
 # Bad model files: truncated, corrupt, empty, of another kind, absent.
 head -c 100000 "$classifier" > "$scratch/truncated.pb"

@@ -92,7 +92,10 @@ TEST_F(LoadTest, ErrorsNameTheFile) {
 TEST_F(LoadTest, Bundles) {
   BundleWriter writer;
   ASSERT_TRUE(writer.AddModel("two", SmallGraph(2), nlohmann::json::object()).ok());
-  ASSERT_TRUE(writer.AddModel("three", SmallGraph(3), internal::ToMetadata({{"in", "x:0"}}, {{"out", "y:0"}})).ok());
+  internal::BundleSignature signature;
+  signature.inputs = {{"in", "x:0"}};
+  signature.outputs = {{"out", "y:0"}};
+  ASSERT_TRUE(writer.AddModel("three", SmallGraph(3), internal::ToMetadata({signature})).ok());
   ASSERT_TRUE(writer.Write(Path("b.moulin")).ok());
   const auto bundle = engine_->LoadBundle(Path("b.moulin"));
   ASSERT_TRUE(bundle.ok()) << bundle.status();

@@ -130,6 +130,39 @@ TEST_F(BundleTest, ReadsWhatItWrote) {
   }
 }
 
+TEST_F(BundleTest, FilesGoAlong) {
+  BundleWriter writer;
+  const std::string content(70000, 'g');
+  ASSERT_TRUE(writer.AddModel("one", Graph({1}), json::object(), {{"a", content}, {"b", content}, {"", "x"}}).ok());
+  ASSERT_TRUE(writer.AddModel("two", Graph({1}), json::object(), {{"a", ""}}).ok());
+  ASSERT_TRUE(writer.Write(Path("files.moulin")).ok());
+  EXPECT_LT(std::filesystem::file_size(Path("files.moulin")), 90000) << "equal files are stored once";
+  const auto reader = BundleReader::Open(Path("files.moulin"));
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_EQ(*(*reader)->File("one", "b"), content);
+  EXPECT_EQ(*(*reader)->File("one", ""), "x");
+  EXPECT_EQ(*(*reader)->File("two", "a"), "");
+  EXPECT_THAT(Message((*reader)->File("two", "b")), AllOf(HasSubstr("E_DATA"), HasSubstr("\"b\" of model \"two\"")));
+  EXPECT_THAT((*reader)->File("three", "a"), FailsWith("E_NAME"));
+}
+
+TEST_F(BundleTest, FilesInTheManifest) {
+  json manifest = OneModel();
+  EXPECT_TRUE(Open(manifest).ok()) << "version 1.0 has none";
+  const auto with = [&](json files) {
+    manifest["models"][0]["files"] = std::move(files);
+    return Open(manifest);
+  };
+  EXPECT_TRUE(with(json::object()).ok());
+  EXPECT_EQ(*with({{"c", 1}}).value()->File("m", "c"), std::string(64, 'c'));
+  EXPECT_THAT(with({{"c", 2}}), FailsWith("E_PARSE"));
+  EXPECT_THAT(with({{"c", -1}}), FailsWith("E_PARSE"));
+  EXPECT_THAT(with({{"c", "1"}}), FailsWith("E_PARSE"));
+  EXPECT_THAT(with(json::array({1})), FailsWith("E_PARSE"));
+  manifest["blobs"][1]["sha256"] = manifest["blobs"][0]["sha256"];
+  EXPECT_THAT(with({{"c", 1}}).value()->File("m", "c"), FailsWith("E_DATA"));
+}
+
 TEST_F(BundleTest, CommonConstantsAreStoredAndHeldOnce) {
   const std::string path = WriteTwo();
   const auto size = std::filesystem::file_size(path);

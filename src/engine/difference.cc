@@ -1,4 +1,4 @@
-#include "cli/difference.h"
+#include "engine/difference.h"
 
 #include <cmath>
 #include <complex>
@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/half.h"
 
-namespace moulin::cli {
+namespace moulin::internal {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -149,4 +149,4 @@ Difference Compare(const Tensor& found, const Tensor& expected, const Tolerance&
   return out;
 }
 
-}  // namespace moulin::cli
+}  // namespace moulin::internal

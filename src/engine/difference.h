@@ -1,13 +1,13 @@
 // How far two tensors lie apart, and whether that is within a tolerance.
-#ifndef MOULIN_CLI_DIFFERENCE_H_
-#define MOULIN_CLI_DIFFERENCE_H_
+#ifndef MOULIN_ENGINE_DIFFERENCE_H_
+#define MOULIN_ENGINE_DIFFERENCE_H_
 
 #include <cstdint>
 #include <string>
 
 #include "moulin/tensor.h"
 
-namespace moulin::cli {
+namespace moulin::internal {
 
 // An element may differ by `atol` + `rtol` * |expected|. Integers, bools and strings must be equal.
 struct Tolerance {
@@ -26,6 +26,6 @@ struct Difference {
 // NaN equals NaN; an infinity equals itself.
 Difference Compare(const Tensor& found, const Tensor& expected, const Tolerance& tolerance);
 
-}  // namespace moulin::cli
+}  // namespace moulin::internal
 
-#endif  // MOULIN_CLI_DIFFERENCE_H_
+#endif  // MOULIN_ENGINE_DIFFERENCE_H_

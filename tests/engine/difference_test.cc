@@ -1,11 +1,11 @@
-#include "cli/difference.h"
+#include "engine/difference.h"
 
 #include <limits>
 
 #include "base/half.h"
 #include "gtest/gtest.h"
 
-namespace moulin::cli {
+namespace moulin::internal {
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
@@ -58,4 +58,4 @@ TEST(DifferenceTest, TypeAndShapeMustAgree) {
 }
 
 }  // namespace
-}  // namespace moulin::cli
+}  // namespace moulin::internal
