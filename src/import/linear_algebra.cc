@@ -20,7 +20,7 @@ void LowerByName(LoweringContext& c) { c.Outputs(Add(c, absl::StripPrefix(c.op()
 
 // Values with vectors that an attribute may leave out: they are then empty tensors.
 void LowerWithOptionalVectors(LoweringContext& c, absl::string_view attr) {
-  std::vector<ValueId> outputs = Add(c, c.op());
+  std::vector<ValueId> outputs = Add(c, absl::StripPrefix(c.op(), "Batch"));
   if (!c.b.ok()) return;
   if (!c.Bool(attr, true)) {
     StatusOr<Tensor> empty = Tensor::Allocate(c.dtype(0), Shape{0});
@@ -42,6 +42,8 @@ void LowerLu(LoweringContext& c) {
 }
 
 constexpr OpLowering kRows[] = {
+    {"BatchSelfAdjointEigV2", 1, 1, LowerSelfAdjointEig},
+    {"BatchSvd", 1, 1, LowerSvd},
     {"Cholesky", 1, 1, LowerByName},
     {"BatchCholesky", 1, 1, LowerByName},
     {"MatrixInverse", 1, 1, LowerByName},

@@ -3,7 +3,9 @@
 
 #include "import/kept.h"
 #include "import/lowering.h"
+#include "import/quantized_kernels.h"
 #include "import/sparse.h"
+#include "import/update.h"
 #include "ops/host_op.h"
 
 namespace moulin {
@@ -16,7 +18,8 @@ constexpr Family kFamilies[] = {
     ElementwiseLowerings, ImageLowerings,     IndexingLowerings,      LinearAlgebraLowerings, MatmulLowerings,
     MatrixLowerings,      MiscLowerings,      NormalizationLowerings, PoolingLowerings,       QuantizationLowerings,
     RecurrentLowerings,   ReductionLowerings, ShapeLowerings,         SliceLowerings,         SparseLowerings,
-    StringLowerings,      KeptLowerings,      LookupLowerings,        TensorListLowerings,
+    StringLowerings,      KeptLowerings,      LookupLowerings,        TensorListLowerings,    QuantizedKernelLowerings,
+    UpdateLowerings,
 };
 
 bool NameLess(const OpLowering* a, const OpLowering* b) { return absl::string_view(a->op) < absl::string_view(b->op); }

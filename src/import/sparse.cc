@@ -49,6 +49,15 @@ void LowerSparseTensorDenseAdd(LoweringContext& c) {
   c.Output(c.b.Add(OpKind::kTensorScatter, ScatterAttrs{ScatterOp::kAdd}, {c.input(3), c.input(0), c.input(1)}));
 }
 
+// (indices, values, shape, dense): the values with those of the dense tensor, broadcast, at their places.
+template <ExprOp kOp>
+void LowerSparseDense(LoweringContext& c) {
+  GraphBuilder& b = c.b;
+  const ValueId dense = b.Add(OpKind::kBroadcast, NoAttrs{}, {c.input(3), c.input(2)});
+  const ValueId at_places = b.Add(OpKind::kGatherNd, GatherAttrs{}, {dense, c.input(0)});
+  c.Output(b.Binary(kOp, c.input(1), at_places));
+}
+
 // (indices, values, shape, axes): sums of a sparse tensor, as a dense one.
 void LowerSparseReduceSum(LoweringContext& c) {
   GraphBuilder& b = c.b;
@@ -234,10 +243,17 @@ void LowerRaggedTensorToTensor(LoweringContext& c) {
 }
 
 constexpr OpLowering kRows[] = {
-    {"SparseToDense", 4, 4, LowerSparseToDense},     {"SparseTensorDenseAdd", 4, 4, LowerSparseTensorDenseAdd},
-    {"SparseReduceSum", 4, 4, LowerSparseReduceSum}, {"SparseReorder", 3, 3, LowerSparseReorder},
-    {"SparseReshape", 3, 3, LowerSparseReshape},     {"SparseFillEmptyRows", 4, 4, LowerSparseFillEmptyRows},
-    {"RaggedRange", 3, 3, LowerRaggedRange},         {"RaggedTensorToTensor", 4, kAnyNumber, LowerRaggedTensorToTensor},
+    {"SparseToDense", 4, 4, LowerSparseToDense},
+    {"SparseTensorDenseAdd", 4, 4, LowerSparseTensorDenseAdd},
+    {"SparseReduceSum", 4, 4, LowerSparseReduceSum},
+    {"SparseReorder", 3, 3, LowerSparseReorder},
+    {"SparseReshape", 3, 3, LowerSparseReshape},
+    {"SparseFillEmptyRows", 4, 4, LowerSparseFillEmptyRows},
+    {"SparseDenseCwiseAdd", 4, 4, LowerSparseDense<ExprOp::kAdd>},
+    {"SparseDenseCwiseDiv", 4, 4, LowerSparseDense<ExprOp::kDiv>},
+    {"SparseDenseCwiseMul", 4, 4, LowerSparseDense<ExprOp::kMul>},
+    {"RaggedRange", 3, 3, LowerRaggedRange},
+    {"RaggedTensorToTensor", 4, kAnyNumber, LowerRaggedTensorToTensor},
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 // tests/cases/host_cases.py.
 #include <complex>
 
+#include "absl/strings/strip.h"
 #include "ops/fft.h"
 #include "ops/host_op.h"
 #include "ops/op_util.h"
@@ -124,7 +125,7 @@ Field CompleteSpectrum(const Field& half, int axis, int64_t size) {
 
 // --- The ops ---
 
-// What an op's name says: FFT, IFFT, RFFT, IRFFT, then the number of axes (none for 1).
+// What an op's name says: FFT, IFFT, RFFT, IRFFT (older ones after "Batch"), then the number of axes (none for 1).
 struct Transform {
   int axes;
   bool inverse;
@@ -132,7 +133,7 @@ struct Transform {
 };
 
 Transform TransformOf(const HostOpAttrs& attrs) {
-  const absl::string_view op = attrs.op;
+  const absl::string_view op = absl::StripPrefix(attrs.op, "Batch");
   const char before_last = op[op.size() - 2];
   const bool several = op.back() == 'D';
   return {several ? before_last - '0' : 1, op[0] == 'I', op[0] == 'R' || op[1] == 'R'};
@@ -205,12 +206,24 @@ Status RealTransform(const KernelContext& c) {
 }
 
 constexpr HostKernel kKernels[] = {
-    {"FFT", 1, 1, InferComplex, ComplexTransform},    {"FFT2D", 1, 1, InferComplex, ComplexTransform},
-    {"FFT3D", 1, 1, InferComplex, ComplexTransform},  {"IFFT", 1, 1, InferComplex, ComplexTransform},
-    {"IFFT2D", 1, 1, InferComplex, ComplexTransform}, {"IFFT3D", 1, 1, InferComplex, ComplexTransform},
-    {"IRFFT", 2, 2, InferReal, RealTransform},        {"IRFFT2D", 2, 2, InferReal, RealTransform},
-    {"IRFFT3D", 2, 2, InferReal, RealTransform},      {"RFFT", 2, 2, InferReal, RealTransform},
-    {"RFFT2D", 2, 2, InferReal, RealTransform},       {"RFFT3D", 2, 2, InferReal, RealTransform},
+    {"BatchFFT", 1, 1, InferComplex, ComplexTransform},
+    {"BatchFFT2D", 1, 1, InferComplex, ComplexTransform},
+    {"BatchFFT3D", 1, 1, InferComplex, ComplexTransform},
+    {"BatchIFFT", 1, 1, InferComplex, ComplexTransform},
+    {"BatchIFFT2D", 1, 1, InferComplex, ComplexTransform},
+    {"BatchIFFT3D", 1, 1, InferComplex, ComplexTransform},
+    {"FFT", 1, 1, InferComplex, ComplexTransform},
+    {"FFT2D", 1, 1, InferComplex, ComplexTransform},
+    {"FFT3D", 1, 1, InferComplex, ComplexTransform},
+    {"IFFT", 1, 1, InferComplex, ComplexTransform},
+    {"IFFT2D", 1, 1, InferComplex, ComplexTransform},
+    {"IFFT3D", 1, 1, InferComplex, ComplexTransform},
+    {"IRFFT", 2, 2, InferReal, RealTransform},
+    {"IRFFT2D", 2, 2, InferReal, RealTransform},
+    {"IRFFT3D", 2, 2, InferReal, RealTransform},
+    {"RFFT", 2, 2, InferReal, RealTransform},
+    {"RFFT2D", 2, 2, InferReal, RealTransform},
+    {"RFFT3D", 2, 2, InferReal, RealTransform},
 };
 
 }  // namespace

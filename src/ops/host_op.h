@@ -33,6 +33,18 @@ absl::Span<const HostKernel> AudioKernels();           // audio_ops.cc
 absl::Span<const HostKernel> ImageTransformKernels();  // image_transform.cc
 absl::Span<const HostKernel> LookupKernels();          // lookup_ops.cc
 absl::Span<const HostKernel> TensorListKernels();      // tensor_list_ops.cc
+absl::Span<const HostKernel> SparseKernels();          // sparse_ops.cc
+absl::Span<const HostKernel> SetKernels();             // set_ops.cc: sets, edit distances
+absl::Span<const HostKernel> RaggedKernels();          // ragged_ops.cc: ragged tensors, counts
+absl::Span<const HostKernel> MatrixFunctionKernels();  // matrix_function_ops.cc
+absl::Span<const HostKernel> MatrixBandKernels();      // matrix_band_ops.cc: tridiagonal and banded systems
+absl::Span<const HostKernel> SpecialKernels();         // special_ops.cc
+absl::Span<const HostKernel> ImageEncodeKernels();     // image_encode.cc
+absl::Span<const HostKernel> BytesKernels();           // bytes_ops.cc: serialised tensors, checksums, compressed bytes
+absl::Span<const HostKernel> JsonKernels();            // json_ops.cc
+absl::Span<const HostKernel> RandomOrderKernels();     // random_order_ops.cc
+absl::Span<const HostKernel> ImageSampleKernels();     // image_sample_ops.cc
+absl::Span<const HostKernel> FractionalPoolKernels();  // fractional_pool.cc
 
 // The kernel of an op; null where there is none (the importer asks before it makes a HostOp).
 const HostKernel* FindHostKernel(absl::string_view op);

@@ -92,9 +92,35 @@ constexpr OpDef kOps[] = {
 using Family = absl::Span<const HostKernel> (*)();
 
 constexpr Family kFamilies[] = {
-    StringKernels, StringSplitKernels,  StringFormatKernels, RegexKernels,          StringHashKernels, UnicodeKernels,
-    DecodeKernels, ParseExampleKernels, ParseTensorKernels,  ImageDecodeKernels,    RandomKernels,     FftKernels,
-    CtcKernels,    AudioKernels,        LookupKernels,       ImageTransformKernels, TensorListKernels,
+    StringKernels,
+    StringSplitKernels,
+    StringFormatKernels,
+    RegexKernels,
+    StringHashKernels,
+    UnicodeKernels,
+    DecodeKernels,
+    ParseExampleKernels,
+    ParseTensorKernels,
+    ImageDecodeKernels,
+    RandomKernels,
+    FftKernels,
+    CtcKernels,
+    AudioKernels,
+    LookupKernels,
+    ImageTransformKernels,
+    TensorListKernels,
+    SparseKernels,
+    SetKernels,
+    RaggedKernels,
+    MatrixFunctionKernels,
+    MatrixBandKernels,
+    SpecialKernels,
+    ImageEncodeKernels,
+    BytesKernels,
+    JsonKernels,
+    RandomOrderKernels,
+    ImageSampleKernels,
+    FractionalPoolKernels,
 };
 
 absl::flat_hash_map<absl::string_view, const HostKernel*> AllKernels() {

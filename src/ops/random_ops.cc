@@ -3,60 +3,18 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <random>
 
 #include "ops/host_op.h"
 #include "ops/op_util.h"
+#include "ops/philox.h"
 #include "ops/type_dispatch.h"
 
 namespace moulin {
 namespace {
 
-// --- Philox ---
-
-using Words = std::array<uint32_t, 4>;
-
-uint32_t Low(uint64_t x) { return static_cast<uint32_t>(x); }
-uint32_t High(uint64_t x) { return static_cast<uint32_t>(x >> 32); }
-
-struct Philox {
-  Words counter{};
-  std::array<uint32_t, 2> key{};
-
-  // The words at the counter, which moves on.
-  Words Next() {
-    const Words words = Compute();
-    Skip(1);
-    return words;
-  }
-
-  void Skip(uint64_t count) {
-    const uint64_t low = (uint64_t{counter[1]} << 32 | counter[0]) + count;
-    const uint64_t high = (uint64_t{counter[3]} << 32 | counter[2]) + (low < count ? 1 : 0);
-    counter = {Low(low), High(low), Low(high), High(high)};
-  }
-
- private:
-  Words Compute() const {
-    Words c = counter;
-    std::array<uint32_t, 2> k = key;
-    for (int round = 0; round < 10; ++round) {
-      const uint64_t a = uint64_t{0xD2511F53} * c[0];
-      const uint64_t b = uint64_t{0xCD9E8D57} * c[2];
-      c = {High(b) ^ c[1] ^ k[0], Low(b), High(a) ^ c[3] ^ k[1], Low(a)};
-      k[0] += 0x9E3779B9;
-      k[1] += 0xBB67AE85;
-    }
-    return c;
-  }
-};
-
 // --- From words to values ---
 
 float UnitFloat(uint32_t x) { return std::bit_cast<float>((uint32_t{127} << 23) | (x & 0x7fffff)) - 1.0f; }
-double UnitDouble(uint32_t high, uint32_t low) {
-  return std::bit_cast<double>((uint64_t{1023} << 52) | (uint64_t{high & 0xfffff} << 32) | low) - 1.0;
-}
 
 constexpr double kTwoPi = 2 * 3.14159265358979323846;
 constexpr double kLeast = 1e-7;  // keeps the logarithm finite
@@ -189,55 +147,6 @@ Status DispatchWord(DType type, F f) {
   return UnsupportedType(type);
 }
 
-// --- Seeds ---
-
-Philox FromState(uint64_t key, uint64_t counter0, uint64_t counter1) {
-  return {{Low(counter0), High(counter0), Low(counter1), High(counter1)}, {Low(key), High(key)}};
-}
-
-// The generator of a stateless op: the two seeds scrambled.
-StatusOr<Philox> FromSeeds(const Tensor& seeds) {
-  MOULIN_ASSIGN_OR_RETURN(const Ints values, IntValues(seeds));
-  if (values.size() != 2) return MakeError(ErrorCode::kShape, "seed must have 2 elements, got ", values.size());
-  Philox scrambler = FromState(0, static_cast<uint64_t>(values[0]), static_cast<uint64_t>(values[1]));
-  scrambler.key = {0x3ec8f720, 0x02461e29};
-  const Words mix = scrambler.Next();
-  return Philox{{0, 0, mix[2], mix[3]}, {mix[0], mix[1]}};
-}
-
-// The generator of a stateless op of the second version: key, counter, algorithm.
-StatusOr<Philox> FromKey(const KernelContext& c) {
-  constexpr int64_t kPhilox = 1;
-  constexpr int64_t kAuto = 3;
-  const Tensor& key = c.input(1);
-  const Tensor& counter = c.input(2);
-  MOULIN_ASSIGN_OR_RETURN(const Ints algorithm, IntValues(c.input(3)));
-  if (algorithm.size() != 1) return MakeError(ErrorCode::kShape, "alg must be a scalar");
-  if (algorithm[0] != kPhilox && algorithm[0] != kAuto) {
-    return MakeError(ErrorCode::kUnsupported, "the random algorithm ", algorithm[0], "; Philox is 1");
-  }
-  MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kUInt64, key.dtype(), "key"));
-  MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kUInt64, counter.dtype(), "counter"));
-  if (key.num_elements() != 1 || counter.num_elements() < 2) {
-    return MakeError(ErrorCode::kShape, "expected a key of 1 element and a counter of 2, got ", key.shape().ToString(),
-                     " and ", counter.shape().ToString());
-  }
-  return FromState(key.values<uint64_t>()[0], counter.values<uint64_t>()[0], counter.values<uint64_t>()[1]);
-}
-
-// The generator of a stateful op as it stands when a session first runs it, which here is every time; without seeds,
-// another each time.
-Philox FromAttrs(const HostOpAttrs& attrs) {
-  auto seed = static_cast<uint64_t>(IntAttr(attrs, "seed", 0));
-  auto seed2 = static_cast<uint64_t>(IntAttr(attrs, "seed2", 0));
-  if (seed == 0 && seed2 == 0) {
-    std::random_device device;
-    seed = uint64_t{device()} << 32 | device();
-    seed2 = uint64_t{device()} << 32 | device();
-  }
-  return FromState(seed, 0, seed2);
-}
-
 enum class SeedKind { kStateful, kSeeds, kKey };
 
 // --- The ops ---
@@ -258,7 +167,7 @@ Status InferRandom(InferContext& c) {
 
 StatusOr<Philox> GeneratorOf(const KernelContext& c, SeedKind kind) {
   if (kind == SeedKind::kSeeds) return FromSeeds(c.input(1));
-  if (kind == SeedKind::kKey) return FromKey(c);
+  if (kind == SeedKind::kKey) return FromKey(c.input(1), c.input(2), c.input(3));
   return FromAttrs(c.attr<HostOpAttrs>());
 }
 

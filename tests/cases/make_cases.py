@@ -25,14 +25,22 @@ import tensorflow as tf
 
 from case import Case, all_cases
 import array_cases  # noqa: F401  (each registers its cases)
+import bytes_cases  # noqa: F401
 import control_cases  # noqa: F401
 import elementwise_cases  # noqa: F401
 import host_cases  # noqa: F401
 import indexing_cases  # noqa: F401
 import linear_cases  # noqa: F401
+import matrix_cases  # noqa: F401
 import misc_cases  # noqa: F401
+import pooling_cases  # noqa: F401
+import quantized_cases  # noqa: F401
+import random_cases  # noqa: F401
 import reduction_cases  # noqa: F401
+import sparse_cases  # noqa: F401
 import spatial_cases  # noqa: F401
+import special_cases  # noqa: F401
+import update_cases  # noqa: F401
 
 HERE = Path(__file__).parent
 tf1 = tf.compat.v1

@@ -1,0 +1,14 @@
+// Lowerings of ops on quantised tensors.
+#ifndef MOULIN_IMPORT_QUANTIZED_KERNELS_H_
+#define MOULIN_IMPORT_QUANTIZED_KERNELS_H_
+
+#include "absl/types/span.h"
+#include "import/lowering.h"
+
+namespace moulin {
+
+absl::Span<const OpLowering> QuantizedKernelLowerings();
+
+}  // namespace moulin
+
+#endif  // MOULIN_IMPORT_QUANTIZED_KERNELS_H_

@@ -1,0 +1,43 @@
+"""Ops on quantised tensors."""
+import numpy as np
+import tensorflow as tf
+
+from case import add, draw, f32, i32, i64, raw
+
+LOW, HIGH = np.float32(-1.5), np.float32(2.25)
+
+
+def q(t, values):
+    return tf.bitcast(values, {"u8": tf.quint8, "i8": tf.qint8, "i32": tf.qint32}[t])
+
+
+def plain(results):
+    """Quantised outputs as the integers that they are."""
+    kinds = {tf.quint8: tf.uint8, tf.qint8: tf.int8, tf.qint32: tf.int32}
+    results = results if isinstance(results, (list, tuple)) else [results]
+    return [tf.bitcast(r, kinds[r.dtype]) if r.dtype in kinds else r for r in results]
+
+
+def bytes_of(*shape, key=""):
+    return draw("u8", shape, 0, 255, key)
+
+
+for ta in (False, True):
+    for tb in (False, True):
+        a, b = bytes_of(*((4, 3) if ta else (3, 4))), bytes_of(*((5, 4) if tb else (4, 5)), key="b")
+        add(f"QuantizedMatMul_{ta}_{tb}", lambda x, y, ta=ta, tb=tb: plain(tf.raw_ops.QuantizedMatMul(a=q("u8", x), b=q("u8", y), min_a=LOW, max_a=HIGH, min_b=-3.0, max_b=1.0, transpose_a=ta, transpose_b=tb)), a, b)
+for padding in ("SAME", "VALID"):
+    for stride in (1, 2):
+        add(f"QuantizedConv2D_{padding}_{stride}", lambda x, y, p=padding, s=stride: plain(tf.raw_ops.QuantizedConv2D(input=q("u8", x), filter=q("u8", y), min_input=LOW, max_input=HIGH, min_filter=-3.0, max_filter=1.0, strides=[1, s, s, 1], padding=p)), bytes_of(2, 6, 7, 3), bytes_of(3, 2, 3, 4, key="f"))
+    for op in ("QuantizedMaxPool", "QuantizedAvgPool"):
+        add(f"{op}_{padding}", lambda x, p=padding, o=op: plain(getattr(tf.raw_ops, o)(input=q("u8", x), min_input=LOW, max_input=HIGH, ksize=[1, 2, 3, 1], strides=[1, 2, 2, 1], padding=p)), bytes_of(2, 6, 7, 3))
+add("QuantizedMul", lambda x, y: plain(tf.raw_ops.QuantizedMul(x=q("u8", x), y=q("u8", y), min_x=LOW, max_x=HIGH, min_y=-3.0, max_y=1.0)), bytes_of(4, 5), bytes_of(5, key="y"))
+for op in ("QuantizedRelu", "QuantizedRelu6"):
+    for key, (low, high) in {"both": (-2.0, 9.0), "up": (0.0, 3.0), "wide": (-100.0, 100.0)}.items():
+        add(f"{op}_{key}", lambda x, o=op, lo=low, hi=high: plain(getattr(tf.raw_ops, o)(features=q("u8", x), min_features=lo, max_features=hi)), np.arange(256, dtype=np.uint8))
+add("QuantizedReshape", lambda x: plain(tf.raw_ops.QuantizedReshape(tensor=q("u8", x), shape=[3, 4], input_min=LOW, input_max=HIGH)), bytes_of(2, 6))
+WIDE = draw("i32", (40,), -(2**28), 2**28)
+add("QuantizeDownAndShrinkRange", lambda x: plain(tf.raw_ops.QuantizeDownAndShrinkRange(input=q("i32", x), input_min=-300.0, input_max=300.0, out_type=tf.quint8)), WIDE)
+add("RequantizationRange", lambda x: plain(tf.raw_ops.RequantizationRange(input=q("i32", x), input_min=-300.0, input_max=300.0)), WIDE)
+for low, high in ((-20.0, 25.0), (0.0, 30.0), (-300.0, 300.0)):
+    add(f"Requantize_{low}_{high}", lambda x, lo=low, hi=high: plain(tf.raw_ops.Requantize(input=q("i32", x), input_min=-300.0, input_max=300.0, requested_output_min=lo, requested_output_max=hi, out_type=tf.quint8)), WIDE)
