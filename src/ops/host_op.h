@@ -36,7 +36,6 @@ absl::Span<const HostKernel> TensorListKernels();      // tensor_list_ops.cc
 absl::Span<const HostKernel> SparseKernels();          // sparse_ops.cc
 absl::Span<const HostKernel> SetKernels();             // set_ops.cc: sets, edit distances
 absl::Span<const HostKernel> RaggedKernels();          // ragged_ops.cc: ragged tensors, counts
-absl::Span<const HostKernel> MatrixFunctionKernels();  // matrix_function_ops.cc
 absl::Span<const HostKernel> MatrixBandKernels();      // matrix_band_ops.cc: tridiagonal and banded systems
 absl::Span<const HostKernel> SpecialKernels();         // special_ops.cc
 absl::Span<const HostKernel> ImageEncodeKernels();     // image_encode.cc
