@@ -26,11 +26,12 @@ def base(*values):
     return [base64.b64encode(v).decode() for v in values]
 
 
-add("DecodeJSONExample", raw("DecodeJSONExample"), text(
-    example("x", "floatList", [1.5, -2, 1e-3, "NaN", "Infinity", "-Infinity", "2.5"]), example("x", "float_list", []),
+# No result may end in a zero byte, which .npy drops: so none of an empty message.
+add("DecodeJSONExample_lists", raw("DecodeJSONExample"), text(
+    example("x", "floatList", [1.5, -2, 1e-3, "NaN", "Infinity", "-Infinity", "2.5"]), example("x", "float_list", [0.5]),
     example("i", "int64List", [1, -1, "9223372036854775807", -9223372036854775808, 3.0, "12"]),
     example("s", "bytesList", base(b"abc", b"", b"\xff\xfe")), example("s", "bytes_list", base(b"a" * 200)),
-    "{}", '{"features": {}}', '{"features": null}', '{"features": {"feature": {}}}', '{"features": {"feature": {"a": {}}}}',
+    "{}", '{"features": null}',
     ' { "features" : { "feature" : { "\\u00e9" : { "int64List" : { "value" : [ 300 ] } } } } } '))
 add("DecodeJSONExample_matrix", raw("DecodeJSONExample"), text(*["{}"] * 4).reshape(2, 2))
 add("DecodeJSONExample_scalar", raw("DecodeJSONExample"), one(example("x", "floatList", [1, 2])))
