@@ -55,9 +55,9 @@ void Instance::Pump() {
   }
 }
 
-// A request that loops for ever ends with its deadline.
+// A request that loops for ever ends with its deadline, or when it is cancelled.
 StatusOr<Execution*> Instance::PrepareStage(const RequestState& request, StageRun* run) {
-  if (run->is_in_loop() && IsTooLate(request)) return DeadlineError();
+  if (run->is_nested() && (request.is_settled() || IsTooLate(request))) return DeadlineError();
   return run->Prepare(index_);
 }
 

@@ -16,6 +16,7 @@
 #include "formats/utf8.h"
 #include "import/op_signature.h"
 #include "import/tensor_names.h"
+#include "passes/shape_facts.h"
 
 namespace moulin::internal {
 namespace {
@@ -104,16 +105,6 @@ StatusOr<std::string> MethodName(const std::string& key, const std::string& meth
   }
   return MakeError(ErrorCode::kOption, "signature \"", Printable(key),
                    "\": expected the method predict, classify or regress, found \"", Printable(method), "\"");
-}
-
-// Whether a tensor may have both shapes.
-bool Compatible(const PartialShape& a, const PartialShape& b) {
-  if (!a.has_rank() || !b.has_rank()) return true;
-  if (a.rank() != b.rank()) return false;
-  for (int i = 0; i < a.rank(); ++i) {
-    if (a.dim(i) != kUnknownDim && b.dim(i) != kUnknownDim && a.dim(i) != b.dim(i)) return false;
-  }
-  return true;
 }
 
 void SetShape(const PartialShape& shape, tf::TensorInfo* info) {
@@ -279,7 +270,8 @@ Status RefineTensorInfo(const std::string& where, DType dtype, const PartialShap
     return MakeError(ErrorCode::kDType, "the graph says ", Name(dtype), ", the signature ", Name(given), "; ", where);
   }
   MOULIN_ASSIGN_OR_RETURN(const PartialShape declared, ShapeFromProto(info->tensor_shape()));
-  if (!Compatible(declared, shape)) {
+  PartialShape both;
+  if (!Intersect(declared, shape, &both)) {
     return MakeError(ErrorCode::kShape, "the graph says ", shape.ToString(), ", the signature ", declared.ToString(),
                      "; ", where);
   }

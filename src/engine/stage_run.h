@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "engine/control_stage.h"
 #include "engine/program.h"
 
@@ -27,7 +28,7 @@ class StageRun {
   Outputs& results() { return frames_.front().results; }
 
   // Whether the current stage is within a choice or a loop.
-  bool is_in_loop() const { return frames_.size() > 1; }
+  bool is_nested() const { return frames_.size() > 1; }
 
  private:
   // The run of one program.
@@ -48,7 +49,7 @@ class StageRun {
   // Takes the results of a graph within the current stage of the last frame; true where that stage has run.
   bool Leave(const ControlStage& control, Outputs* results);
 
-  std::vector<Frame> frames_;  // each but the first runs a graph within the current stage of the one before
+  absl::InlinedVector<Frame, 1> frames_;  // each but the first runs a graph within the current stage of the one before
 };
 
 }  // namespace moulin::internal

@@ -66,9 +66,9 @@ class ControlFlow {
   Status AddBranch(int context, FlatRef result, ControlStructure* choice);
   StatusOr<std::unique_ptr<ControlUse>> MakeExit(int exit);
   Status FindLoop(int context, int loop_cond, Loop* loop);
-  std::vector<int> MergesLeaving(int context);
-  // Walks back from `result` within `context`; appends the references at which the walk leaves it.
-  Status WalkWithin(int context, FlatRef result, std::vector<FlatRef>* outside);
+  void IndexExits();
+  // Walks back from `results` within `context`; appends the references at which the walk leaves it.
+  Status WalkWithin(int context, absl::Span<const FlatRef> results, std::vector<FlatRef>* outside);
   StatusOr<bool> IsOfLoop(int node, int context);
   StatusOr<FlatRef> ValueOutside(FlatRef ref, int context);
 
@@ -76,7 +76,9 @@ class ControlFlow {
   ControlContexts contexts_;
   absl::flat_hash_map<int, std::unique_ptr<ControlUse>> uses_;  // by node
   std::vector<std::unique_ptr<ControlStructure>> structures_;
-  absl::node_hash_map<int, Loop> loops_;  // by context; finding one may find others within it
+  absl::node_hash_map<int, Loop> loops_;                // by context; finding one may find others within it
+  absl::flat_hash_map<int, std::vector<int>> leaving_;  // by context: the Merges whose variables an Exit leads out
+  int indexed_ = 0;                                     // nodes that IndexExits has seen
   int depth_ = 0;
 };
 

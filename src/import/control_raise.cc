@@ -1,8 +1,8 @@
 // The part of ControlFlow that finds the choices and loops among the nodes of TensorFlow 1.
 //
 // A choice: Switches send their data to one of two outputs by one predicate, Merges take what arrives. Each Merge is
-// made a choice of its own, whose branches are what lies between it and the Switches (branches that several Merges
-// share become one again when the graph is simplified).
+// made a choice of its own, whose branches are what lies between it and the Switches; what several Merges of one choice
+// share is in the branches of each.
 //
 // A loop: Enter -> Merge -> Switch -> (the body) -> NextIteration -> the same Merge; the Switch's other output leaves
 // through Exit, and LoopCond decides. What enters without a Merge does not change in the loop.
@@ -15,7 +15,7 @@
 
 namespace moulin {
 
-Status ControlFlow::WalkWithin(int context, FlatRef result, std::vector<FlatRef>* outside) {
+Status ControlFlow::WalkWithin(int context, absl::Span<const FlatRef> results, std::vector<FlatRef>* outside) {
   const auto leaves = [&](FlatRef ref) -> StatusOr<bool> {
     bool is_inside = false;
     if (!graph_.IsFed(ref)) {
@@ -26,7 +26,7 @@ Status ControlFlow::WalkWithin(int context, FlatRef result, std::vector<FlatRef>
     if (!is_inside) outside->push_back(ref);
     return !is_inside;
   };
-  return WalkBack({result}, &graph_, this, leaves).status();
+  return WalkBack(results, &graph_, this, leaves).status();
 }
 
 // Whether `node` is a Merge or Switch that a variable of this very loop passes through.
@@ -95,7 +95,7 @@ StatusOr<std::unique_ptr<ControlUse>> ControlFlow::MakeMerge(int merge) {
 // Adds the branch that gives `result` in `context`, and what it reads to the operands.
 Status ControlFlow::AddBranch(int context, FlatRef result, ControlStructure* choice) {
   std::vector<FlatRef> outside;
-  MOULIN_RETURN_IF_ERROR(WalkWithin(context, result, &outside));
+  MOULIN_RETURN_IF_ERROR(WalkWithin(context, {result}, &outside));
   Region region;
   region.results = {result};
   absl::flat_hash_set<FlatRef> seen;
@@ -138,8 +138,12 @@ class LoopFinder {
   // Walks back from what decides whether there is another iteration, and from what each variable is then.
   StatusOr<std::unique_ptr<ControlStructure>> Run(FlatRef condition) {
     condition_.results = {condition};
-    MOULIN_RETURN_IF_ERROR(Visit(condition));
-    for (size_t i = 0; i < variables_.size(); ++i) MOULIN_RETURN_IF_ERROR(Visit(variables_[i].next));
+    MOULIN_RETURN_IF_ERROR(Visit({condition}));
+    for (size_t visited = 0; visited < variables_.size();) {
+      std::vector<FlatRef> next;
+      for (; visited < variables_.size(); ++visited) next.push_back(variables_[visited].next);
+      MOULIN_RETURN_IF_ERROR(Visit(next));
+    }
     auto loop = std::make_unique<ControlStructure>();
     loop->is_loop = true;
     Region body;
@@ -171,9 +175,9 @@ class LoopFinder {
     FlatRef next;   // in the body
   };
 
-  Status Visit(FlatRef result) {
+  Status Visit(absl::Span<const FlatRef> results) {
     std::vector<FlatRef> outside;
-    MOULIN_RETURN_IF_ERROR(flow_.WalkWithin(context_, result, &outside));
+    MOULIN_RETURN_IF_ERROR(flow_.WalkWithin(context_, results, &outside));
     for (const FlatRef ref : outside) MOULIN_RETURN_IF_ERROR(Bind(ref));
     return absl::OkStatus();
   }
@@ -235,27 +239,29 @@ StatusOr<std::unique_ptr<ControlUse>> ControlFlow::MakeExit(int exit) {
   return use;
 }
 
-// The Merges of the variables that an Exit leads out of the loop.
-std::vector<int> ControlFlow::MergesLeaving(int context) {
-  std::vector<int> merges;
-  for (int node = 0; node < graph_.num_nodes(); ++node) {
-    if (!IsExit(graph_.def(node).op())) continue;
-    std::vector<FlatRef> of_exit, of_switch;  // those of a malformed loop are left to whoever needs it
-    if (!graph_.Inputs(node, &of_exit).ok() || of_exit.size() != 1) continue;
-    const StatusOr<bool> is_of_loop = IsOfLoop(of_exit[0].node, context);
-    if (!is_of_loop.ok() || !*is_of_loop || !graph_.Inputs(of_exit[0].node, &of_switch).ok()) continue;
-    const StatusOr<bool> is_variable = IsOfLoop(of_switch[0].node, context);
-    if (is_variable.ok() && *is_variable && IsMerge(graph_.def(of_switch[0].node).op())) {
-      merges.push_back(of_switch[0].node);
-    }
+// Notes for the Exits among the nodes that were opened since the last time which variables they lead out of which loop.
+// Those of a malformed loop are left to whoever needs it.
+void ControlFlow::IndexExits() {
+  for (; indexed_ < graph_.num_nodes(); ++indexed_) {
+    if (!IsExit(graph_.def(indexed_).op())) continue;
+    std::vector<FlatRef> of_exit, of_switch;
+    if (!graph_.Inputs(indexed_, &of_exit).ok() || of_exit.size() != 1) continue;
+    const int leaves = of_exit[0].node;
+    const StatusOr<int> context = contexts_.OfNode(leaves);
+    if (!context.ok() || !IsSwitch(graph_.def(leaves).op()) || !graph_.Inputs(leaves, &of_switch).ok()) continue;
+    const StatusOr<bool> is_of_loop = IsOfLoop(leaves, *context);
+    if (!is_of_loop.ok() || !*is_of_loop) continue;
+    const int merge = of_switch[0].node;
+    const StatusOr<bool> is_variable = IsOfLoop(merge, *context);
+    if (is_variable.ok() && *is_variable && IsMerge(graph_.def(merge).op())) leaving_[*context].push_back(merge);
   }
-  return merges;
 }
 
 // Every variable that leaves the loop is one from the start, whichever Exit is met first.
 Status ControlFlow::FindLoop(int context, int loop_cond, Loop* loop) {
   LoopFinder finder(this, context);
-  for (const int merge : MergesLeaving(context)) {
+  IndexExits();
+  for (const int merge : leaving_[context]) {
     MOULIN_ASSIGN_OR_RETURN(loop->variables[merge], finder.AddVariable(merge));
   }
   std::vector<FlatRef> condition;

@@ -90,6 +90,7 @@ class FlatGraph {
   Status AppendInput(int node, const std::string& input, std::vector<FlatRef>* inputs);
   // Of lookup tables; in lookup_tables.cc.
   Status AppendTableInputs(int table, std::vector<FlatRef>* inputs);
+  std::vector<bool> FunctionsThatFill() const;
   Status IndexFillers();
   Status IndexFiller(int node);
   StatusOr<std::pair<int, int>> OpenedBy(int call);

@@ -35,6 +35,7 @@ class FunctionLibrary {
   Status Init(const tf::GraphDef& graph, const Limits& limits);
 
   bool empty() const { return functions_.empty(); }
+  int size() const { return static_cast<int>(functions_.size()); }
   int Find(absl::string_view name) const;  // -1 where there is none
   const Function& function(int id) const { return functions_[id]; }
 

@@ -1,54 +1,32 @@
 // What fills the lookup tables of a graph.
 #include <algorithm>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "import/flat_graph.h"
 #include "import/kept.h"
 
 namespace moulin {
-namespace {
-
-using Names = absl::flat_hash_set<absl::string_view>;
-
-// What a node may call: the function of its op's name, and those among its attributes.
-std::vector<absl::string_view> Callees(const tf::NodeDef& node) {
-  std::vector<absl::string_view> names = {node.op()};
-  for (const auto& [key, attr] : node.attr()) {
-    if (attr.value_case() == tf::AttrValue::kFunc) names.push_back(attr.func().name());
-  }
-  return names;
-}
-
-bool CallsOneOf(const Names& functions, const tf::NodeDef& node) {
-  const std::vector<absl::string_view> callees = Callees(node);
-  return std::any_of(callees.begin(), callees.end(), [&](absl::string_view f) { return functions.contains(f); });
-}
-
-// The functions with a node that fills a table, in themselves or in one that they call.
-Names FunctionsThatFill(const tf::GraphDef& graph) {
-  absl::flat_hash_map<absl::string_view, std::vector<absl::string_view>> callers;
-  std::vector<absl::string_view> to_visit;
-  for (const tf::FunctionDef& f : graph.library().function()) {
-    for (const tf::NodeDef& node : f.node_def()) {
-      if (FillsLookupTable(node.op())) to_visit.push_back(f.signature().name());
-      for (const absl::string_view callee : Callees(node)) callers[callee].push_back(f.signature().name());
+// Whether each function has a node that fills a table, in itself or in one that it calls.
+std::vector<bool> FlatGraph::FunctionsThatFill() const {
+  std::vector<std::vector<int>> callers(library_.size());
+  std::vector<int> to_visit;
+  for (int id = 0; id < library_.size(); ++id) {
+    for (const tf::NodeDef& node : library_.function(id).def->node_def()) {
+      if (FillsLookupTable(node.op())) to_visit.push_back(id);
+      for (const int callee : library_.FunctionsOf(node)) callers[callee].push_back(id);
     }
   }
-  Names filling;
+  std::vector<bool> filling(library_.size(), false);
   while (!to_visit.empty()) {
-    const absl::string_view name = to_visit.back();
+    const int id = to_visit.back();
     to_visit.pop_back();
-    if (!filling.insert(name).second) continue;
-    const auto it = callers.find(name);
-    if (it != callers.end()) to_visit.insert(to_visit.end(), it->second.begin(), it->second.end());
+    if (filling[id]) continue;
+    filling[id] = true;
+    to_visit.insert(to_visit.end(), callers[id].begin(), callers[id].end());
   }
   return filling;
 }
-
-}  // namespace
 
 // Tables that share a name are one table.
 std::string FlatGraph::TableKey(int table) const {
@@ -62,13 +40,17 @@ std::string FlatGraph::TableKey(int table) const {
 // function has such a node, in itself or in what it calls.
 Status FlatGraph::IndexFillers() {
   fillers_indexed_ = true;
-  const Names filling = FunctionsThatFill(*graph_);
+  const std::vector<bool> filling = FunctionsThatFill();
+  const auto calls_one = [&](int node) {
+    const std::vector<int> functions = library_.FunctionsOf(def(node));
+    return std::any_of(functions.begin(), functions.end(), [&](int f) { return filling[f]; });
+  };
   std::vector<std::pair<int, int>> ranges = {{0, num_graph_nodes()}};  // of nodes still to look at
   while (!ranges.empty()) {
     const auto [first, end] = ranges.back();
     ranges.pop_back();
     for (int i = first; i < end; ++i) {
-      if (CallsOneOf(filling, def(i))) {
+      if (calls_one(i)) {
         MOULIN_ASSIGN_OR_RETURN(const auto opened, OpenedBy(i));
         if (opened.first < opened.second) ranges.push_back(opened);
       } else {

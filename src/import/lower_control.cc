@@ -93,7 +93,7 @@ StatusOr<Importer::Values> Importer::LowerLoop(const ControlStructure& loop, con
     if (attrs.body == nullptr) return Values();
     std::vector<TensorType> next;
     for (const GraphOutput& output : attrs.body->outputs()) next.push_back(attrs.body->value(output.value).type);
-    MOULIN_ASSIGN_OR_RETURN(widened, WidenLoopTypes(next, &variables));
+    MOULIN_ASSIGN_OR_RETURN(widened, WidenTypes(next, &variables));
   }
   MOULIN_ASSIGN_OR_RETURN(attrs.condition, ImportRegion(loop.regions[0], variables));
   if (attrs.condition == nullptr) return Values();

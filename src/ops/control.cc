@@ -47,20 +47,21 @@ StatusOr<std::vector<TensorType>> InferRegion(const Graph& region, absl::Span<co
   return results;
 }
 
-StatusOr<bool> WidenLoopTypes(absl::Span<const TensorType> next, std::vector<TensorType>* variables) {
-  if (next.size() != variables->size()) {
-    return MakeError(ErrorCode::kArity, "a loop of ", variables->size(), " variables whose body gives ", next.size());
+StatusOr<bool> WidenTypes(absl::Span<const TensorType> others, std::vector<TensorType>* types) {
+  if (others.size() != types->size()) {
+    return MakeError(ErrorCode::kArity, "one branch or iteration gives ", types->size(), " values, another ",
+                     others.size());
   }
   bool widened = false;
-  for (size_t i = 0; i < next.size(); ++i) {
-    TensorType& variable = (*variables)[i];
-    if (next[i].dtype != variable.dtype) {
-      return MakeError(ErrorCode::kDType, "variable ", i, " of a loop is ", Name(variable.dtype), ", its body gives ",
-                       Name(next[i].dtype));
+  for (size_t i = 0; i < others.size(); ++i) {
+    TensorType& type = (*types)[i];
+    if (others[i].dtype != type.dtype) {
+      return MakeError(ErrorCode::kDType, "value ", i, " is ", Name(type.dtype), " in one branch or iteration, ",
+                       Name(others[i].dtype), " in another");
     }
-    PartialShape common = CommonShape(variable.shape, next[i].shape);
-    if (common == variable.shape) continue;
-    variable.shape = std::move(common);
+    PartialShape common = CommonShape(type.shape, others[i].shape);
+    if (common == type.shape) continue;
+    type.shape = std::move(common);
     widened = true;
   }
   return widened;
@@ -96,7 +97,7 @@ Status InferCase(InferContext& c) {
       continue;
     }
     // Either branch may give the result, so that nothing but what both say is known of it.
-    MOULIN_RETURN_IF_ERROR(WidenLoopTypes(types, c.outputs).status());
+    MOULIN_RETURN_IF_ERROR(WidenTypes(types, c.outputs).status());
   }
   return absl::OkStatus();
 }
@@ -112,7 +113,7 @@ Status InferWhile(InferContext& c) {
   std::vector<TensorType> variables(c.inputs.begin(), c.inputs.end());
   for (bool widened = true; widened;) {
     const std::vector<TensorType> next = KnownTypes(*loop.body, variables, c.limits);
-    MOULIN_ASSIGN_OR_RETURN(widened, WidenLoopTypes(next, &variables));
+    MOULIN_ASSIGN_OR_RETURN(widened, WidenTypes(next, &variables));
   }
   MOULIN_RETURN_IF_ERROR(CheckCondition(KnownTypes(*loop.condition, variables, c.limits)));
   *c.outputs = std::move(variables);

@@ -21,10 +21,9 @@ PartialShape CommonShape(const PartialShape& a, const PartialShape& b);
 StatusOr<std::vector<TensorType>> InferRegion(const Graph& region, absl::Span<const TensorType> args,
                                               const Limits& limits);
 
-// Widens `variables`, the types of a loop's variables before its first iteration, by those that an iteration gives:
-// true where anything had to be widened, so that the loop must be looked at again. E_DTYPE where a type changes,
-// E_ARITY for another number of them.
-StatusOr<bool> WidenLoopTypes(absl::Span<const TensorType> next, std::vector<TensorType>* variables);
+// Widens `types`, of a loop's variables or a choice's results, by those that another iteration or branch gives: true
+// where anything had to be widened. E_DTYPE where a type differs, E_ARITY for another number of them.
+StatusOr<bool> WidenTypes(absl::Span<const TensorType> others, std::vector<TensorType>* types);
 
 // Which branch an index chooses.
 int BranchOf(int64_t index, int num_branches);

@@ -24,12 +24,6 @@ Status DispatchMatrix(DType type, F f) {
 
 inline int64_t MatrixRows(const Tensor& t) { return t.shape().dim(t.shape().rank() - 2); }
 inline int64_t MatrixCols(const Tensor& t) { return t.shape().dim(t.shape().rank() - 1); }
-// How many matrices there are.
-inline int64_t MatrixCount(const Shape& shape) {
-  int64_t n = 1;
-  for (int d = 0; d + 2 < shape.rank(); ++d) n *= shape.dim(d);
-  return n;
-}
 
 // Rows and columns from element `begin` of a tensor, in row-major order.
 template <typename W>

@@ -125,7 +125,8 @@ Status ToSparse(const KernelContext& c) {
     for (int d = 1; d <= inner_axes; ++d) row[levels + d] = i / strides[d] % values.shape().dim(d);
   }
   MOULIN_RETURN_IF_ERROR(WriteInts(c, 0, Shape{items * inner, rank}, rows));
-  c.output(1) = values.Reshaped(Shape{items * inner});
+  MOULIN_RETURN_IF_ERROR(c.Allocate(1, values.dtype(), Shape{items * inner}));
+  CopyElements(values, 0, c.output(1), 0, items * inner);
   return WriteInts(c, 2, Shape{rank}, shape);
 }
 

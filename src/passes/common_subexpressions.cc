@@ -6,6 +6,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/hash/hash.h"
 #include "absl/strings/string_view.h"
+#include "ops/control.h"
 #include "passes/pass.h"
 #include "passes/rewriter.h"
 
@@ -81,8 +82,9 @@ StatusOr<bool> MergeCommonSubexpressions(Graph* graph, const PassOptions& option
   first.reserve(rewriter.num_nodes());
   for (NodeId id = 0; id < rewriter.num_nodes(); ++id) {
     rewriter.Visit(id);
-    // Host ops include those that draw random numbers or keep a state.
-    if (graph->node(id).kind == OpKind::kHostOp) continue;
+    // Host ops include those that draw random numbers or keep a state, and graphs within nodes may hold such.
+    const OpKind kind = graph->node(id).kind;
+    if (kind == OpKind::kHostOp || HasRegions(kind)) continue;
     const auto [it, is_new] = first.try_emplace(NodeKey{graph, id}, id);
     if (is_new) continue;
     const Node& same = graph->node(it->second);

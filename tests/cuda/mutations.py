@@ -57,7 +57,7 @@ MUTATIONS = [
     Mutation("product: no barrier before partial sums are added", "cuda/kernels/contract.cu",
              "    partial[slice][c] = sum;\n    __syncthreads();", "    partial[slice][c] = sum;",
              KERNELS + "contract_test"),
-    Mutation("reduction: no barrier before strips are combined", "cuda/kernels/fold_kernels.h",
+    Mutation("reduction: no barrier before strips are combined", "cuda/kernels/reduce.cu",
              "  shared[at] = a;\n  __syncthreads();", "  shared[at] = a;", KERNELS + "reduce_test"),
     Mutation("scan: no barrier before the sums of warps are read", "cuda/kernels/scan.cu",
              "  if (lane == kWarp - 1) shared[warp] = value;\n  __syncthreads();",
@@ -74,8 +74,6 @@ MUTATIONS = [
              "of >= 0 && of < p.num_images ?", "of >= 0 ?", KERNELS + "image_test"),
     Mutation("suppression: a box may be selected twice", "cuda/kernels/detection.cu",
              "(i == last || BoxOverlap", "(BoxOverlap", KERNELS + "detection_test"),
-    Mutation("generated reduction: every row reads the first", "cuda/codegen/prologue_source.cc",
-             "static_cast<Index>(start + at)", "static_cast<Index>(at)", "moulin_cuda_codegen_test", "PrologueSource.*"),
     # Order between streams.
     Mutation("capture: a lane does not wait for another's event", "cuda/captured_graph.cc",
              "        return WaitFor(stream, events_[step.event]);", "        return absl::OkStatus();",

@@ -1,5 +1,6 @@
 // Choices and loops, driven by the engine: sizes that change from one iteration to the next, deadlines, errors.
 #include <chrono>
+#include <thread>
 
 #include "tests/engine/engine_testing.h"
 
@@ -87,6 +88,17 @@ TEST(ControlTest, ALoopWithoutAnEndEndsWithItsDeadline) {
   const auto result = model->Submit(std::move(request))->Get();
   EXPECT_EQ(result.status().code(), absl::StatusCode::kDeadlineExceeded) << result.status();
   EXPECT_TRUE(model->Run(Inputs({0, 1}, 0)).ok());  // the instance is free again
+}
+
+TEST(ControlTest, ALoopWithoutAnEndEndsWhenItIsCancelled) {
+  const auto engine = ReferenceEngine();
+  const auto model = LoadGraph(*engine, LoopGraph(SumBelowLimit(), Same()), "m");
+  const auto future = model->Submit({.inputs = Inputs({0, 1}, 10)});
+  ASSERT_TRUE(future.ok()) << future.status();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // so that it is on its way
+  EXPECT_TRUE(future->Cancel());
+  EXPECT_EQ(future->Get().status().code(), absl::StatusCode::kCancelled);
+  EXPECT_TRUE(model->Submit({.inputs = Inputs({0, 1}, 0)})->Get().ok());  // the only instance is free again
 }
 
 TEST(ControlTest, TheBranchIsChosenAnewForEachRequest) {

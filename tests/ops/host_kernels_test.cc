@@ -61,5 +61,15 @@ TEST(HostKernelsTest, TablesRefuseTwoValuesOfOneKey) {
               HasSubstr("E_VALUE"));
 }
 
+// An operand may lie where a later step writes.
+TEST(RaggedTensorToSparseTest, ValuesAreCopied) {
+  const HostOpAttrs attrs = Attrs("RaggedTensorToSparse", {DType::kInt64, DType::kFloat32, DType::kInt64});
+  const Tensor splits = Tensor::Of<int64_t>({3}, {0, 2, 3}), values = Floats({3}, {1, 2, 3});
+  const auto results = RunOp(OpKind::kHostOp, attrs, {splits, values});
+  ASSERT_TRUE(results.ok()) << results.status();
+  ExpectValues<float>(results->at(1), {3}, {1, 2, 3});
+  EXPECT_NE(results->at(1).storage_id(), values.storage_id());
+}
+
 }  // namespace
 }  // namespace moulin::testing

@@ -48,5 +48,18 @@ TEST_F(CommonSubexpressionsTest, LooksAtEveryBitOfNumbers) {
   EXPECT_EQ(graph_.num_nodes(), 4);
 }
 
+// What a graph within a node draws at random differs from run to run.
+TEST_F(CommonSubexpressionsTest, LeavesChoicesAndLoops) {
+  auto branch = std::make_shared<Graph>();
+  branch->AddOutput("", branch->AddInput("x", {DType::kFloat32, PartialShape({4})}));
+  const ValueId x = Input("x", {4}), index = Input("index", Shape(), DType::kInt32);
+  const CaseAttrs choice{{branch, branch}};
+  Output(b_.Add(OpKind::kCase, choice, {index, x}), "a");
+  Output(b_.Add(OpKind::kCase, choice, {index, x}), "b");
+  const StatusOr<bool> changed = MergeCommonSubexpressions(&graph_, options_);
+  ASSERT_TRUE(changed.ok()) << changed.status();
+  EXPECT_EQ(graph_.num_nodes(), 2);
+}
+
 }  // namespace
 }  // namespace moulin::testing

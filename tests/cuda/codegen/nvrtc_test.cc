@@ -7,7 +7,6 @@
 
 #include "codegen/expr_cases.h"
 #include "codegen/host_compiler.h"
-#include "codegen/prologue_cases.h"
 #include "cuda/codegen/map_source.h"
 
 namespace moulin::cuda {
@@ -61,20 +60,6 @@ TEST_F(NvrtcTest, TakesEveryOperationAndFormOfBroadcasting) {
     code += **cubin;
   }
   for (const std::string& name : names) EXPECT_NE(code.find(name), std::string::npos) << name;
-}
-
-TEST_F(NvrtcTest, TakesReductionsAndNormalisationsOfExpressions) {
-  std::vector<KernelText> sources;
-  std::set<std::string> names;
-  for (const PrologueCase& c : AllPrologueCases()) {
-    KernelText source = cuda::SourceOf(c).source;
-    if (names.insert(source.name).second) sources.push_back(std::move(source));
-  }
-  const auto cubin = nvrtc_->Compile({"kernels", JoinKernels(sources)});
-  ASSERT_TRUE(cubin.ok()) << cubin.status();
-  for (const std::string& name : names) EXPECT_NE((*cubin)->find(name), std::string::npos) << name;
-  const auto alone = nvrtc_->Compile(sources.front());
-  EXPECT_TRUE(alone.ok()) << alone.status();
 }
 
 TEST_F(NvrtcTest, ATextAloneIsCode) {
