@@ -70,7 +70,7 @@ void CheckTensor(const char* kind, const std::string& name, const Tensor& found,
   const internal::Difference difference = internal::Compare(found, expected, tolerance);
   result->max_abs = std::max(result->max_abs, difference.max_abs);
   result->max_rel = std::max(result->max_rel, difference.max_rel);
-  if (difference.within || result->verdict != Verdict::kPassed) return;
+  if (difference.within() || result->verdict != Verdict::kPassed) return;
   result->verdict = Verdict::kFailed;
   result->reason = absl::StrCat(kind, " \"", name, "\": ", difference.what);
 }

@@ -32,20 +32,22 @@ StatusOr<NamedTensors> InputsFor(Engine& engine, const CompareFlags& flags) {
   return RandomInputs(model->inputs(), {flags.batch, flags.shapes});
 }
 
-const char* Mark(const ValueDifference& v) { return !v.agrees() ? "differs" : v.found_nan ? "NaN" : "agrees"; }
+const char* Mark(const ValueDifference& v) {
+  return !v.agrees() ? "differs" : v.difference.found_nan ? "NaN" : "agrees";
+}
 
 void PrintRow(const ValueDifference& v) {
-  std::printf("%-8s %-48s %-24s max abs %-10.3g max rel %-10.3g%s\n", Mark(v), Printable(v.name, 80).c_str(),
-              v.type.c_str(), v.max_absolute, v.max_relative, v.problem.empty() ? "" : (" " + v.problem).c_str());
+  std::printf("%-8s %-48s %-24s max abs %-10.3g max rel %-10.3g\n", Mark(v), Printable(v.name, 80).c_str(),
+              v.type.c_str(), v.difference.max_abs, v.difference.max_rel);
 }
 
 void PrintFirst(const char* what, const CompareReport& report, int index) {
   if (index < 0) return;
   const ValueDifference& v = report.values[index];
   std::printf("%s: \"%s\" (op %s), %s", what, Printable(v.name).c_str(), v.op.c_str(), v.type.c_str());
-  if (v.worst_index >= 0) {
-    std::printf(": element %lld is %.9g, expected %.9g; %lld elements differ", static_cast<long long>(v.worst_index),
-                v.worst_found, v.worst_expected, static_cast<long long>(v.mismatches));
+  if (!v.agrees()) {
+    std::printf(": %s; %lld elements differ", v.difference.what.c_str(),
+                static_cast<long long>(v.difference.mismatches));
   }
   std::printf("\n");
 }
@@ -56,12 +58,12 @@ nlohmann::json ToJson(const ValueDifference& v) {
           {"type", v.type},
           {"output", v.is_output},
           {"agrees", v.agrees()},
-          {"max_abs", v.max_absolute},
-          {"max_rel", v.max_relative},
-          {"rel_norm", v.relative_norm},
-          {"mismatches", v.mismatches},
-          {"nan", v.found_nan},
-          {"problem", v.problem}};
+          {"max_abs", v.difference.max_abs},
+          {"max_rel", v.difference.max_rel},
+          {"rel_norm", v.difference.relative_norm},
+          {"mismatches", v.difference.mismatches},
+          {"nan", v.difference.found_nan},
+          {"problem", v.difference.what}};
 }
 
 void PrintJson(const CompareReport& report) {
@@ -103,8 +105,9 @@ void AddCompare(CLI::App& app, Action* action) {
   command->add_option("--inputs", flags->inputs, "inputs instead of random ones")->type_name("IN.npz");
   command->add_option("--reference", flags->reference, "the device to hold against")->capture_default_str();
   command->add_flag("--layers", flags->layers, "value by value: names the first that differs and the first NaN");
-  command->add_option("--atol", flags->options.absolute, "allowed absolute error")->capture_default_str();
-  command->add_option("--rtol", flags->options.relative, "allowed relative error, added to it")->capture_default_str();
+  command->add_option("--atol", flags->options.tolerance.atol, "allowed absolute error")->capture_default_str();
+  command->add_option("--rtol", flags->options.tolerance.rtol, "allowed relative error, added to it")
+      ->capture_default_str();
   command->add_option("--batch", flags->batch, "rows of random inputs")->check(CLI::PositiveNumber);
   command->add_option("--shape", flags->shapes, "shape of an input that the model leaves open")
       ->type_name("NAME=SIZE,SIZE...");

@@ -36,7 +36,7 @@ Status RunGolden(ModelImpl& model, const BundleOrigin& origin, const BundleGolde
     const Difference difference = Compare(found[i].second, expected[i].second, golden.tolerance);
     result->max_abs = std::max(result->max_abs, difference.max_abs);
     result->max_rel = std::max(result->max_rel, difference.max_rel);
-    if (difference.within || !result->passed) continue;
+    if (difference.within() || !result->passed) continue;
     result->passed = false;
     result->reason = absl::StrCat("output \"", Printable(expected[i].first), "\": ", difference.what);
   }

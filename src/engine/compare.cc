@@ -1,14 +1,11 @@
 // Tested by tests/engine/compare_test.cc.
 #include "engine/compare.h"
 
-#include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
-#include "base/half.h"
 #include "base/status_macros.h"
 #include "engine/engine_impl.h"
 #include "engine/model_source.h"
@@ -18,129 +15,7 @@
 namespace moulin {
 namespace {
 
-// --- two tensors ---
-
-// Adds element i of both sides to the account.
-class Comparer {
- public:
-  // Integers and truth values must be equal: `is_exact`.
-  Comparer(const CompareOptions& options, bool is_exact, ValueDifference* difference)
-      : absolute_(is_exact ? 0 : options.absolute),
-        relative_(is_exact ? 0 : options.relative),
-        difference_(difference) {}
-  ~Comparer() {
-    if (expected_squared_ > 0) difference_->relative_norm = std::sqrt(error_squared_ / expected_squared_);
-  }
-
-  void Add(int64_t i, double found, double expected) {
-    difference_->found_nan |= std::isnan(found);
-    difference_->expected_nan |= std::isnan(expected);
-    if (std::isfinite(found) && std::isfinite(expected)) {
-      error_squared_ += (found - expected) * (found - expected);
-      expected_squared_ += expected * expected;
-    }
-    if (found == expected || (std::isnan(found) && std::isnan(expected))) return;
-    const double error = std::abs(found - expected);
-    const double allowed = absolute_ + relative_ * std::abs(expected);
-    double excess = error - allowed;
-    if (std::isfinite(error)) {
-      difference_->max_absolute = std::max(difference_->max_absolute, error);
-      if (expected != 0) difference_->max_relative = std::max(difference_->max_relative, error / std::abs(expected));
-    } else {
-      excess = INFINITY;  // a NaN or an infinity on one side only
-    }
-    if (excess > 0) ++difference_->mismatches;
-    if (difference_->worst_index < 0 || excess > worst_excess_) {
-      worst_excess_ = excess;
-      difference_->worst_index = i;
-      difference_->worst_found = found;
-      difference_->worst_expected = expected;
-    }
-  }
-
- private:
-  const double absolute_, relative_;
-  ValueDifference* difference_;
-  double worst_excess_ = 0;
-  double error_squared_ = 0, expected_squared_ = 0;
-};
-
-template <typename T>
-void AddAll(const Tensor& found, const Tensor& expected, Comparer* comparer) {
-  for (int64_t i = 0; i < found.num_elements(); ++i) {
-    comparer->Add(i, static_cast<double>(found.values<T>()[i]), static_cast<double>(expected.values<T>()[i]));
-  }
-}
-
-template <typename T>
-void AddHalves(const Tensor& found, const Tensor& expected, Comparer* comparer) {
-  for (int64_t i = 0; i < found.num_elements(); ++i) {
-    comparer->Add(i, static_cast<float>(found.values<T>()[i]), static_cast<float>(expected.values<T>()[i]));
-  }
-}
-
-// Complex numbers part by part: index 2i is the real part of element i.
-template <typename T>
-void AddComplexes(const Tensor& found, const Tensor& expected, Comparer* comparer) {
-  const T* f = static_cast<const T*>(found.data());
-  const T* e = static_cast<const T*>(expected.data());
-  for (int64_t i = 0; i < 2 * found.num_elements(); ++i) comparer->Add(i, f[i], e[i]);
-}
-
-void AddStrings(const Tensor& found, const Tensor& expected, ValueDifference* difference) {
-  for (int64_t i = 0; i < found.num_elements(); ++i) {
-    if (found.strings()[i] == expected.strings()[i]) continue;
-    if (difference->mismatches++ == 0) difference->worst_index = i;
-  }
-}
-
-void AddElements(const Tensor& found, const Tensor& expected, const CompareOptions& options, ValueDifference* d) {
-  Comparer comparer(options, !IsFloating(found.dtype()) && !IsComplex(found.dtype()), d);
-  switch (found.dtype()) {
-    case DType::kFloat32:
-      return AddAll<float>(found, expected, &comparer);
-    case DType::kFloat64:
-      return AddAll<double>(found, expected, &comparer);
-    case DType::kFloat16:
-      return AddHalves<Half>(found, expected, &comparer);
-    case DType::kBFloat16:
-      return AddHalves<BFloat16>(found, expected, &comparer);
-    case DType::kBool:
-    case DType::kUInt8:
-    case DType::kQUInt8:
-      return AddAll<uint8_t>(found, expected, &comparer);
-    case DType::kInt8:
-    case DType::kQInt8:
-      return AddAll<int8_t>(found, expected, &comparer);
-    case DType::kInt16:
-    case DType::kQInt16:
-      return AddAll<int16_t>(found, expected, &comparer);
-    case DType::kUInt16:
-    case DType::kQUInt16:
-      return AddAll<uint16_t>(found, expected, &comparer);
-    case DType::kInt32:
-    case DType::kQInt32:
-      return AddAll<int32_t>(found, expected, &comparer);
-    case DType::kUInt32:
-      return AddAll<uint32_t>(found, expected, &comparer);
-    case DType::kInt64:
-      return AddAll<int64_t>(found, expected, &comparer);
-    case DType::kUInt64:
-      return AddAll<uint64_t>(found, expected, &comparer);
-    case DType::kComplex64:
-      return AddComplexes<float>(found, expected, &comparer);
-    case DType::kComplex128:
-      return AddComplexes<double>(found, expected, &comparer);
-    case DType::kString:
-      return AddStrings(found, expected, d);
-    default:
-      d->problem = absl::StrCat("cannot compare elements of type ", Name(found.dtype()));
-  }
-}
-
 std::string TypeText(const Tensor& t) { return absl::StrCat(ShortName(t.dtype()), t.shape().ToString()); }
-
-// --- a graph on two devices ---
 
 // A value to be compared, by its ids in the graph as it runs on the device and in the graph as imported.
 struct Probe {
@@ -228,30 +103,19 @@ CompareReport MakeReport(const std::vector<Probe>& probes, const NamedTensors& f
                          const CompareOptions& options) {
   CompareReport report;
   for (size_t i = 0; i < probes.size(); ++i) {
-    ValueDifference difference = CompareTensors(found[i].second, expected[i].second, options);
-    difference.name = probes[i].description.name;
-    difference.op = probes[i].description.op;
-    difference.is_output = probes[i].description.is_output;
+    ValueDifference value = probes[i].description;
+    value.type = TypeText(found[i].second);
+    value.difference = internal::Compare(found[i].second, expected[i].second, options.tolerance);
     const int index = static_cast<int>(i);
-    if (!difference.agrees() && report.first_divergence < 0) report.first_divergence = index;
-    if (difference.found_nan && !difference.expected_nan && report.first_nan < 0) report.first_nan = index;
-    report.values.push_back(std::move(difference));
+    if (!value.agrees() && report.first_divergence < 0) report.first_divergence = index;
+    const bool new_nan = value.difference.found_nan && !value.difference.expected_nan;
+    if (new_nan && report.first_nan < 0) report.first_nan = index;
+    report.values.push_back(std::move(value));
   }
   return report;
 }
 
 }  // namespace
-
-ValueDifference CompareTensors(const Tensor& found, const Tensor& expected, const CompareOptions& options) {
-  ValueDifference difference;
-  difference.type = TypeText(found);
-  if (found.dtype() != expected.dtype() || found.shape() != expected.shape()) {
-    difference.problem = absl::StrCat(TypeText(found), " instead of ", TypeText(expected));
-    return difference;
-  }
-  AddElements(found, expected, options, &difference);
-  return difference;
-}
 
 StatusOr<CompareReport> CompareGraph(Engine& device, Engine& reference, const Graph& graph, const NamedTensors& inputs,
                                      const CompareOptions& options) {

@@ -2,10 +2,10 @@
 #ifndef MOULIN_ENGINE_COMPARE_H_
 #define MOULIN_ENGINE_COMPARE_H_
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "engine/difference.h"
 #include "ir/graph.h"
 #include "moulin/engine.h"
 
@@ -13,10 +13,7 @@ namespace moulin {
 
 struct CompareOptions {
   ModelOptions model;
-  // Two elements agree where |found - expected| <= absolute + relative * |expected|, or both are NaN, or they are
-  // equal.
-  double absolute = 1e-4;
-  double relative = 1e-3;
+  internal::Tolerance tolerance = {.rtol = 1e-3, .atol = 1e-4};
   // Compare the values inside the graph too, not only its outputs.
   bool layers = true;
 };
@@ -27,19 +24,9 @@ struct ValueDifference {
   std::string op;    // the TensorFlow op that makes it, where known
   std::string type;  // "f32[1,7,7,2048]"
   bool is_output = false;
-  double max_absolute = 0;  // over the elements that are numbers on both sides
-  double max_relative = 0;  // |found - expected| / |expected|, where that is not 0
-  // sqrt(sum (found - expected)^2) / sqrt(sum expected^2) over those elements; 0 where all expected are 0.
-  double relative_norm = 0;
-  int64_t worst_index = -1;  // flat, of the element that exceeds the tolerance most; -1 where all are equal
-  double worst_found = 0;
-  double worst_expected = 0;
-  int64_t mismatches = 0;     // elements that do not agree
-  bool found_nan = false;     // a NaN on the device
-  bool expected_nan = false;  // a NaN on the reference
-  std::string problem;        // where there is nothing to compare: "shape [2] instead of [3]"; else ""
+  internal::Difference difference;
 
-  bool agrees() const { return mismatches == 0 && problem.empty(); }
+  bool agrees() const { return difference.within(); }
 };
 
 struct CompareReport {
@@ -60,9 +47,6 @@ StatusOr<CompareReport> CompareModel(Engine& device, Engine& reference, const st
 // The same for a graph at hand.
 StatusOr<CompareReport> CompareGraph(Engine& device, Engine& reference, const Graph& graph, const NamedTensors& inputs,
                                      const CompareOptions& options);
-
-// The difference of two tensors; `name`, `op` and `is_output` are left to the caller.
-ValueDifference CompareTensors(const Tensor& found, const Tensor& expected, const CompareOptions& options);
 
 }  // namespace moulin
 

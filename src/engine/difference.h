@@ -16,11 +16,17 @@ struct Tolerance {
 };
 
 struct Difference {
-  bool within = true;
-  double max_abs = 0;
-  double max_rel = 0;        // against max(|expected|, 1e-6)
-  int64_t worst_index = -1;  // of the element that exceeds its limit by most; -1 where none does
-  std::string what;          // says what is wrong, where something is
+  double max_abs = 0;  // over the elements that are finite on both sides, as the next two
+  double max_rel = 0;  // against max(|expected|, 1e-6)
+  // sqrt(sum |found - expected|^2) / sqrt(sum |expected|^2); 0 where all expected are 0.
+  double relative_norm = 0;
+  int64_t mismatches = 0;     // elements outside of the tolerance
+  int64_t worst_index = -1;   // flat, of the element that exceeds its limit by most; -1 where none does
+  bool found_nan = false;     // a NaN among `found`
+  bool expected_nan = false;  // a NaN among `expected`
+  std::string what;           // says what is wrong, where something is: types and shapes, or the worst element
+
+  bool within() const { return what.empty(); }
 };
 
 // NaN equals NaN; an infinity equals itself.
