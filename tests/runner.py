@@ -148,6 +148,7 @@ def devices(part: str) -> list[str]:
 def release() -> Count:
     total = Count()
     total.add(plain("include direction", ["python3", "tests/include_direction_test.py"]))
+    total.add(plain("one definition a type", ["python3", "tests/one_definition_test.py"]))
     total.add(plain("malformed input has tests", ["python3", "tests/malformed_input_test.py"]))
     for program in sorted((ROOT / "build/release/bin").glob("moulin_*_test")):
         total.add(gtest(program, "release"))

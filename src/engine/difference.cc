@@ -23,6 +23,16 @@ double Widen(T x) {
   return static_cast<double>(x);
 }
 
+// 64-bit integers that differ may be the same double.
+template <typename T>
+bool Equal(T a, T b) {
+  if constexpr (std::is_integral_v<T>) {
+    return a == b;
+  } else {
+    return Widen(a) == Widen(b);
+  }
+}
+
 bool IsNan(double x) { return std::isnan(x); }
 bool IsNan(std::complex<double> x) { return std::isnan(x.real()) || std::isnan(x.imag()); }
 bool IsFinite(double x) { return std::isfinite(x); }
@@ -43,11 +53,11 @@ class Account {
     out_->expected_nan |= IsNan(y);
     const double scale = IsFinite(y) ? std::abs(y) : 0;
     expected_squared_ += scale * scale;
-    if (found == expected || (IsNan(x) && IsNan(y))) return;
+    if (Equal(found, expected) || (IsNan(x) && IsNan(y))) return;
     double error = kInfinity;  // a NaN or an infinity on one side only
     if (IsFinite(x) && IsFinite(y)) {
       error = std::abs(x - y);
-      if (std::is_integral_v<T>) error = std::max(error, 1.0);  // 64-bit integers may be the same double
+      if (std::is_integral_v<T>) error = std::max(error, 1.0);  // as doubles they may be equal
       error_squared_ += error * error;
       out_->max_abs = std::max(out_->max_abs, error);
       out_->max_rel = std::max(out_->max_rel, error / std::max(scale, 1e-6));

@@ -12,7 +12,8 @@
 #include "formats/file.h"
 #include "formats/proto_io.h"
 #include "formats/savedmodel.h"
-#include "formats/sorted_table.h"
+#include "formats/tensor_bundle.h"
+#include "formats/v1_checkpoint.h"
 #include "proto/checkpoint_state.pb.h"
 
 namespace moulin {
@@ -24,7 +25,6 @@ constexpr char kStateName[] = "checkpoint";
 constexpr char kObjectsKey[] = "_CHECKPOINTABLE_OBJECT_GRAPH";
 constexpr char kValueSuffix[] = "/.ATTRIBUTES/VARIABLE_VALUE";
 constexpr int64_t kMaxStateBytes = 16 << 20;
-constexpr int64_t kTailBytes = 48;  // a table's footer
 
 bool IsFile(const std::string& path) {
   std::error_code error;
@@ -36,38 +36,8 @@ bool IsDirectory(const std::string& path) {
   return fs::is_directory(path, error);
 }
 
-// The V1 format keeps everything in tables: one file under the prefix itself, or several shards.
-bool IsTableFile(const std::string& path) {
-  if (!IsFile(path)) return false;
-  const StatusOr<OpenFile> file = OpenFile::ForReading(path);
-  if (!file.ok() || file->size() < kTailBytes) return false;
-  std::string tail(kTailBytes, '\0');
-  return file->ReadAt(file->size() - kTailBytes, kTailBytes, tail.data()).ok() && LooksLikeSortedTable(tail);
-}
-
-bool IsV1(const std::string& prefix) {
-  if (IsTableFile(prefix)) return !absl::EndsWith(prefix, ".index");
-  // A shard's name tells the number of shards, which is not known: look at what there is.
-  const fs::path path(prefix);
-  std::error_code error;
-  for (fs::directory_iterator it(path.has_parent_path() ? path.parent_path() : fs::path("."), error), end;
-       !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    if (absl::StartsWith(name, absl::StrCat(path.filename().string(), "-00000-of-"))) {
-      return IsTableFile(it->path().string());
-    }
-  }
-  return false;
-}
-
 StatusOr<std::string> CheckPrefix(const std::string& prefix) {
-  if (IsFile(absl::StrCat(prefix, ".index"))) return prefix;
-  if (IsV1(prefix)) {
-    return AtFile(MakeError(ErrorCode::kUnsupported,
-                            "a V1 checkpoint (the format before 2017); load it with TensorFlow "
-                            "and save it again in the V2 format"),
-                  prefix);
-  }
+  if (IsFile(absl::StrCat(prefix, ".index")) || V1Checkpoint::Exists(prefix)) return prefix;
   return AtFile(MakeError(ErrorCode::kFile, "no checkpoint of this name: there is no .index file"), prefix);
 }
 
@@ -85,7 +55,7 @@ StatusOr<std::string> Locate(const std::string& directory, const std::string& na
   }
   if (path.empty()) return MakeError(ErrorCode::kEmpty, "model_checkpoint_path names no checkpoint");
   const std::string prefix = (fs::path(directory) / path).string();
-  if (!IsFile(absl::StrCat(prefix, ".index")) && !IsV1(prefix)) {
+  if (!IsFile(absl::StrCat(prefix, ".index")) && !V1Checkpoint::Exists(prefix)) {
     return MakeError(ErrorCode::kFile, "model_checkpoint_path \"", Printable(named), "\": no such checkpoint in ",
                      Printable(directory));
   }
@@ -117,12 +87,23 @@ Status CheckObjects(const tf::TrackableObjectGraph& objects) {
   return absl::OkStatus();
 }
 
+template <typename Format>
+StatusOr<std::unique_ptr<TensorStore>> OpenAs(const std::string& prefix, const Limits& limits) {
+  MOULIN_ASSIGN_OR_RETURN(Format store, Format::Open(prefix, limits));
+  return std::make_unique<Format>(std::move(store));
+}
+
+StatusOr<std::unique_ptr<TensorStore>> OpenStore(const std::string& prefix, const Limits& limits) {
+  const bool is_v2 = IsFile(absl::StrCat(prefix, ".index")) || !V1Checkpoint::Exists(prefix);
+  return is_v2 ? OpenAs<TensorBundle>(prefix, limits) : OpenAs<V1Checkpoint>(prefix, limits);
+}
+
 }  // namespace
 
 bool IsCheckpoint(const std::string& path) {
   if (IsDirectory(path)) return IsFile(absl::StrCat(path, "/", kStateName)) && !IsSavedModelDirectory(path);
   if (absl::EndsWith(path, ".index")) return IsTableFile(path);
-  return IsFile(absl::StrCat(path, ".index")) || IsV1(path);
+  return IsFile(absl::StrCat(path, ".index")) || V1Checkpoint::Exists(path);
 }
 
 StatusOr<std::string> FindCheckpoint(const std::string& path, const Limits& limits) {
@@ -146,16 +127,16 @@ StatusOr<Checkpoint> Checkpoint::Open(const std::string& path, const Limits& lim
 }
 
 StatusOr<Checkpoint> Checkpoint::OpenPrefix(const std::string& prefix, const Limits& limits) {
-  MOULIN_ASSIGN_OR_RETURN(TensorBundle bundle, TensorBundle::Open(prefix, limits));
-  Checkpoint checkpoint(std::move(bundle));
-  if (!checkpoint.bundle_.Contains(kObjectsKey)) return checkpoint;
+  MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<TensorStore> store, OpenStore(prefix, limits));
+  Checkpoint checkpoint(std::move(store));
+  if (!checkpoint.store_->Contains(kObjectsKey)) return checkpoint;
   const Status read = checkpoint.ReadObjects(limits);
   if (!read.ok()) return AtFile(read, prefix);
   return checkpoint;
 }
 
 Status Checkpoint::ReadObjects(const Limits& limits) {
-  MOULIN_ASSIGN_OR_RETURN(const Tensor tensor, bundle_.Read(kObjectsKey));
+  MOULIN_ASSIGN_OR_RETURN(const Tensor tensor, store_->Read(kObjectsKey));
   if (tensor.dtype() != DType::kString || tensor.num_elements() != 1) {
     return MakeError(ErrorCode::kTensor, kObjectsKey, ": expected one string, found ", Name(tensor.dtype()),
                      tensor.shape().ToString());
@@ -176,8 +157,8 @@ Status Checkpoint::ReadObjects(const Limits& limits) {
 
 std::vector<CheckpointTensor> Checkpoint::tensors() const {
   std::vector<CheckpointTensor> tensors;
-  for (const std::string& name : bundle_.names()) {
-    const StoredTensor& stored = *bundle_.Find(name);
+  for (const std::string& name : store_->names()) {
+    const StoredTensor& stored = *store_->Find(name);
     const auto variable = variable_of_key_.find(name);
     tensors.push_back({name, variable == variable_of_key_.end() ? "" : variable->second, stored.type, stored.shape,
                        static_cast<int>(stored.slices.size())});
@@ -187,10 +168,10 @@ std::vector<CheckpointTensor> Checkpoint::tensors() const {
 
 std::string Checkpoint::FindKey(const std::string& name) const {
   if (name.empty() || name.front() == '\0') return "";
-  if (bundle_.Contains(name)) return name;
-  if (std::string key = absl::StrCat(name, kValueSuffix); bundle_.Contains(key)) return key;
+  if (store_->Contains(name)) return name;
+  if (std::string key = absl::StrCat(name, kValueSuffix); store_->Contains(key)) return key;
   const auto it = key_of_variable_.find(name);
-  return it != key_of_variable_.end() && bundle_.Contains(it->second) ? it->second : "";
+  return it != key_of_variable_.end() && store_->Contains(it->second) ? it->second : "";
 }
 
 }  // namespace moulin

@@ -2,12 +2,13 @@
 #ifndef MOULIN_FORMATS_CHECKPOINT_H_
 #define MOULIN_FORMATS_CHECKPOINT_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "base/limits.h"
-#include "formats/tensor_bundle.h"
+#include "formats/tensor_store.h"
 #include "moulin/status.h"
 #include "proto/saved_model.pb.h"
 #include "proto/trackable_object_graph.pb.h"
@@ -23,7 +24,7 @@ bool IsCheckpoint(const std::string& path);
 // of it is looked for in the directory; nothing outside of the directory is ever opened.
 //
 // Errors: E_FILE (nothing there; the latest is missing), E_PARSE (a malformed `checkpoint` file), E_EMPTY (one that
-// names no checkpoint), E_NAME (a path that leaves the directory), E_LIMIT, E_UNSUPPORTED (a V1 checkpoint).
+// names no checkpoint), E_NAME (a path that leaves the directory), E_LIMIT.
 StatusOr<std::string> FindCheckpoint(const std::string& path, const Limits& limits = {});
 
 // Reads a .meta file, the graph that TensorFlow 1 saves beside a checkpoint, in binary or text. E_FILE, E_EMPTY, and
@@ -42,7 +43,8 @@ struct CheckpointTensor {
 // Not thread-safe.
 class Checkpoint {
  public:
-  // Opens what `path` names. Errors as FindCheckpoint and TensorBundle::Open; E_PARSE for a malformed graph of objects.
+  // Opens what `path` names. Errors as FindCheckpoint, TensorBundle::Open and V1Checkpoint::Open; E_PARSE for a
+  // malformed graph of objects.
   static StatusOr<Checkpoint> Open(const std::string& path, const Limits& limits = {});
   // The same of a prefix.
   static StatusOr<Checkpoint> OpenPrefix(const std::string& prefix, const Limits& limits = {});
@@ -54,19 +56,19 @@ class Checkpoint {
   // name, where only one variable has it; "" where there is none.
   std::string FindKey(const std::string& name) const;
 
-  // As TensorBundle's; `key` as in the checkpoint.
-  StatusOr<Tensor> Read(const std::string& key) { return bundle_.Read(key); }
-  StatusOr<Tensor> ReadSlice(const std::string& key, const TensorSlice& slice) { return bundle_.ReadSlice(key, slice); }
+  // As TensorStore's; `key` as in the checkpoint.
+  StatusOr<Tensor> Read(const std::string& key) { return store_->Read(key); }
+  StatusOr<Tensor> ReadSlice(const std::string& key, const TensorSlice& slice) { return store_->ReadSlice(key, slice); }
 
   // Empty in a checkpoint of names alone (TensorFlow 1's).
   const tf::TrackableObjectGraph& objects() const { return objects_; }
-  const std::string& prefix() const { return bundle_.prefix(); }
+  const std::string& prefix() const { return store_->prefix(); }
 
  private:
-  explicit Checkpoint(TensorBundle bundle) : bundle_(std::move(bundle)) {}
+  explicit Checkpoint(std::unique_ptr<TensorStore> store) : store_(std::move(store)) {}
   Status ReadObjects(const Limits& limits);
 
-  TensorBundle bundle_;
+  std::unique_ptr<TensorStore> store_;
   tf::TrackableObjectGraph objects_;
   absl::flat_hash_map<std::string, std::string> variable_of_key_;
   absl::flat_hash_map<std::string, std::string> key_of_variable_;  // "" where several have the name

@@ -242,7 +242,7 @@ Status Mfcc(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"AudioSpectrogram", 1, 1, InferSpectrogram, AudioSpectrogram},
     {"DecodeWav", 1, 1, InferWav, DecodeWav},
     {"Mfcc", 2, 2, InferMfcc, Mfcc},
@@ -250,6 +250,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> AudioKernels() { return kKernels; }
+absl::Span<const HostOp> AudioKernels() { return kKernels; }
 
 }  // namespace moulin

@@ -176,7 +176,7 @@ Status EncodeWav(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"DecodeCompressed", 1, 1, InferStrings, Decompress},
     {"EncodeWav", 2, 2, InferWav, EncodeWav},
     {"Fingerprint", 2, 2, InferFingerprint, Fingerprint},
@@ -185,6 +185,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> BytesKernels() { return kKernels; }
+absl::Span<const HostOp> BytesKernels() { return kKernels; }
 
 }  // namespace moulin

@@ -228,7 +228,7 @@ Status DecodeCsv(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"DecodeCSV", 2, kAnyNumber, InferCsv, DecodeCsv},
     {"DecodePaddedRaw", 2, 2, InferRaw, DecodePaddedRaw},
     {"DecodeRaw", 1, 1, InferRaw, DecodeRaw},
@@ -236,6 +236,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> DecodeKernels() { return kKernels; }
+absl::Span<const HostOp> DecodeKernels() { return kKernels; }
 
 }  // namespace moulin

@@ -153,13 +153,13 @@ Status FractionalPool(const KernelContext& c) {
   }
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"FractionalAvgPool", 1, 1, InferFractional, FractionalPool},
     {"FractionalMaxPool", 1, 1, InferFractional, FractionalPool},
 };
 
 }  // namespace
 
-absl::Span<const HostKernel> FractionalPoolKernels() { return kKernels; }
+absl::Span<const HostOp> FractionalPoolKernels() { return kKernels; }
 
 }  // namespace moulin

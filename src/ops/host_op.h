@@ -8,7 +8,7 @@
 
 namespace moulin {
 
-struct HostKernel {
+struct HostOp {
   absl::string_view op;  // TensorFlow's name
   int min_inputs;
   int max_inputs;
@@ -16,37 +16,37 @@ struct HostKernel {
   ReferenceFn reference;
 };
 
-absl::Span<const HostKernel> StringKernels();          // string_ops.cc
-absl::Span<const HostKernel> StringSplitKernels();     // string_split.cc: splits, joins, n-grams
-absl::Span<const HostKernel> StringFormatKernels();    // string_format.cc
-absl::Span<const HostKernel> RegexKernels();           // regex_ops.cc
-absl::Span<const HostKernel> StringHashKernels();      // string_hash.cc
-absl::Span<const HostKernel> UnicodeKernels();         // unicode_ops.cc
-absl::Span<const HostKernel> DecodeKernels();          // decode_ops.cc: raw bytes, comma-separated values
-absl::Span<const HostKernel> ParseExampleKernels();    // parse_example.cc
-absl::Span<const HostKernel> ParseTensorKernels();     // parse_tensor.cc
-absl::Span<const HostKernel> ImageDecodeKernels();     // image_decode.cc
-absl::Span<const HostKernel> RandomKernels();          // random_ops.cc
-absl::Span<const HostKernel> FftKernels();             // fft_ops.cc
-absl::Span<const HostKernel> CtcKernels();             // ctc_ops.cc
-absl::Span<const HostKernel> AudioKernels();           // audio_ops.cc
-absl::Span<const HostKernel> ImageTransformKernels();  // image_transform.cc
-absl::Span<const HostKernel> LookupKernels();          // lookup_ops.cc
-absl::Span<const HostKernel> TensorListKernels();      // tensor_list_ops.cc
-absl::Span<const HostKernel> SparseKernels();          // sparse_ops.cc
-absl::Span<const HostKernel> SetKernels();             // set_ops.cc: sets, edit distances
-absl::Span<const HostKernel> RaggedKernels();          // ragged_ops.cc: ragged tensors, counts
-absl::Span<const HostKernel> MatrixBandKernels();      // matrix_band_ops.cc: tridiagonal and banded systems
-absl::Span<const HostKernel> SpecialKernels();         // special_ops.cc
-absl::Span<const HostKernel> ImageEncodeKernels();     // image_encode.cc
-absl::Span<const HostKernel> BytesKernels();           // bytes_ops.cc: serialised tensors, checksums, compressed bytes
-absl::Span<const HostKernel> JsonKernels();            // json_ops.cc
-absl::Span<const HostKernel> RandomOrderKernels();     // random_order_ops.cc
-absl::Span<const HostKernel> ImageSampleKernels();     // image_sample_ops.cc
-absl::Span<const HostKernel> FractionalPoolKernels();  // fractional_pool.cc
+absl::Span<const HostOp> StringKernels();          // string_ops.cc
+absl::Span<const HostOp> StringSplitKernels();     // string_split.cc: splits, joins, n-grams
+absl::Span<const HostOp> StringFormatKernels();    // string_format.cc
+absl::Span<const HostOp> RegexKernels();           // regex_ops.cc
+absl::Span<const HostOp> StringHashKernels();      // string_hash.cc
+absl::Span<const HostOp> UnicodeKernels();         // unicode_ops.cc
+absl::Span<const HostOp> DecodeKernels();          // decode_ops.cc: raw bytes, comma-separated values
+absl::Span<const HostOp> ParseExampleKernels();    // parse_example.cc
+absl::Span<const HostOp> ParseTensorKernels();     // parse_tensor.cc
+absl::Span<const HostOp> ImageDecodeKernels();     // image_decode.cc
+absl::Span<const HostOp> RandomKernels();          // random_ops.cc
+absl::Span<const HostOp> FftKernels();             // fft_ops.cc
+absl::Span<const HostOp> CtcKernels();             // ctc_ops.cc
+absl::Span<const HostOp> AudioKernels();           // audio_ops.cc
+absl::Span<const HostOp> ImageTransformKernels();  // image_transform.cc
+absl::Span<const HostOp> LookupKernels();          // lookup_ops.cc
+absl::Span<const HostOp> TensorListKernels();      // tensor_list_ops.cc
+absl::Span<const HostOp> SparseKernels();          // sparse_ops.cc
+absl::Span<const HostOp> SetKernels();             // set_ops.cc: sets, edit distances
+absl::Span<const HostOp> RaggedKernels();          // ragged_ops.cc: ragged tensors, counts
+absl::Span<const HostOp> MatrixBandKernels();      // matrix_band_ops.cc: tridiagonal and banded systems
+absl::Span<const HostOp> SpecialKernels();         // special_ops.cc
+absl::Span<const HostOp> ImageEncodeKernels();     // image_encode.cc
+absl::Span<const HostOp> BytesKernels();           // bytes_ops.cc: serialised tensors, checksums, compressed bytes
+absl::Span<const HostOp> JsonKernels();            // json_ops.cc
+absl::Span<const HostOp> RandomOrderKernels();     // random_order_ops.cc
+absl::Span<const HostOp> ImageSampleKernels();     // image_sample_ops.cc
+absl::Span<const HostOp> FractionalPoolKernels();  // fractional_pool.cc
 
 // The kernel of an op; null where there is none (the importer asks before it makes a HostOp).
-const HostKernel* FindHostKernel(absl::string_view op);
+const HostOp* FindHostKernel(absl::string_view op);
 
 // An attribute of a HostOp, or `otherwise` where it is not given.
 int64_t IntAttr(const HostOpAttrs& attrs, absl::string_view name, int64_t otherwise);

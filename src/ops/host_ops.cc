@@ -63,8 +63,8 @@ Status Where(const KernelContext& c) {
 
 // --- HostOp ---
 
-StatusOr<const HostKernel*> KernelOf(const HostOpAttrs& attrs, size_t inputs) {
-  const HostKernel* kernel = FindHostKernel(attrs.op);
+StatusOr<const HostOp*> KernelOf(const HostOpAttrs& attrs, size_t inputs) {
+  const HostOp* kernel = FindHostKernel(attrs.op);
   if (kernel == nullptr) {
     return MakeError(ErrorCode::kUnsupported, "there is no kernel for the op ", Printable(attrs.op));
   }
@@ -75,12 +75,12 @@ StatusOr<const HostKernel*> KernelOf(const HostOpAttrs& attrs, size_t inputs) {
 }
 
 Status InferHostOp(InferContext& c) {
-  MOULIN_ASSIGN_OR_RETURN(const HostKernel* kernel, KernelOf(c.attr<HostOpAttrs>(), c.inputs.size()));
+  MOULIN_ASSIGN_OR_RETURN(const HostOp* kernel, KernelOf(c.attr<HostOpAttrs>(), c.inputs.size()));
   return kernel->infer(c);
 }
 
 Status RunHostOp(const KernelContext& c) {
-  MOULIN_ASSIGN_OR_RETURN(const HostKernel* kernel, KernelOf(c.attr<HostOpAttrs>(), c.inputs.size()));
+  MOULIN_ASSIGN_OR_RETURN(const HostOp* kernel, KernelOf(c.attr<HostOpAttrs>(), c.inputs.size()));
   return kernel->reference(c);
 }
 
@@ -89,7 +89,7 @@ constexpr OpDef kOps[] = {
     {OpKind::kHostOp, 0, kAnyNumber, InferHostOp, RunHostOp},
 };
 
-using Family = absl::Span<const HostKernel> (*)();
+using Family = absl::Span<const HostOp> (*)();
 
 constexpr Family kFamilies[] = {
     StringKernels, StringSplitKernels,  StringFormatKernels, RegexKernels,          StringHashKernels,  UnicodeKernels,
@@ -99,10 +99,10 @@ constexpr Family kFamilies[] = {
     JsonKernels,   RandomOrderKernels,  ImageSampleKernels,  FractionalPoolKernels,
 };
 
-absl::flat_hash_map<absl::string_view, const HostKernel*> AllKernels() {
-  absl::flat_hash_map<absl::string_view, const HostKernel*> kernels;
+absl::flat_hash_map<absl::string_view, const HostOp*> AllKernels() {
+  absl::flat_hash_map<absl::string_view, const HostOp*> kernels;
   for (const Family family : kFamilies) {
-    for (const HostKernel& kernel : family()) kernels[kernel.op] = &kernel;
+    for (const HostOp& kernel : family()) kernels[kernel.op] = &kernel;
   }
   return kernels;
 }
@@ -118,8 +118,8 @@ Result Find(const std::vector<std::pair<std::string, T>>& list, absl::string_vie
 
 }  // namespace
 
-const HostKernel* FindHostKernel(absl::string_view op) {
-  static const auto* kernels = new absl::flat_hash_map<absl::string_view, const HostKernel*>(AllKernels());
+const HostOp* FindHostKernel(absl::string_view op) {
+  static const auto* kernels = new absl::flat_hash_map<absl::string_view, const HostOp*>(AllKernels());
   const auto it = kernels->find(op);
   return it == kernels->end() ? nullptr : it->second;
 }

@@ -118,7 +118,7 @@ Status DecodeImage(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"DecodeBmp", 1, 1, InferDecode, DecodeImage},   {"DecodeGif", 1, 1, InferDecode, DecodeImage},
     {"DecodeImage", 1, 1, InferDecode, DecodeImage}, {"DecodeJpeg", 1, 1, InferDecode, DecodeImage},
     {"DecodePng", 1, 1, InferDecode, DecodeImage},
@@ -126,6 +126,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> ImageDecodeKernels() { return kKernels; }
+absl::Span<const HostOp> ImageDecodeKernels() { return kKernels; }
 
 }  // namespace moulin

@@ -226,7 +226,7 @@ Status ExtractGlimpse(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"ExtractGlimpse", 3, 3, InferGlimpse, ExtractGlimpse},
     {"ExtractGlimpseV2", 3, 3, InferGlimpse, ExtractGlimpse},
     {"ScaleAndTranslate", 4, 4, InferScale, ScaleAndTranslate},
@@ -234,6 +234,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> ImageSampleKernels() { return kKernels; }
+absl::Span<const HostOp> ImageSampleKernels() { return kKernels; }
 
 }  // namespace moulin

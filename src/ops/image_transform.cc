@@ -256,7 +256,7 @@ Status DrawBoxes(const KernelContext& c) {
   });
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"DrawBoundingBoxes", 2, 2, InferBoxes, DrawBoxes},
     {"DrawBoundingBoxesV2", 3, 3, InferBoxes, DrawBoxes},
     {"ImageProjectiveTransformV2", 3, 3, InferTransform, ProjectiveTransform},
@@ -265,6 +265,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> ImageTransformKernels() { return kKernels; }
+absl::Span<const HostOp> ImageTransformKernels() { return kKernels; }
 
 }  // namespace moulin

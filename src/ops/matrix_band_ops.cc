@@ -180,7 +180,7 @@ Status BandedTriangularSolve(const KernelContext& c) {
   });
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"BandedTriangularSolve", 2, 2, InferBandedSolve, BandedTriangularSolve},
     {"TridiagonalMatMul", 4, 4, InferTridiagonalMatMul, TridiagonalMatMul},
     {"TridiagonalSolve", 2, 2, InferTridiagonalSolve, TridiagonalSolve},
@@ -188,6 +188,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> MatrixBandKernels() { return kKernels; }
+absl::Span<const HostOp> MatrixBandKernels() { return kKernels; }
 
 }  // namespace moulin

@@ -387,7 +387,7 @@ Status Parse(const KernelContext& c) {
   return Parser(c, layout).Run();
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"ParseExample", 2, kAnyNumber, InferParse, Parse},
     {"ParseExampleV2", 5, kAnyNumber, InferParse, Parse},
     {"ParseSingleExample", 1, kAnyNumber, InferParse, Parse},
@@ -395,6 +395,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> ParseExampleKernels() { return kKernels; }
+absl::Span<const HostOp> ParseExampleKernels() { return kKernels; }
 
 }  // namespace moulin

@@ -159,10 +159,10 @@ Status ParseTensor(const KernelContext& c) {
   return Fill(parsed, c.output(0));
 }
 
-constexpr HostKernel kKernels[] = {{"ParseTensor", 1, 1, InferUnknown, ParseTensor}};
+constexpr HostOp kKernels[] = {{"ParseTensor", 1, 1, InferUnknown, ParseTensor}};
 
 }  // namespace
 
-absl::Span<const HostKernel> ParseTensorKernels() { return kKernels; }
+absl::Span<const HostOp> ParseTensorKernels() { return kKernels; }
 
 }  // namespace moulin

@@ -244,7 +244,7 @@ Status CountSparse(const KernelContext& c) {
   });
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"DenseCountSparseOutput", 2, 2, InferUnknown, CountSparse},
     {"RaggedBincount", 4, 4, InferUnknown, Bincount},
     {"RaggedCountSparseOutput", 3, 3, InferUnknown, CountSparse},
@@ -256,6 +256,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> RaggedKernels() { return kKernels; }
+absl::Span<const HostOp> RaggedKernels() { return kKernels; }
 
 }  // namespace moulin

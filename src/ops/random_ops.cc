@@ -233,7 +233,7 @@ Status Algorithm(const KernelContext& c) {
 
 using enum Distribution;
 using enum SeedKind;
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"RandomStandardNormal", 1, 1, InferRandom, RandomReal<kStateful, kNormal>},
     {"RandomUniform", 1, 1, InferRandom, RandomReal<kStateful, kUniform>},
     {"RandomUniformInt", 3, 3, InferRandom, RandomInt<kStateful>},
@@ -255,6 +255,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> RandomKernels() { return kKernels; }
+absl::Span<const HostOp> RandomKernels() { return kKernels; }
 
 }  // namespace moulin

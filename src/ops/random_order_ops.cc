@@ -113,7 +113,7 @@ Status Multinomial(const KernelContext& c) {
   });
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"Multinomial", 2, 2, InferMultinomial, Multinomial},
     {"RandomShuffle", 1, 1, InferShuffle, Shuffle},
     {"StatelessMultinomial", 3, 3, InferMultinomial, Multinomial},
@@ -121,6 +121,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> RandomOrderKernels() { return kKernels; }
+absl::Span<const HostOp> RandomOrderKernels() { return kKernels; }
 
 }  // namespace moulin

@@ -227,7 +227,7 @@ Status EditDistance(const KernelContext& c) {
   });
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"DenseToDenseSetOperation", 2, 2, InferUnknown, SetOperation},
     {"DenseToSparseSetOperation", 4, 4, InferUnknown, SetOperation},
     {"EditDistance", 6, 6, InferUnknown, EditDistance},
@@ -237,6 +237,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> SetKernels() { return kKernels; }
+absl::Span<const HostOp> SetKernels() { return kKernels; }
 
 }  // namespace moulin

@@ -338,7 +338,7 @@ Status Softmax(const KernelContext& c) {
   });
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"SparseAdd", 7, 7, InferUnknown, Add},
     {"SparseConcat", 3, kAnyNumber, InferUnknown, Concat},
     {"SparseReduceMax", 4, 4, InferUnknown, Reduce},
@@ -353,6 +353,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> SparseKernels() { return kKernels; }
+absl::Span<const HostOp> SparseKernels() { return kKernels; }
 
 }  // namespace moulin

@@ -152,7 +152,7 @@ Status Apply(const KernelContext& c) {
   });
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"BesselJ0", 1, 1, InferFloating, Apply<J0>},           {"BesselJ1", 1, 1, InferFloating, Apply<J1>},
     {"BesselK0", 1, 1, InferFloating, Apply<K0>},           {"BesselK0e", 1, 1, InferFloating, Apply<K0e>},
     {"BesselK1", 1, 1, InferFloating, Apply<K1>},           {"BesselK1e", 1, 1, InferFloating, Apply<K1e>},
@@ -164,6 +164,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> SpecialKernels() { return kKernels; }
+absl::Span<const HostOp> SpecialKernels() { return kKernels; }
 
 }  // namespace moulin

@@ -121,10 +121,10 @@ Status StringFormat(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostKernel kKernels[] = {{"StringFormat", 0, kAnyNumber, InferFormat, StringFormat}};
+constexpr HostOp kKernels[] = {{"StringFormat", 0, kAnyNumber, InferFormat, StringFormat}};
 
 }  // namespace
 
-absl::Span<const HostKernel> StringFormatKernels() { return kKernels; }
+absl::Span<const HostOp> StringFormatKernels() { return kKernels; }
 
 }  // namespace moulin

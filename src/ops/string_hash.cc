@@ -115,7 +115,7 @@ Status SipBuckets(const KernelContext& c) {
   });
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"StringToHashBucket", 1, 1, InferBuckets, MurmurBuckets},
     {"StringToHashBucketFast", 1, 1, InferBuckets, FarmBuckets},
     {"StringToHashBucketStrong", 1, 1, InferBuckets, SipBuckets},
@@ -123,6 +123,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> StringHashKernels() { return kKernels; }
+absl::Span<const HostOp> StringHashKernels() { return kKernels; }
 
 }  // namespace moulin

@@ -264,7 +264,7 @@ Status StringNGrams(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"ReduceJoin", 2, 2, InferReduceJoin, ReduceJoin},
     {"StringNGrams", 2, 2, InferNGrams, StringNGrams},
     {"StringSplit", 2, 2, InferSplit, StringSplit},
@@ -273,6 +273,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> StringSplitKernels() { return kKernels; }
+absl::Span<const HostOp> StringSplitKernels() { return kKernels; }
 
 }  // namespace moulin

@@ -64,9 +64,7 @@ Status GiveList(const KernelContext& c, TensorList list, int output = 0) {
   return absl::OkStatus();
 }
 
-Status InferList(InferContext& c) {
-  return AddOutput(c, DType::kVariant, Shape());
-}
+Status InferList(InferContext& c) { return AddOutput(c, DType::kVariant, Shape()); }
 
 // --- making lists ---
 
@@ -422,9 +420,7 @@ Status Length(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-Status InferLength(InferContext& c) {
-  return AddOutput(c, DType::kInt32, Shape());
-}
+Status InferLength(InferContext& c) { return AddOutput(c, DType::kInt32, Shape()); }
 
 Status ShapeOfElements(const KernelContext& c) {
   MOULIN_ASSIGN_OR_RETURN(const TensorList* list, ListInput(c, 0));
@@ -440,7 +436,7 @@ Status ShapeOfElements(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"EmptyTensorList", 2, 2, InferList, Empty},
     {"TensorListConcatV2", 3, 3, InferConcat, ConcatList},
     {"TensorListElementShape", 1, 1, InferUnknown, ShapeOfElements},
@@ -462,6 +458,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> TensorListKernels() { return kKernels; }
+absl::Span<const HostOp> TensorListKernels() { return kKernels; }
 
 }  // namespace moulin

@@ -261,7 +261,7 @@ Status UnicodeEncode(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostKernel kKernels[] = {
+constexpr HostOp kKernels[] = {
     {"UnicodeDecode", 1, 1, InferDecode, UnicodeDecode},
     {"UnicodeDecodeWithOffsets", 1, 1, InferDecode, UnicodeDecode},
     {"UnicodeEncode", 2, 2, InferEncode, UnicodeEncode},
@@ -270,6 +270,6 @@ constexpr HostKernel kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostKernel> UnicodeKernels() { return kKernels; }
+absl::Span<const HostOp> UnicodeKernels() { return kKernels; }
 
 }  // namespace moulin

@@ -18,7 +18,7 @@ namespace {
 struct Scores {
   NodeId contract = kNoId;
   double scale = 1;
-  std::optional<Term> mask;
+  std::optional<TermRef> mask;
 };
 
 class AttentionMatcher {
@@ -31,7 +31,7 @@ class AttentionMatcher {
   std::optional<Scores> Find(const Node& node) const {
     const ContractAttrs& attrs = node.attr<ContractAttrs>();
     if (attrs.transpose_a || attrs.transpose_b || attrs.conjugate_a || attrs.conjugate_b) return std::nullopt;
-    const Node* softmax = terms_.Producer({node.inputs[0], Term::kLeaf}, OpKind::kSoftmax);
+    const Node* softmax = terms_.Producer({node.inputs[0], TermRef::kLeaf}, OpKind::kSoftmax);
     if (softmax == nullptr || softmax->attr<SoftmaxAttrs>().log || uses_[node.inputs[0]] != 1) return std::nullopt;
     Scores scores;
     if (!MatchScores(terms_.Of(softmax->inputs[0]), /*may_mask=*/true, &scores)) return std::nullopt;
@@ -40,21 +40,21 @@ class AttentionMatcher {
   }
 
  private:
-  bool MatchScores(Term term, bool may_mask, Scores* scores) const {
+  bool MatchScores(TermRef term, bool may_mask, Scores* scores) const {
     if (uses_[term.value] != 1) return false;  // the scores, or a step towards them, are wanted elsewhere too
     if (terms_.Producer(term, OpKind::kContract) != nullptr) {
       scores->contract = graph_.value(term.value).producer;
       return true;
     }
     if (term.is_leaf()) return false;
-    const Term a = terms_.Operand(term, 0);
+    const TermRef a = terms_.Operand(term, 0);
     switch (terms_.instr(term).op) {
       case ExprOp::kAdd: {
-        const Term b = terms_.Operand(term, 1);
+        const TermRef b = terms_.Operand(term, 1);
         return may_mask && (MatchMasked(a, b, scores) || MatchMasked(b, a, scores));
       }
       case ExprOp::kMul: {
-        const Term b = terms_.Operand(term, 1);
+        const TermRef b = terms_.Operand(term, 1);
         return MatchScaled(a, terms_.Scalar(b), scores) || MatchScaled(b, terms_.Scalar(a), scores);
       }
       case ExprOp::kDiv: {
@@ -66,13 +66,13 @@ class AttentionMatcher {
     }
   }
 
-  bool MatchScaled(Term term, std::optional<double> factor, Scores* scores) const {
+  bool MatchScaled(TermRef term, std::optional<double> factor, Scores* scores) const {
     if (!factor || !MatchScores(term, /*may_mask=*/false, scores)) return false;
     scores->scale *= *factor;
     return true;
   }
 
-  bool MatchMasked(Term term, Term mask, Scores* scores) const {
+  bool MatchMasked(TermRef term, TermRef mask, Scores* scores) const {
     Scores unmasked;
     if (!MatchScores(term, /*may_mask=*/false, &unmasked)) return false;
     *scores = unmasked;
@@ -99,7 +99,7 @@ class AttentionMatcher {
 
   // Whether the mask is of the scores' type and does not widen them. One inside an expression has no shape of its own,
   // but broadcasts to that of the scores.
-  bool MaskFits(Term mask, const TensorType& product, const TensorType& scores) const {
+  bool MaskFits(TermRef mask, const TensorType& product, const TensorType& scores) const {
     const ValueId value = terms_.ValueOf(mask);
     if (value == kNoId) {
       return !mask.is_leaf() && terms_.instr(mask).type == scores.dtype && SurelyEqual(product.shape, scores.shape);

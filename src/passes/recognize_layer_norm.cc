@@ -49,16 +49,16 @@ class Expander {
  public:
   explicit Expander(const Terms& terms) : terms_(terms) {}
 
-  int AddAtom(Term term) {
+  int AddAtom(TermRef term) {
     const auto it = std::find(atoms_.begin(), atoms_.end(), term);
     if (it != atoms_.end()) return static_cast<int>(it - atoms_.begin());
     atoms_.push_back(term);
     return static_cast<int>(atoms_.size()) - 1;
   }
-  Term atom(int i) const { return atoms_[i]; }
+  TermRef atom(int i) const { return atoms_[i]; }
 
   // Nothing where it becomes too large.
-  std::optional<Polynomial> Expand(Term term, int depth = 0) {
+  std::optional<Polynomial> Expand(TermRef term, int depth = 0) {
     if (++visited_ > kMaxVisited || depth > kMaxDepth) return std::nullopt;
     if (IsAtom(term)) return Atom(AddAtom(term));
     if (const auto scalar = terms_.Scalar(term)) return Number(*scalar);
@@ -80,9 +80,9 @@ class Expander {
   }
 
  private:
-  bool IsAtom(Term term) const { return std::find(atoms_.begin(), atoms_.end(), term) != atoms_.end(); }
+  bool IsAtom(TermRef term) const { return std::find(atoms_.begin(), atoms_.end(), term) != atoms_.end(); }
 
-  std::optional<Polynomial> Sum(Term term, double sign, int depth) {
+  std::optional<Polynomial> Sum(TermRef term, double sign, int depth) {
     std::optional<Polynomial> a = Expand(terms_.Operand(term, 0), depth + 1);
     const std::optional<Polynomial> b = Expand(terms_.Operand(term, 1), depth + 1);
     if (!a || !b) return std::nullopt;
@@ -91,8 +91,8 @@ class Expander {
   }
 
   // A division by a square root is a product with the reciprocal square root, for which the root stands as an atom.
-  std::optional<Polynomial> Quotient(Term term, int depth) {
-    const Term divisor = terms_.Operand(term, 1);
+  std::optional<Polynomial> Quotient(TermRef term, int depth) {
+    const TermRef divisor = terms_.Operand(term, 1);
     std::optional<Polynomial> dividend = Expand(terms_.Operand(term, 0), depth + 1);
     if (const auto scalar = terms_.Scalar(divisor); scalar && *scalar != 0) {
       return Product(std::move(dividend), Number(1 / *scalar));
@@ -128,7 +128,7 @@ class Expander {
   }
 
   const Terms& terms_;
-  std::vector<Term> atoms_;
+  std::vector<TermRef> atoms_;
   int visited_ = 0;
 };
 
@@ -144,17 +144,17 @@ class LayerNormMatcher {
 
   struct Match {
     ValueId x = kNoId;
-    Term root;  // the (reciprocal) square root; each serves one layer norm
+    TermRef root;  // the (reciprocal) square root; each serves one layer norm
     double epsilon = 0;
-    std::optional<Term> scale;
-    std::optional<Term> offset;
+    std::optional<TermRef> scale;
+    std::optional<TermRef> offset;
   };
 
   std::optional<Match> Find(ValueId result) const {
-    for (const Term root : FindRoots(terms_.Of(result))) {
+    for (const TermRef root : FindRoots(terms_.Of(result))) {
       Match match;
       match.root = root;
-      Term mean;
+      TermRef mean;
       if (!MatchVariance(&match, &mean) || !MatchResult(terms_.Of(result), mean, &match)) continue;
       const TensorType& x = graph_.value(match.x).type;
       if (IsFloating(x.dtype) && x.dtype == graph_.value(result).type.dtype) return match;
@@ -165,11 +165,11 @@ class LayerNormMatcher {
  private:
   // Every Rsqrt, and Sqrt that is divided by, among sums and products below `term`, the nearest first: farther ones
   // belong to what x was computed from.
-  std::vector<Term> FindRoots(Term term) const {
-    std::vector<Term> roots;
-    std::vector<Term> queue = {term};
+  std::vector<TermRef> FindRoots(TermRef term) const {
+    std::vector<TermRef> roots;
+    std::vector<TermRef> queue = {term};
     for (size_t next = 0; next < queue.size() && next < kMaxVisited; ++next) {
-      const Term t = queue[next];
+      const TermRef t = queue[next];
       if (t.is_leaf()) continue;
       switch (terms_.instr(t).op) {
         case ExprOp::kRsqrt:
@@ -195,13 +195,13 @@ class LayerNormMatcher {
     return roots;
   }
 
-  static void AddRoot(Term root, std::vector<Term>* roots) {
+  static void AddRoot(TermRef root, std::vector<TermRef>* roots) {
     if (std::find(roots->begin(), roots->end(), root) == roots->end()) roots->push_back(root);
   }
 
   // From the root down: variance + epsilon, the mean of (x - mean(x))^2.
-  bool MatchVariance(Match* match, Term* mean) const {
-    const Term sum = terms_.Operand(match->root, 0);
+  bool MatchVariance(Match* match, TermRef* mean) const {
+    const TermRef sum = terms_.Operand(match->root, 0);
     if (!terms_.Is(sum, ExprOp::kAdd)) return false;
     for (const int i : {0, 1}) {
       const auto epsilon = terms_.Scalar(terms_.Operand(sum, 1 - i));
@@ -214,9 +214,9 @@ class LayerNormMatcher {
     return false;
   }
 
-  bool MatchSquare(Term square, Match* match, Term* mean) const {
+  bool MatchSquare(TermRef square, Match* match, TermRef* mean) const {
     int visited = 0;
-    const std::optional<Term> m = FindMean(square, 0, &visited);
+    const std::optional<TermRef> m = FindMean(square, 0, &visited);
     if (!m) return false;
     *mean = *m;
     match->x = ReducedLast(graph_, terms_.Producer(*m, OpKind::kReduce), ReduceOp::kMean);
@@ -227,7 +227,7 @@ class LayerNormMatcher {
     return expander.Expand(square) == expected;
   }
 
-  std::optional<Term> FindMean(Term term, int depth, int* visited) const {
+  std::optional<TermRef> FindMean(TermRef term, int depth, int* visited) const {
     if (++*visited > kMaxVisited || depth > 4) return std::nullopt;
     if (ReducedLast(graph_, terms_.Producer(term, OpKind::kReduce), ReduceOp::kMean) != kNoId) return term;
     if (term.is_leaf()) return std::nullopt;
@@ -238,7 +238,7 @@ class LayerNormMatcher {
   }
 
   // y = x r scale - mean r scale + offset, multiplied out.
-  bool MatchResult(Term result, Term mean, Match* match) const {
+  bool MatchResult(TermRef result, TermRef mean, Match* match) const {
     Expander expander(terms_);
     const int x = expander.AddAtom(terms_.Of(match->x));
     const int m = expander.AddAtom(mean);
@@ -273,7 +273,7 @@ class LayerNormMatcher {
   }
 
   // Takes a term that is a value of shape [size of the innermost axis].
-  bool SetVector(Term term, const Match& match, std::optional<Term>* vector) const {
+  bool SetVector(TermRef term, const Match& match, std::optional<TermRef>* vector) const {
     const ValueId value = terms_.ValueOf(term);
     const PartialShape& x = graph_.value(match.x).type.shape;
     if (value == kNoId || x.rank() < 1) return false;
@@ -308,7 +308,7 @@ std::vector<int> MapsSinceRoot(const Graph& graph) {
 }
 
 // The vector of a match, or one of ones or zeros where it has none.
-ValueId Parameter(const std::optional<Term>& term, ValueId x, double missing, const Terms& terms, GraphBuilder* b) {
+ValueId Parameter(const std::optional<TermRef>& term, ValueId x, double missing, const Terms& terms, GraphBuilder* b) {
   if (term) return terms.ValueOf(*term);
   const PartialShape& shape = b->shape(x);
   const int64_t size = shape.dim(shape.rank() - 1);

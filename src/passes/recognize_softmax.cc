@@ -22,7 +22,7 @@ class SoftmaxMatcher {
   };
 
   std::optional<Match> Find(ValueId result) const {
-    const Term root = terms_.Of(result);
+    const TermRef root = terms_.Of(result);
     std::optional<Match> match;
     if (terms_.Is(root, ExprOp::kDiv)) {
       match = MatchRatio(terms_.Operand(root, 0), terms_.Operand(root, 1));
@@ -38,42 +38,42 @@ class SoftmaxMatcher {
   }
 
  private:
-  std::optional<Match> MatchRatio(Term exponential, Term sum) const {
+  std::optional<Match> MatchRatio(TermRef exponential, TermRef sum) const {
     const ValueId x = MatchExponential(exponential);
     if (x == kNoId || !IsSumOf(sum, exponential)) return std::nullopt;
     return Match{x, /*log=*/false};
   }
 
-  std::optional<Match> MatchReciprocal(Term exponential, Term reciprocal) const {
+  std::optional<Match> MatchReciprocal(TermRef exponential, TermRef reciprocal) const {
     if (!terms_.Is(reciprocal, ExprOp::kReciprocal)) return std::nullopt;
     return MatchRatio(exponential, terms_.Operand(reciprocal, 0));
   }
 
-  std::optional<Match> MatchLog(Term shifted, Term log_sum) const {
+  std::optional<Match> MatchLog(TermRef shifted, TermRef log_sum) const {
     const ValueId x = MatchShifted(shifted);
     if (x == kNoId || !terms_.Is(log_sum, ExprOp::kLog)) return std::nullopt;
-    const Term sum = terms_.Operand(log_sum, 0);
+    const TermRef sum = terms_.Operand(log_sum, 0);
     const ValueId summed = ReducedLast(graph_, terms_.Producer(sum, OpKind::kReduce), ReduceOp::kSum);
     if (summed == kNoId) return std::nullopt;
-    const Term exponential = terms_.Of(summed);
+    const TermRef exponential = terms_.Of(summed);
     if (!terms_.Is(exponential, ExprOp::kExp) || terms_.Operand(exponential, 0) != shifted) return std::nullopt;
     return Match{x, /*log=*/true};
   }
 
   // The x of exp(x - max(x)).
-  ValueId MatchExponential(Term term) const {
+  ValueId MatchExponential(TermRef term) const {
     return terms_.Is(term, ExprOp::kExp) ? MatchShifted(terms_.Operand(term, 0)) : kNoId;
   }
 
   // The x of x - max(x).
-  ValueId MatchShifted(Term term) const {
+  ValueId MatchShifted(TermRef term) const {
     if (!terms_.Is(term, ExprOp::kSub)) return kNoId;
     const Node* reduce = terms_.Producer(terms_.Operand(term, 1), OpKind::kReduce);
     const ValueId x = ReducedLast(graph_, reduce, ReduceOp::kMax);
     return x != kNoId && terms_.Of(x) == terms_.Operand(term, 0) ? x : kNoId;
   }
 
-  bool IsSumOf(Term sum, Term summand) const {
+  bool IsSumOf(TermRef sum, TermRef summand) const {
     const ValueId summed = ReducedLast(graph_, terms_.Producer(sum, OpKind::kReduce), ReduceOp::kSum);
     return summed != kNoId && terms_.Of(summed) == summand;
   }

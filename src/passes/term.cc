@@ -42,31 +42,31 @@ const Expr* Terms::Expression(ValueId value) const {
   return expr->size() == 1 && node.inputs.size() > 1 ? nullptr : expr;
 }
 
-Term Terms::Resolve(Term term) const {
+TermRef Terms::Resolve(TermRef term) const {
   while (!term.is_leaf() && instr(term).op == ExprOp::kInput) {
     const Node& node = graph_.node(graph_.value(term.value).producer);
     const int input = instr(term).input;
-    if (node.kind != OpKind::kMap && input == 0) return {term.value, Term::kProduct};
+    if (node.kind != OpKind::kMap && input == 0) return {term.value, TermRef::kProduct};
     const ValueId operand = node.inputs[node.kind == OpKind::kMap ? input : EpilogueOffset(node) + input - 1];
     const Expr* expr = Expression(operand);
-    term = {operand, expr == nullptr ? Term::kLeaf : expr->size() - 1};
+    term = {operand, expr == nullptr ? TermRef::kLeaf : expr->size() - 1};
   }
   return term;
 }
 
-Term Terms::Of(ValueId value) const {
+TermRef Terms::Of(ValueId value) const {
   const Expr* expr = Expression(value);
-  return expr == nullptr ? Term{value, Term::kLeaf} : Resolve({value, expr->size() - 1});
+  return expr == nullptr ? TermRef{value, TermRef::kLeaf} : Resolve({value, expr->size() - 1});
 }
 
-const Instr& Terms::instr(Term term) const { return (*Expression(term.value))[term.instr]; }
+const Instr& Terms::instr(TermRef term) const { return (*Expression(term.value))[term.instr]; }
 
-Term Terms::Operand(Term term, int i) const { return Resolve({term.value, instr(term).args[i]}); }
+TermRef Terms::Operand(TermRef term, int i) const { return Resolve({term.value, instr(term).args[i]}); }
 
-std::optional<double> Terms::Scalar(Term term) const {
+std::optional<double> Terms::Scalar(TermRef term) const {
   std::optional<ExprConstant> constant;
   DType type = DType::kInvalid;
-  if (term.instr == Term::kLeaf) {
+  if (term.instr == TermRef::kLeaf) {
     constant = ScalarConstant(graph_.value(term.value).constant);
     type = graph_.value(term.value).type.dtype;
   } else if (!term.is_leaf() && instr(term).op == ExprOp::kConstant) {
@@ -77,19 +77,19 @@ std::optional<double> Terms::Scalar(Term term) const {
   return IsFloating(type) ? constant->real : static_cast<double>(constant->integer);
 }
 
-const Node* Terms::Producer(Term term, OpKind kind) const {
+const Node* Terms::Producer(TermRef term, OpKind kind) const {
   if (!term.is_leaf()) return nullptr;
   const NodeId producer = graph_.value(term.value).producer;
   if (producer == kNoId || graph_.node(producer).kind != kind) return nullptr;
   return &graph_.node(producer);
 }
 
-ValueId Terms::ValueOf(Term term) const {
-  if (term.instr == Term::kLeaf) return term.value;
+ValueId Terms::ValueOf(TermRef term) const {
+  if (term.instr == TermRef::kLeaf) return term.value;
   return !term.is_leaf() && term.instr == Expression(term.value)->size() - 1 ? term.value : kNoId;
 }
 
-ValueId Terms::Materialize(Term term, GraphBuilder* builder) const {
+ValueId Terms::Materialize(TermRef term, GraphBuilder* builder) const {
   if (const ValueId value = ValueOf(term); value != kNoId) return value;
   if (term.is_leaf()) return kNoId;
   Expr expr = *Expression(term.value);

@@ -1,5 +1,6 @@
-// A checkpoint's index, and every tensor it speaks of read from a data file. The first byte chooses: the rest is the
-// whole file, or the content of its one block, so that checksums do not keep everything out.
+// A checkpoint's index, and every tensor it speaks of read from a data file; or a checkpoint of the V1 format. The
+// first byte chooses: the rest is the whole file, or the content of its one block, so that checksums do not keep
+// everything out.
 #include "formats/checkpoint.h"
 #include "formats/sorted_table.h"
 #include "fuzz.h"
@@ -18,6 +19,8 @@ std::string IndexOf(absl::string_view input) {
   return builder.Finish();
 }
 
+bool IsV1(absl::string_view input) { return !input.empty() && (input[0] & 4) != 0; }
+
 // The entries of a table as the content of one block.
 std::string OneBlock(const std::string& index) {
   TableBuilder::Entries entries;
@@ -35,11 +38,12 @@ std::string OneBlock(const std::string& index) {
 
 std::vector<std::string> Seeds() {
   std::vector<std::string> seeds;
-  for (const char* name : {"types", "sliced", "sharded", "manager/ckpt-3"}) {
-    const std::string index = ReadWhole(std::string(kData) + name + ".index");
-    seeds.push_back(std::string(1, '\0') + index);
-    seeds.push_back('\1' + OneBlock(index));
-    seeds.push_back('\2' + TableBuilder::Snappy(OneBlock(index)));
+  for (const char* name : {"types.index", "sliced.index", "sharded.index", "manager/ckpt-3.index", "v1", "v1_types"}) {
+    const std::string index = ReadWhole(std::string(kData) + name);
+    const char format = absl::EndsWith(name, ".index") ? 0 : 4;
+    seeds.push_back(format + index);
+    seeds.push_back(static_cast<char>(format + 1) + OneBlock(index));
+    seeds.push_back(static_cast<char>(format + 2) + TableBuilder::Snappy(OneBlock(index)));
   }
   return seeds;
 }
@@ -55,8 +59,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return true;
   }();
   (void)has_data;
-  folder.Write("c.index", fuzz::IndexOf(fuzz::AsText(data, size)));
-  auto checkpoint = Checkpoint::Open(folder.Path("c"));
+  const absl::string_view input = fuzz::AsText(data, size);
+  const char* prefix = fuzz::IsV1(input) ? "v1" : "c";
+  folder.Write(fuzz::IsV1(input) ? "v1" : "c.index", fuzz::IndexOf(input));
+  auto checkpoint = Checkpoint::Open(folder.Path(prefix));
   fuzz::RequireAnswer(checkpoint.status());
   if (!checkpoint.ok()) return 0;
   for (const CheckpointTensor& tensor : checkpoint->tensors()) {

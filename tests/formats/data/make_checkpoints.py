@@ -93,6 +93,19 @@ def make_manager():
 def make_v1():
     tf.raw_ops.Save(filename=str(HERE / "v1"), tensor_names=["w", "step"],
                     data=[tf.constant([[1., 2.]]), tf.constant(3, tf.int64)])
+    count = [0, 1, 2, 100]
+    tensors = {t: tf.constant(count, t) for t in ["float32", "float64", "float16", "int8", "int16", "int32",
+                                                   "int64", "uint8", "complex64", "complex128"]}
+    tensors |= {"bool": tf.constant([True, False, True]), "string": tf.constant([["", "a"], ["two\0words", "x" * 300]]),
+                "quint8": tf.bitcast(tf.constant([1, 2, 255], tf.uint8), tf.quint8), "empty": tf.zeros([0, 3])}
+    tf.raw_ops.Save(filename=str(HERE / "v1_types"), tensor_names=list(tensors), data=list(tensors.values()))
+    # A partitioned variable across two files.
+    rows = tf.reshape(tf.range(40.), [10, 4])
+    for i, slices in enumerate([[(0, 3), (3, 3)], [(6, 4)]]):
+        tf.raw_ops.SaveSlices(
+            filename=str(HERE / f"v1_sliced-0000{i}-of-00002"), tensor_names=["rows"] * len(slices),
+            shapes_and_slices=[f"10 4 {start},{length}:-" for start, length in slices],
+            data=[rows[start:start + length] for start, length in slices])
 
 
 class Affine(tf.Module):
