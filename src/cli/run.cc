@@ -17,6 +17,8 @@ struct RunFlags {
   std::string inputs;
   std::vector<std::string> expressions;
   std::string outputs;
+  std::vector<std::string> tags;
+  std::vector<std::string> feed;
   std::vector<std::string> fetch;
   DeviceFlags device;
 };
@@ -26,6 +28,8 @@ StatusOr<int> Run(const RunFlags& flags) {
   ModelOptions options;
   options.precision = flags.device.precision;
   options.signature = flags.signature;
+  options.tags = flags.tags;
+  for (const std::string& tensor : flags.feed) options.inputs.push_back({"", tensor});
   for (const std::string& tensor : flags.fetch) options.outputs.push_back({"", tensor});
   MOULIN_ASSIGN_OR_RETURN(const auto model, engine->Load(flags.model, options));
   NamedTensors inputs;
@@ -54,6 +58,8 @@ void AddRun(CLI::App& app, Action* action) {
       ->type_name("NAME=EXPRESSION")
       ->allow_extra_args(false);
   command->add_option("--outputs", flags->outputs, "where to write the results")->required()->type_name("OUT.npz");
+  command->add_option("--tags", flags->tags, "which graph of a SavedModel")->delimiter(',')->type_name("T");
+  command->add_option("--feed", flags->feed, "feed these tensors instead, also inner ones")->type_name("TENSOR");
   command->add_option("--fetch", flags->fetch, "fetch these tensors instead, also inner ones")->type_name("TENSOR");
   AddDeviceFlags(command, &flags->device);
   command->callback([=] { *action = [flags] { return Run(*flags); }; });

@@ -57,13 +57,17 @@ expect 0 "" "$moulin" compare "$denoiser" --device cpu --layers
 # Checkpoints, and models whose variables lie in them.
 expect 0 "net/kernel/.ATTRIBUTES/VARIABLE_VALUE float32[2,2]" "$moulin" show tests/formats/data/manager
 expect 0 '"slices": 3' "$moulin" show tests/formats/data/sliced --json
-expect 0 "step int64[]" "$moulin" show tests/formats/data/v1
+expect 0 "float32[1,2]" "$moulin" show tests/formats/data/v1
 expect 0 "float32[?,2]" "$moulin" show tests/engine/data/tf2_variables
 
 # What there is in a SavedModel, and inputs by expression.
 expect 0 "signature_def['double']:" "$moulin" show tests/engine/data/tf2_variables --all
 expect 0 "Function Name: 'scale'" "$moulin" show tests/cli/data/arguments --all
 expect 0 "f32[2,2] {" "$moulin" run tests/engine/data/tf2_variables --input "x=ones((2,2))" --outputs "$scratch/e.npz"
+expect 0 "f32[2,2] {" "$moulin" run tests/engine/data/tf2_variables --tags serve --input "x=ones((2,2))" --outputs "$scratch/e.npz"
+expect 0 "sequential_1/flatten_1/Reshape" "$moulin" run "$classifier" --feed sequential_1/re_lu_1/Relu \
+  --input "sequential_1/re_lu_1/Relu=ones((2,8,8,32))" --fetch sequential_1/flatten_1/Reshape --outputs "$scratch/e.npz"
+expect 2 "E_NAME" "$moulin" run tests/engine/data/tf2_variables --tags train --input "x=ones((2,2))" --outputs "$scratch/e.npz"
 expect 0 "rows/s" "$moulin" bench tests/engine/data/tf2_variables --input "x=random((3,2), seed=4)" --seconds 0.05
 expect 2 "at position 11" "$moulin" run tests/engine/data/tf2_variables --input "x=ones((2,2)" --outputs "$scratch/e.npz"
 expect 2 "has no input \"z\"" "$moulin" run tests/engine/data/tf2_variables --input "z=1" --outputs "$scratch/e.npz"
