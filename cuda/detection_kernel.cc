@@ -1,5 +1,4 @@
-// NonMaxSuppression whose result is padded to a constant size; where the number of boxes selected decides the size, the
-// node runs on the host.
+// NonMaxSuppression whose result is padded to a constant size, as passes/bound_results.cc makes them.
 #include <algorithm>
 #include <array>
 #include <utility>

@@ -71,6 +71,9 @@ struct DeviceInfo {
   int max_lanes = 1;        // streams of one plan that can make progress at once
   int instances = 1;        // of a model, where the caller does not say: requests that it takes to keep the device busy
   int launch_streams = 0;   // streams that a launch is given; 0: as many as the plan has lanes
+  // Whether the device cannot make tensors of a size that it finds out on the way: results of a known greatest size are
+  // then made that large, with a count of what is in them (passes/bound_results.cc).
+  bool bound_results = false;
 };
 
 // Thread-safe.

@@ -35,6 +35,7 @@ PassOptions PassOptionsFor(const ModelOptions& options, const DeviceInfo& device
   passes.limits = limits;
   passes.disabled.insert(options.disabled_passes.begin(), options.disabled_passes.end());
   passes.only_required = !options.optimize || device.name == "reference";
+  passes.bound_results = device.bound_results;
   return passes;
 }
 

@@ -19,6 +19,8 @@ struct PassOptions {
   absl::flat_hash_set<std::string> disabled;
   // For the reference: only what the meaning needs (shape inference, constant folding, dead code).
   bool only_required = false;
+  // What the device asks for: see DeviceInfo.
+  bool bound_results = false;
   // Called after each pass that changed the graph.
   std::function<void(const char* pass, const Graph& graph)> after;
 };
@@ -61,6 +63,7 @@ StatusOr<bool> RecognizeAttention(Graph* graph, const PassOptions& options);    
 StatusOr<bool> FuseMaps(Graph* graph, const PassOptions& options);                   // fuse_maps.cc
 StatusOr<bool> FuseEpilogues(Graph* graph, const PassOptions& options);              // fuse_epilogues.cc
 StatusOr<bool> ReducePrecision(Graph* graph, const PassOptions& options);            // reduce_precision.cc
+StatusOr<bool> BoundResults(Graph* graph, const PassOptions& options);               // bound_results.cc
 
 }  // namespace moulin
 

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "device/fake_device.h"
+#include "engine/describe.h"
 #include "plan/plan.h"
 #include "plan/verify.h"
 
@@ -88,6 +89,32 @@ TEST_F(ExecutionTest, ThePartsOfTheHostAreReachedByCopies) {
   EXPECT_THAT(std::vector<std::string>((*result)[0].second.strings().begin(), (*result)[0].second.strings().end()),
               ElementsAre(HasSubstr("0"), HasSubstr("2"), HasSubstr("3")));
   EXPECT_THAT(Values((*result)[1].second), ElementsAre(0, -2, -3));
+}
+
+// As many as are selected, and what they score: the device finds out in one stage, and gathers in the next.
+TEST_F(ExecutionTest, ResultsOfAKnownGreatestLengthNeedNoHost) {
+  const ValueId boxes = Input("boxes", {3, 4}), scores = Input("scores", {3});
+  const NonMaxSuppressionAttrs attrs{3, false};
+  const std::vector<ValueId> best = b_.AddMulti(OpKind::kNonMaxSuppression, attrs,
+                                                {boxes, scores, b_.Int(1 << 30), b_.Scalar(DType::kFloat32, 0.5),
+                                                 b_.Scalar(DType::kFloat32, 0), b_.Scalar(DType::kFloat32, 0)});
+  Output("best", best[0]);
+  Output("score", b_.Add(OpKind::kGather, GatherAttrs(), {scores, best[0], b_.Int(0)}));
+  const auto model = Load();
+  const auto counts = internal::KernelCounts(*model, {});
+  ASSERT_TRUE(counts.ok()) << counts.status();
+  EXPECT_THAT(*counts, ElementsAre(testing::Pair("non_max_suppression", 1),
+                                   testing::Pair("(planned when its shapes are known)", testing::Gt(0))));
+  const Tensor corners = Floats(Shape({3, 4}), {0, 0, 1, 1, 0, 0, 1, 0.9f, 2, 2, 3, 3});
+  for (const auto& [values, places] : std::vector<std::pair<std::vector<float>, std::vector<int32_t>>>{
+           {{1, 2, 3}, {2, 1}}, {{1, 0.5f, -1}, {0}}, {{-1, -1, -1}, {}}, {{3, 2, 1}, {0, 2}}}) {
+    const auto result = model->Run({{"boxes", corners}, {"scores", Floats(Shape({3}), values)}});
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_THAT((*result)[0].second.values<int32_t>(), testing::ElementsAreArray(places));
+    std::vector<float> expected;
+    for (const int32_t place : places) expected.push_back(values[place]);
+    EXPECT_EQ(Values((*result)[1].second), expected);
+  }
 }
 
 TEST_F(ExecutionTest, BranchesRunOnLanesOfTheGraph) {
