@@ -41,6 +41,7 @@ DeviceInfo CudaDeviceInfo(std::string description) {
   info.instances = 2;       // one computes while the other's tensors are copied
   info.launch_streams = 1;  // the lanes are in the graph
   info.bound_results = true;
+  info.fuse_prologues = true;
   return info;
 }
 

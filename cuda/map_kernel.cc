@@ -2,7 +2,6 @@
 #include "cuda/map_kernel.h"
 
 #include <algorithm>
-#include <atomic>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "base/status_macros.h"
 #include "cuda/codegen/kernel_compiler.h"
 #include "cuda/codegen/map_source.h"
+#include "cuda/generated_function.h"
 #include "cuda/map_tape.h"
 
 namespace moulin::cuda {
@@ -41,11 +41,12 @@ class GeneratedMapKernel : public CudaKernel {
  public:
   GeneratedMapKernel(MapSource map, int64_t n, std::vector<int> in_place, const CudaContext& context,
                      KernelPtr fallback)
-      : map_(std::move(map)),
+      : inputs_(std::move(map.inputs)),
+        elements_a_thread_(map.elements_a_thread),
+        function_(std::move(map.source), context.compiler),
         n_(n),
         in_place_(std::move(in_place)),
         multiprocessors_(context.multiprocessors),
-        compiler_(context.compiler),
         fallback_(std::move(fallback)) {}
 
   std::string name() const override { return "cuda map"; }
@@ -56,38 +57,32 @@ class GeneratedMapKernel : public CudaKernel {
   Status Enqueue(const LaunchContext& context) const override {
     if (n_ == 0) return absl::OkStatus();
     // Code that does not compile here (NVRTC without its second library) or load (an old driver) is interpreted.
-    const StatusOr<const void*> function = Function();
+    const StatusOr<const void*> function = function_.Get();
     if (!function.ok()) return fallback_ != nullptr ? fallback_->Enqueue(context) : function.status();
     std::vector<const void*> addresses;
-    for (const int input : map_.inputs) addresses.push_back(context.inputs[input]);
+    for (const int input : inputs_) addresses.push_back(context.inputs[input]);
     addresses.push_back(context.output());
     long long n = n_;
     std::vector<void*> args;
     for (const void*& address : addresses) args.push_back(&address);
     args.push_back(&n);
-    return LaunchUntyped(context, map_.source.name.c_str(), *function, Dims(), args.data());
+    return LaunchUntyped(context, function_.name().c_str(), *function, Dims(), args.data());
   }
 
  private:
   // Small blocks where there are few, to use more of the device.
   LaunchDims Dims() const {
-    const int64_t threads = (n_ + map_.elements_a_thread - 1) / map_.elements_a_thread;
+    const int64_t threads = (n_ + elements_a_thread_ - 1) / elements_a_thread_;
     return DimsFor(threads, threads < int64_t{256} * multiprocessors_ ? 64 : 256);
   }
-  StatusOr<const void*> Function() const {
-    if (const void* function = function_.load(std::memory_order_acquire)) return function;
-    MOULIN_ASSIGN_OR_RETURN(const void* const function, compiler_->Load(map_.source));
-    function_.store(function, std::memory_order_release);
-    return function;
-  }
 
-  const MapSource map_;
+  const std::vector<int> inputs_;
+  const int elements_a_thread_;
+  const GeneratedFunction function_;
   const int64_t n_;
   const std::vector<int> in_place_;
   const int multiprocessors_;
-  const std::shared_ptr<KernelCompiler> compiler_;
   const KernelPtr fallback_;  // may be null
-  mutable std::atomic<const void*> function_ = nullptr;
 };
 
 }  // namespace

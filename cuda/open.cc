@@ -116,10 +116,19 @@ std::shared_ptr<Tuner> MakeTuner(const CudaApi& api, const std::string& device) 
   return std::make_shared<Tuner>(api, std::move(options));
 }
 
+// Stands for NVRTC, so that plans show what would be generated on a GPU.
+class PlanningCompiler : public KernelCompiler {
+ public:
+  StatusOr<const void*> Load(const KernelText&) override {
+    return MakeError(ErrorCode::kDevice, "the device was opened for planning alone, without a GPU");
+  }
+};
+
 std::shared_ptr<Device> PlanningDevice(const CudaApi& api, const CudaOpenRequest& request) {
   const std::shared_ptr<CudaContext> context = NewCudaContext(api);
   context->plan_only = true;
   context->libraries = {MakePlanningLibrary()};
+  context->compiler = std::make_shared<PlanningCompiler>();
   return std::make_shared<CudaDevice>(CudaDeviceInfo("planned for compute capability 9.0, no GPU"), context,
                                       request.host_kernels);
 }

@@ -1,15 +1,21 @@
-// Reduce and ArgReduce: which axes are folded, in which walk, and into how many parts. Covered by
-// tests/cuda/kernels/reduce_test.cc.
+// Reduce and ArgReduce: which axes are folded, in which walk, and into how many parts; prologues as generated code
+// where there is a compiler, else by a map before the reduction. Covered by tests/cuda/kernels/reduce_test.cc and, as
+// far as code is generated, tests/cuda/codegen/fold_source_test.cc.
 #include <algorithm>
 #include <bit>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "cuda/codegen/fold_source.h"
+#include "cuda/generated_function.h"
 #include "cuda/kernel_factory.h"
 #include "cuda/kernels/reduce.h"
+#include "cuda/map_kernel.h"
 #include "ops/axes.h"
+#include "ops/op_util.h"
 
 namespace moulin::cuda {
 namespace {
@@ -33,13 +39,11 @@ std::vector<Run> RunsOf(const Shape& x, const std::vector<bool>& is_reduced) {
   return runs;
 }
 
-enum class Walk { kRows, kColumns, kStrided };
-
 // [kept, reduced] are rows; [reduced, kept] and [kept, reduced, kept] columns.
-Walk WalkOf(const std::vector<Run>& runs) {
+FoldWalk WalkOf(const std::vector<Run>& runs) {
   const size_t n = runs.size();
-  if (n == 0 || (n <= 2 && runs.back().is_reduced)) return Walk::kRows;
-  return n <= 2 || (n == 3 && runs[1].is_reduced) ? Walk::kColumns : Walk::kStrided;
+  if (n == 0 || (n <= 2 && runs.back().is_reduced)) return FoldWalk::kRows;
+  return n <= 2 || (n == 3 && runs[1].is_reduced) ? FoldWalk::kColumns : FoldWalk::kStrided;
 }
 
 // Nothing where there are more runs than maps hold.
@@ -88,39 +92,164 @@ void SetParts(const Geometry& geometry, int multiprocessors, FoldParams* p) {
   p->parts = std::max<int64_t>(CeilDiv(p->size, std::max<int64_t>(p->chunk, 1)), 1);
 }
 
-StatusOr<KernelPtr> MakeFold(const KernelRequest& request, const std::vector<bool>& is_reduced, FoldParams p) {
-  const FoldFunctions functions = FoldFunctionsFor(request.dtype(0), p.op);
-  if (!functions.rows) return KernelPtr();
-  const Shape x = request.shape(0);
+// How a tensor is folded, and the launch for that.
+struct Fold {
+  FoldFunctions functions;
+  FoldWalk walk = FoldWalk::kRows;
+  FoldParams params;
+  LaunchDims dims;
+
+  FoldFunction function() const {
+    return walk == FoldWalk::kRows      ? functions.rows
+           : walk == FoldWalk::kColumns ? functions.columns
+                                        : functions.strided;
+  }
+  // Of the accumulators of parts.
+  int64_t accumulator_bytes() const {
+    return params.parts == 1 ? 0 : params.outputs * params.parts * functions.accumulator_bytes;
+  }
+  std::string name(absl::string_view what) const { return absl::StrCat(what, params.parts == 1 ? "" : " (in parts)"); }
+
+  // Enqueues a fold of whatever `enqueue` reads, which it leaves in what it is given: the result, or the accumulators
+  // of parts, which are then combined.
+  template <typename Enqueue>
+  Status Run(const LaunchContext& c, void* accumulators, const Enqueue& enqueue) const {
+    if (params.outputs == 0) return absl::OkStatus();
+    if (params.parts == 1) return enqueue(c.output());
+    MOULIN_RETURN_IF_ERROR(enqueue(accumulators));
+    return Launch(c, functions.parts, DimsFor(params.outputs * kWarpThreads), accumulators, c.output(), params);
+  }
+};
+
+// Nothing where the type or so many axes are not covered.
+std::optional<Fold> PlanFold(const KernelRequest& request, const Shape& x, DType type,
+                             const std::vector<bool>& is_reduced, FoldParams p) {
+  Fold fold;
+  fold.functions = FoldFunctionsFor(type, p.op);
+  if (!fold.functions.rows) return std::nullopt;
   const std::vector<Run> runs = RunsOf(x, is_reduced);
   p.outputs = request.output_shape().num_elements();
   p.size = 1;
   for (int i = 0; i < x.rank(); ++i) p.size *= is_reduced[i] ? x[i] : 1;
-  const Walk walk = WalkOf(runs);
-  if (walk == Walk::kStrided && !SetMaps(runs, &p)) return KernelPtr();
-  if (walk == Walk::kColumns) p.inner = runs.back().size;
-  if (p.outputs == 0) {
-    return std::make_shared<SimpleKernel>("cuda reduce (nothing)",
-                                          [](const LaunchContext&) { return absl::OkStatus(); });
+  fold.walk = WalkOf(runs);
+  if (fold.walk == FoldWalk::kStrided && !SetMaps(runs, &p)) return std::nullopt;
+  if (fold.walk == FoldWalk::kColumns) p.inner = runs.back().size;
+  if (p.outputs > 0) {
+    const Geometry geometry = fold.walk == FoldWalk::kColumns ? ColumnGeometry(p) : GroupGeometry(&p);
+    SetParts(geometry, request.context->multiprocessors, &p);
+    fold.dims = {dim3(static_cast<unsigned>(geometry.blocks), static_cast<unsigned>(p.parts)), geometry.block, 0};
   }
-  const Geometry geometry = walk == Walk::kColumns ? ColumnGeometry(p) : GroupGeometry(&p);
-  SetParts(geometry, request.context->multiprocessors, &p);
-  const FoldFunction function = walk == Walk::kRows      ? functions.rows
-                                : walk == Walk::kColumns ? functions.columns
-                                                         : functions.strided;
-  LaunchDims dims{dim3(static_cast<unsigned>(geometry.blocks), static_cast<unsigned>(p.parts)), geometry.block, 0};
-  if (p.parts == 1) {
-    return std::make_shared<SimpleKernel>("cuda reduce", [function, dims, p](const LaunchContext& c) {
-      return Launch(c, function, dims, c.input(0), c.output(), p);
-    });
-  }
-  const FoldFunction combine = functions.parts;
-  auto enqueue = [function, dims, p, combine](const LaunchContext& c) -> Status {
-    MOULIN_RETURN_IF_ERROR(Launch(c, function, dims, c.input(0), c.workspace, p));
-    return Launch(c, combine, DimsFor(p.outputs * kWarpThreads), c.workspace, c.output(), p);
+  fold.params = p;
+  return fold;
+}
+
+KernelPtr MakeFoldKernel(const Fold& fold) {
+  auto enqueue = [fold](const LaunchContext& c) {
+    return fold.Run(c, c.workspace,
+                    [&](void* y) { return Launch(c, fold.function(), fold.dims, c.input(0), y, fold.params); });
   };
-  return std::make_shared<SimpleKernel>("cuda reduce (in parts)", std::move(enqueue),
-                                        p.outputs * p.parts * functions.accumulator_bytes);
+  return std::make_shared<SimpleKernel>(fold.name("cuda reduce"), std::move(enqueue), fold.accumulator_bytes());
+}
+
+// --- prologues
+
+// The addresses of a prologue's operands: the node's inputs without the axes.
+std::vector<const void*> OperandAddresses(const LaunchContext& c) {
+  std::vector<const void*> addresses(c.inputs.begin(), c.inputs.end());
+  addresses.erase(addresses.begin() + 1);
+  return addresses;
+}
+
+// The prologue by a kernel of its own, whose result is in the workspace, behind the accumulators.
+KernelPtr MakeMapThenFoldKernel(const Fold& fold, KernelPtr map, int64_t map_bytes) {
+  constexpr int64_t kAlignment = 256;
+  const int64_t offset = (fold.accumulator_bytes() + kAlignment - 1) / kAlignment * kAlignment;
+  auto enqueue = [fold, map = std::move(map), offset](const LaunchContext& c) -> Status {
+    void* const x = static_cast<char*>(c.workspace) + offset;
+    const std::vector<const void*> operands = OperandAddresses(c);
+    LaunchContext of_map = c;
+    of_map.inputs = operands;
+    of_map.outputs = absl::MakeConstSpan(&x, 1);
+    of_map.workspace = nullptr;  // maps need none
+    MOULIN_RETURN_IF_ERROR(map->Enqueue(of_map));
+    return fold.Run(c, c.workspace, [&](void* y) { return Launch(c, fold.function(), fold.dims, x, y, fold.params); });
+  };
+  return std::make_shared<SimpleKernel>(fold.name("cuda map, then reduce"), std::move(enqueue), offset + map_bytes);
+}
+
+class GeneratedFoldKernel : public CudaKernel {
+ public:
+  GeneratedFoldKernel(const Fold& fold, FoldSource source, std::shared_ptr<KernelCompiler> compiler, KernelPtr fallback)
+      : fold_(fold),
+        inputs_(std::move(source.inputs)),
+        function_(std::move(source.source), std::move(compiler)),
+        fallback_(std::move(fallback)) {}
+
+  std::string name() const override { return fold_.name("cuda map and reduce"); }
+  // The fallback's too: that code does not compile or load here is found out when the plan is there.
+  int64_t workspace_bytes() const override {
+    return fallback_ != nullptr ? fallback_->workspace_bytes() : fold_.accumulator_bytes();
+  }
+
+  Status Enqueue(const LaunchContext& context) const override {
+    const StatusOr<const void*> function = function_.Get();
+    if (!function.ok()) return fallback_ != nullptr ? fallback_->Enqueue(context) : function.status();
+    return fold_.Run(context, context.workspace, [&](void* y) { return LaunchFold(context, *function, y); });
+  }
+
+ private:
+  Status LaunchFold(const LaunchContext& context, const void* function, void* y) const {
+    const std::vector<const void*> operands = OperandAddresses(context);
+    std::vector<const void*> addresses;
+    for (const int input : inputs_) addresses.push_back(operands[input]);
+    addresses.push_back(y);
+    FoldParams params = fold_.params;
+    std::vector<void*> args;
+    for (const void*& address : addresses) args.push_back(&address);
+    args.push_back(&params);
+    return LaunchUntyped(context, function_.name().c_str(), function, fold_.dims, args.data());
+  }
+
+  const Fold fold_;
+  const std::vector<int> inputs_;
+  const GeneratedFunction function_;
+  const KernelPtr fallback_;  // may be null
+};
+
+StatusOr<KernelPtr> MakePrologueKernel(const KernelRequest& request, const Fold& fold, const TensorType& x) {
+  const ReduceAttrs& attrs = request.node.attr<ReduceAttrs>();
+  std::vector<TensorType> types;
+  std::vector<Shape> shapes;
+  for (int i = 0; i < request.num_inputs(); ++i) {
+    if (i == 1) continue;  // the axes
+    types.push_back({request.dtype(i), request.shape(i)});
+    shapes.push_back(request.shape(i));
+  }
+  // Interpreted: code that is generated is that of the whole.
+  const auto without_compiler = std::make_shared<CudaContext>(*request.context);
+  without_compiler->compiler = nullptr;
+  MOULIN_ASSIGN_OR_RETURN(KernelPtr map, MakeExprKernel(without_compiler, attrs.prologue, types, x));
+  const Shape shape = x.shape.ToShape();
+  const int64_t bytes = shape.num_elements() * static_cast<int64_t>(SizeOf(x.dtype));
+  KernelPtr apart = map == nullptr ? nullptr : MakeMapThenFoldKernel(fold, std::move(map), bytes);
+  const std::shared_ptr<KernelCompiler>& compiler = request.context->compiler;
+  if (compiler == nullptr || shape.num_elements() == 0) return apart;
+  const FoldProblem problem = {{attrs.prologue, shapes, shape}, fold.walk, fold.params.size, fold.params.op};
+  std::optional<FoldSource> source = MakeFoldSource(problem);
+  if (!source) return KernelPtr();
+  if (!request.context->plan_only) compiler->Prefetch(source->source);
+  return std::make_shared<GeneratedFoldKernel>(fold, *std::move(source), compiler, std::move(apart));
+}
+
+// The type of what is reduced.
+StatusOr<TensorType> ReducedType(const KernelRequest& request) {
+  const Expr& prologue = request.node.attr<ReduceAttrs>().prologue;
+  if (prologue.empty()) return TensorType{request.dtype(0), request.shape(0)};
+  PartialShape shape(request.shape(0));
+  for (int i = 2; i < request.num_inputs(); ++i) {
+    MOULIN_ASSIGN_OR_RETURN(shape, BroadcastPartial(shape, request.shape(i)));
+  }
+  return TensorType{prologue.result_type(), shape};
 }
 
 FoldOp FoldOpOf(ReduceOp op) {
@@ -141,18 +270,21 @@ FoldOp FoldOpOf(ReduceOp op) {
 }  // namespace
 
 StatusOr<KernelPtr> MakeReduceKernel(const KernelRequest& request) {
-  const ReduceOp op = request.node.attr<ReduceAttrs>().op;
-  const Shape x = request.shape(0);
+  const ReduceAttrs& attrs = request.node.attr<ReduceAttrs>();
+  MOULIN_ASSIGN_OR_RETURN(const TensorType type, ReducedType(request));
+  const Shape x = type.shape.ToShape();
   MOULIN_ASSIGN_OR_RETURN(const std::vector<int> axes, NormalizeAxes(request.ints(1), x.rank()));
   std::vector<bool> is_reduced(x.rank());
   for (const int axis : axes) is_reduced[axis] = true;
   FoldParams p;
-  p.op = FoldOpOf(op);
-  p.is_mean = op == ReduceOp::kMean;
-  p.is_truth = request.dtype(0) == DType::kBool;
+  p.op = FoldOpOf(attrs.op);
+  p.is_mean = attrs.op == ReduceOp::kMean;
+  p.is_truth = type.dtype == DType::kBool;
   p.divisor = 1;
   for (const int axis : axes) p.divisor *= x[axis];
-  return MakeFold(request, is_reduced, p);
+  const std::optional<Fold> fold = PlanFold(request, x, type.dtype, is_reduced, p);
+  if (!fold) return KernelPtr();
+  return attrs.prologue.empty() ? MakeFoldKernel(*fold) : MakePrologueKernel(request, *fold, type);
 }
 
 StatusOr<KernelPtr> MakeArgReduceKernel(const KernelRequest& request) {
@@ -166,7 +298,8 @@ StatusOr<KernelPtr> MakeArgReduceKernel(const KernelRequest& request) {
   FoldParams p;
   p.op = attrs.is_max ? FoldOp::kArgMax : FoldOp::kArgMin;
   p.index_bytes = static_cast<int>(SizeOf(attrs.index_type));
-  return MakeFold(request, is_reduced, p);
+  const std::optional<Fold> fold = PlanFold(request, x, request.dtype(0), is_reduced, p);
+  return fold ? MakeFoldKernel(*fold) : KernelPtr();
 }
 
 }  // namespace moulin::cuda

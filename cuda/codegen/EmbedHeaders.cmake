@@ -9,8 +9,14 @@ set(MOULIN_EMBEDDED_HEADERS
   limits=cuda/codegen/device/limits
   type_traits=cuda/codegen/device/type_traits
   cuda/codegen/device/map.h=cuda/codegen/device/map.h
+  cuda/kernels/device_code.h=cuda/kernels/device_code.h
+  cuda/kernels/fold_kernels.h=cuda/kernels/fold_kernels.h
+  cuda/kernels/fold_params.h=cuda/kernels/fold_params.h
+  cuda/kernels/group_reduce.h=cuda/kernels/group_reduce.h
+  cuda/runtime/device_function.h=cuda/runtime/device_function.h
   kernels/element.h=src/kernels/element.h
   kernels/hd.h=src/kernels/hd.h
+  kernels/index_map.h=src/kernels/index_map.h
   kernels/scalar_arithmetic.h=src/kernels/scalar_arithmetic.h
   kernels/scalar_cast.h=src/kernels/scalar_cast.h
   kernels/scalar_special.h=src/kernels/scalar_special.h)

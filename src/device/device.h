@@ -74,6 +74,8 @@ struct DeviceInfo {
   // Whether the device cannot make tensors of a size that it finds out on the way: results of a known greatest size are
   // then made that large, with a count of what is in them (passes/bound_results.cc).
   bool bound_results = false;
+  // Whether its reductions compute an expression of what they read (passes/fuse_prologues.cc).
+  bool fuse_prologues = false;
 };
 
 // Thread-safe.

@@ -36,6 +36,7 @@ PassOptions PassOptionsFor(const ModelOptions& options, const DeviceInfo& device
   passes.disabled.insert(options.disabled_passes.begin(), options.disabled_passes.end());
   passes.only_required = !options.optimize || device.name == "reference";
   passes.bound_results = device.bound_results;
+  passes.fuse_prologues = device.fuse_prologues;
   return passes;
 }
 

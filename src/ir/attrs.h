@@ -28,10 +28,13 @@ struct MapAttrs {
   bool operator==(const MapAttrs&) const = default;
 };
 
+// The prologue, if it has any instruction, is an expression whose input 0 is x and whose input i > 0 is the node's i-th
+// input behind the axes: what is reduced is its value for x and these, broadcast together.
 enum class ReduceOp { kSum, kMean, kProd, kMax, kMin, kAny, kAll };
 struct ReduceAttrs {
   ReduceOp op = ReduceOp::kSum;
   bool keep_dims = false;
+  Expr prologue;
   bool operator==(const ReduceAttrs&) const = default;
 };
 

@@ -13,8 +13,8 @@ namespace moulin {
 #define MOULIN_OP_KINDS(X)                                                                             \
   /* elementwise: any number of inputs, broadcast together; the attribute is the expression */         \
   X(Map, MapAttrs)                                                                                     \
-  /* reductions: (x, axes*) */                                                                         \
-  X(Reduce, ReduceAttrs)                                                                               \
+  /* reductions */                                                                                     \
+  X(Reduce, ReduceAttrs)               /* (x, axes*, prologue inputs...) */                            \
   X(ArgReduce, ArgReduceAttrs)         /* (x, axis*) */                                                \
   X(Scan, ScanAttrs)                   /* (x, axis*) */                                                \
   X(TopK, TopKAttrs)                   /* (x, k*) -> values, indices */                                \

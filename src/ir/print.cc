@@ -72,7 +72,11 @@ std::string Print(const NoAttrs&) { return ""; }
 std::string Print(const MapAttrs& a) { return a.expr.ToString(); }
 std::string Print(const ReduceAttrs& a) {
   static constexpr const char* kNames[] = {"sum", "mean", "prod", "max", "min", "any", "all"};
-  return Fields().Add("op", Pick(kNames, static_cast<int>(a.op))).Flag("keep_dims", a.keep_dims).Take();
+  return Fields()
+      .Add("op", Pick(kNames, static_cast<int>(a.op)))
+      .Flag("keep_dims", a.keep_dims)
+      .AddIf(!a.prologue.empty(), "prologue", a.prologue)
+      .Take();
 }
 std::string Print(const ArgReduceAttrs& a) {
   return Fields().Add("op", a.is_max ? "max" : "min").Add("index", a.index_type).Take();

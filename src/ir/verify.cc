@@ -29,7 +29,7 @@ Status Broken(const Node& node, const Parts&... parts) {
 }
 
 Status VerifyExpr(const Graph& graph, const Node& node, const Expr& expr, int first_input, DType first_type) {
-  // An epilogue's input 0 is the product; its input i > 0 is the node's input first_input + i - 1.
+  // An epilogue's input 0 is the product, a prologue's x; input i > 0 is the node's input first_input + i - 1.
   const int inputs = static_cast<int>(node.inputs.size()) - first_input + (first_input > 0 ? 1 : 0);
   if (Status status = expr.Verify(inputs); !status.ok()) return AtNode(status, node.name, Name(node.kind));
   for (const Instr& instr : expr.instrs()) {
@@ -50,6 +50,10 @@ Status VerifyExprs(const Graph& graph, const Node& node) {
   switch (node.kind) {
     case OpKind::kMap:
       return VerifyExpr(graph, node, node.attr<MapAttrs>().expr, 0, DType::kInvalid);
+    case OpKind::kReduce: {
+      const Expr& e = node.attr<ReduceAttrs>().prologue;
+      return e.empty() ? absl::OkStatus() : VerifyExpr(graph, node, e, 2, product_type(0));
+    }
     case OpKind::kContract: {
       const Expr& e = node.attr<ContractAttrs>().epilogue;
       return e.empty() ? absl::OkStatus() : VerifyExpr(graph, node, e, 2, product_type(0));

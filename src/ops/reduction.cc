@@ -47,17 +47,46 @@ PartialShape ReducedShapeOfUnknownAxes(const PartialShape& x, const PartialShape
   return count < 0 || count > x.rank() ? PartialShape::UnknownRank() : PartialShape::OfRank(x.rank() - count);
 }
 
+// --- Reduce ---
+
+// The operands of the Map that a prologue is: the inputs without the axes.
+template <typename T>
+std::vector<T> PrologueOperands(absl::Span<const T> inputs) {
+  std::vector<T> operands(inputs.begin(), inputs.end());
+  operands.erase(operands.begin() + 1);
+  return operands;
+}
+
+// The type of what is reduced.
+StatusOr<TensorType> InferReduced(const InferContext& c) {
+  const Expr& prologue = c.attr<ReduceAttrs>().prologue;
+  if (prologue.empty()) {
+    if (c.num_inputs() == 2) return c.inputs[0];
+    return MakeError(ErrorCode::kArity, "expected 2 inputs without a prologue, got ", c.num_inputs());
+  }
+  const Attrs map = MapAttrs{prologue};
+  const std::vector<TensorType> operands = PrologueOperands(c.inputs);
+  const std::vector<const Tensor*> constants = PrologueOperands(c.constants);
+  std::vector<TensorType> types;
+  InferContext context{map, operands, constants, c.limits, &types};
+  MOULIN_RETURN_IF_ERROR(GetOpDef(OpKind::kMap).infer(context));
+  return types.front();
+}
+
 Status InferReduce(InferContext& c) {
   const auto& attrs = c.attr<ReduceAttrs>();
-  MOULIN_RETURN_IF_ERROR(CheckReducible(attrs.op, c.dtype(0)));
+  MOULIN_ASSIGN_OR_RETURN(const TensorType x, InferReduced(c));
+  MOULIN_RETURN_IF_ERROR(CheckReducible(attrs.op, x.dtype));
   MOULIN_ASSIGN_OR_RETURN(const std::optional<Ints> axes, KnownInts(c, 1));
-  if (!axes || !c.shape(0).has_rank()) {
-    c.Add(c.dtype(0), ReducedShapeOfUnknownAxes(c.shape(0), c.shape(1), attrs.keep_dims));
+  if (!axes || !x.shape.has_rank()) {
+    c.Add(x.dtype, ReducedShapeOfUnknownAxes(x.shape, c.shape(1), attrs.keep_dims));
     return absl::OkStatus();
   }
-  MOULIN_ASSIGN_OR_RETURN(const std::vector<int> normal, NormalizeAxes(*axes, c.shape(0).rank()));
-  return AddOutput(c, c.dtype(0), ReducedShape(c.shape(0), normal, attrs.keep_dims));
+  MOULIN_ASSIGN_OR_RETURN(const std::vector<int> normal, NormalizeAxes(*axes, x.shape.rank()));
+  return AddOutput(c, x.dtype, ReducedShape(x.shape, normal, attrs.keep_dims));
 }
+
+// --- ArgReduce, Scan ---
 
 Status InferArgReduce(InferContext& c) {
   const auto& attrs = c.attr<ArgReduceAttrs>();
@@ -167,9 +196,8 @@ W MeanOf(W sum, int64_t count) {
 }
 
 template <typename T>
-Status ReduceNumbers(const KernelContext& c, ReduceOp op, const Shape::Dims& strides) {
+Status ReduceNumbers(const KernelContext& c, const Tensor& x, ReduceOp op, const Shape::Dims& strides) {
   using W = Wide<T>;
-  const Tensor& x = c.input(0);
   const int64_t size = c.output(0).num_elements();
   std::vector<W> results;
   const auto run = [&](W initial, W (*combine)(W, W)) {
@@ -190,26 +218,38 @@ Status ReduceNumbers(const KernelContext& c, ReduceOp op, const Shape::Dims& str
   return absl::OkStatus();
 }
 
-void ReduceTruths(const KernelContext& c, bool any, const Shape::Dims& strides) {
+void ReduceTruths(const KernelContext& c, const Tensor& x, bool any, const Shape::Dims& strides) {
   std::vector<uint64_t> results(c.output(0).num_elements(), any ? 0 : 1);
   const auto either = [](uint64_t x, uint64_t y) { return x | y; };
   const auto both = [](uint64_t x, uint64_t y) { return x & y; };
-  any ? Accumulate<bool>(c.input(0), strides, &results, either) : Accumulate<bool>(c.input(0), strides, &results, both);
+  any ? Accumulate<bool>(x, strides, &results, either) : Accumulate<bool>(x, strides, &results, both);
   std::copy(results.begin(), results.end(), c.output(0).mutable_values<bool>().begin());
+}
+
+// What is reduced: x, or what the prologue makes of it.
+StatusOr<Tensor> ReducedTensor(const KernelContext& c) {
+  const Expr& prologue = c.attr<ReduceAttrs>().prologue;
+  if (prologue.empty()) return c.input(0);
+  const Attrs map = MapAttrs{prologue};
+  const std::vector<Tensor> operands = PrologueOperands(c.inputs);
+  std::vector<Tensor> results(1);
+  MOULIN_RETURN_IF_ERROR(GetOpDef(OpKind::kMap).reference({map, operands, absl::MakeSpan(results), c.limits}));
+  return results.front();
 }
 
 Status RunReduce(const KernelContext& c) {
   MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferReduce));
   const ReduceOp op = c.attr<ReduceAttrs>().op;
+  MOULIN_ASSIGN_OR_RETURN(const Tensor x, ReducedTensor(c));
   MOULIN_ASSIGN_OR_RETURN(const Ints axes, IntValues(c.input(1)));
-  MOULIN_ASSIGN_OR_RETURN(const std::vector<int> normal, NormalizeAxes(axes, c.input(0).shape().rank()));
-  const Shape::Dims strides = ResultStrides(c.input(0).shape(), normal);
+  MOULIN_ASSIGN_OR_RETURN(const std::vector<int> normal, NormalizeAxes(axes, x.shape().rank()));
+  const Shape::Dims strides = ResultStrides(x.shape(), normal);
   if (op == ReduceOp::kAny || op == ReduceOp::kAll) {
-    ReduceTruths(c, op == ReduceOp::kAny, strides);
+    ReduceTruths(c, x, op == ReduceOp::kAny, strides);
     return absl::OkStatus();
   }
-  return DispatchNumber(c.input(0).dtype(), "a reduction",
-                        [&](auto tag) { return ReduceNumbers<decltype(tag)>(c, op, strides); });
+  return DispatchNumber(x.dtype(), "a reduction",
+                        [&](auto tag) { return ReduceNumbers<decltype(tag)>(c, x, op, strides); });
 }
 
 // The place of the first largest (or smallest) of n elements; NaNs lose, and where all lose the place is 0.
@@ -303,7 +343,7 @@ Status RunScan(const KernelContext& c) {
 }
 
 constexpr OpDef kOps[] = {
-    {OpKind::kReduce, 2, 2, InferReduce, RunReduce, Input(1)},
+    {OpKind::kReduce, 2, kAnyNumber, InferReduce, RunReduce, Input(1)},
     {OpKind::kArgReduce, 2, 2, InferArgReduce, RunArgReduce, Input(1)},
     {OpKind::kScan, 2, 2, InferScan, RunScan, Input(1)},
 };

@@ -21,6 +21,7 @@ struct PassOptions {
   bool only_required = false;
   // What the device asks for: see DeviceInfo.
   bool bound_results = false;
+  bool fuse_prologues = false;
   // Called after each pass that changed the graph.
   std::function<void(const char* pass, const Graph& graph)> after;
 };
@@ -63,6 +64,7 @@ StatusOr<bool> RecognizeAttention(Graph* graph, const PassOptions& options);    
 StatusOr<bool> FuseMaps(Graph* graph, const PassOptions& options);                   // fuse_maps.cc
 StatusOr<bool> FuseEpilogues(Graph* graph, const PassOptions& options);              // fuse_epilogues.cc
 StatusOr<bool> ReducePrecision(Graph* graph, const PassOptions& options);            // reduce_precision.cc
+StatusOr<bool> FusePrologues(Graph* graph, const PassOptions& options);              // fuse_prologues.cc
 StatusOr<bool> BoundResults(Graph* graph, const PassOptions& options);               // bound_results.cc
 
 }  // namespace moulin

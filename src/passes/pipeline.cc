@@ -37,6 +37,7 @@ constexpr Pass kPasses[] = {
     {"fold_constants", FoldConstants, false},
     {"common_subexpressions", MergeCommonSubexpressions, false},
     {"fuse_maps", FuseMaps, false},
+    {"fuse_prologues", FusePrologues, false},
     {"bound_results", BoundResults, false},
 };
 

@@ -8,7 +8,8 @@ ValueId ReducedLast(const Graph& graph, const Node* reduce, ReduceOp op) {
   if (reduce == nullptr) return kNoId;
   const ReduceAttrs& attrs = reduce->attr<ReduceAttrs>();
   const Tensor& axes = graph.value(reduce->inputs[1]).constant;
-  if (attrs.op != op || !attrs.keep_dims || !axes.is_valid() || axes.num_elements() != 1) return kNoId;
+  if (attrs.op != op || !attrs.keep_dims || !attrs.prologue.empty() || !axes.is_valid() || axes.num_elements() != 1)
+    return kNoId;
   const StatusOr<std::vector<int64_t>> values = IntValues(axes);
   if (!values.ok()) return kNoId;
   const int rank = graph.value(reduce->inputs[0]).type.shape.rank();

@@ -183,7 +183,7 @@ class Simplifier {
   ValueId SimplifyReduce(const Node& node) {
     Ints axes;
     const ValueId x = node.inputs[0];
-    if (!b_.ConstantInts(node.inputs[1], &axes)) return kNoId;
+    if (!node.attr<ReduceAttrs>().prologue.empty() || !b_.ConstantInts(node.inputs[1], &axes)) return kNoId;
     if (axes.empty()) return x;
     const PartialShape& from = shape(x);
     if (!from.has_rank()) return kNoId;

@@ -126,6 +126,40 @@ TEST(Reduce, IntegersWrapAndMeansTruncate) {
       ElementsAre(-1));
 }
 
+// x * y + 1, rounded to int32.
+Expr ScaledAndCast() {
+  Expr e;
+  const int product = e.Binary(ExprOp::kMul, e.Input(0, DType::kFloat32), e.Input(1, DType::kFloat32));
+  e.SetResult(e.Cast(e.Binary(ExprOp::kAdd, product, e.Constant(DType::kFloat32, 1)), DType::kInt32));
+  return e;
+}
+
+// Neither operand has the shape of what is reduced, nor its type.
+TEST(Reduce, WhatAPrologueMakesOfItsOperands) {
+  const Tensor x = Tensor::Of<float>({2, 1}, {1, 2.5f}), y = Tensor::Of<float>({3}, {0.5f, 1, 3});
+  const auto run = [&](ReduceOp op, std::vector<int32_t> axes) {
+    return Values<int32_t>(RunOne(OpKind::kReduce, ReduceAttrs{op, false, ScaledAndCast()}, {x, Axes(axes), y}));
+  };
+  EXPECT_THAT(run(ReduceOp::kSum, {1}), ElementsAre(1 + 2 + 4, 2 + 3 + 8));
+  EXPECT_THAT(run(ReduceOp::kMax, {0}), ElementsAre(2, 3, 8));
+  EXPECT_THAT(run(ReduceOp::kMean, {0, -1}), ElementsAre(20 / 6));
+}
+
+TEST(ReduceInfer, ChecksPrologues) {
+  const auto infer = [](ReduceOp op, const std::vector<Operand>& operands) {
+    return Inferred(OpKind::kReduce, ReduceAttrs{op, false, ScaledAndCast()}, operands);
+  };
+  const Operand x = {DType::kFloat32, {2, -1, 1}}, y = {DType::kFloat32, {4}};
+  EXPECT_EQ(infer(ReduceOp::kSum, {x, Axes({0}), y}), "i32[?,4]");
+  EXPECT_EQ(infer(ReduceOp::kSum, {x, {DType::kInt32, {2}}, y}), "i32[?]");
+  EXPECT_THAT(infer(ReduceOp::kAny, {x, Axes({0}), y}), HasSubstr("needs bool, got i32"));
+  EXPECT_THAT(infer(ReduceOp::kSum, {x, Axes({3}), y}), HasSubstr("E_ATTR"));
+  EXPECT_THAT(infer(ReduceOp::kSum, {x, Axes({0})}), HasSubstr("E_ARITY"));
+  EXPECT_THAT(infer(ReduceOp::kSum, {x, Axes({0}), {DType::kFloat64, {4}}}), HasSubstr("E_DTYPE"));
+  EXPECT_THAT(infer(ReduceOp::kSum, {x, Axes({0}), {DType::kFloat32, {3, 1, 1}}}), HasSubstr("E_SHAPE"));
+  EXPECT_THAT(Inferred(OpKind::kReduce, ReduceAttrs{}, {x, Axes({0}), y}), HasSubstr("E_ARITY"));
+}
+
 TEST(ArgReduce, FirstOfEqualsAndNaN) {
   const Tensor x = Tensor::Of<float>({4, 3}, {1, 3, 3, kNaN, 1, 3, kNaN, kNaN, kNaN, -1, -2, -2});
   const auto run = [&](bool max, int axis) {

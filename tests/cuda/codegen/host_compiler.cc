@@ -9,6 +9,7 @@
 #include <iterator>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
@@ -44,8 +45,9 @@ std::string HostText(const std::vector<KernelText>& sources) {
   std::string text = absl::StrCat("#include \"emulator/emulator.h\"\n", JoinKernels(sources),
                                   "extern \"C\" void MoulinRegisterKernels() {\n");
   for (size_t i = 0; i < sources.size(); ++i) {
+    const bool is_map = absl::StartsWith(sources[i].name, "moulin_map_");  // whose threads do not talk to each other
     absl::StrAppend(&text, "  moulin::emulator::Register(\"", sources[i].name, "\", &kernel_", i, "::", sources[i].name,
-                    ", /*is_cooperative=*/false);\n");
+                    ", /*is_cooperative=*/", is_map ? "false" : "true", ");\n");
   }
   return text + "}\n";
 }
@@ -72,7 +74,7 @@ StatusOr<void*> OpenKernels(const std::string& library) {
 
 std::string JoinKernels(const std::vector<KernelText>& sources) {
   // Headers first, so that those that the kernels include are there already and not in the kernel's namespace.
-  std::string text = "#include \"cuda/codegen/device/map.h\"\n#include \"kernels/scalar_special.h\"\n";
+  std::string text = "#include \"cuda/kernels/fold_kernels.h\"\n#include \"kernels/scalar_special.h\"\n";
   for (size_t i = 0; i < sources.size(); ++i) {
     absl::StrAppend(&text, "namespace kernel_", i, " {\n", sources[i].text, "}  // namespace kernel_", i, "\n");
   }

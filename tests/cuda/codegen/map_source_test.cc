@@ -1,11 +1,9 @@
 // Generated elementwise kernels: what they compute (compiled for the emulator), and that NVRTC takes them.
 #include "cuda/codegen/map_source.h"
 
-#include "absl/strings/str_replace.h"
+#include "codegen/codegen_testing.h"
 #include "codegen/expr_cases.h"
-#include "codegen/host_compiler.h"
 #include "cuda/map_kernel.h"
-#include "gtest/gtest-spi.h"
 
 namespace moulin::cuda {
 namespace {
@@ -21,13 +19,6 @@ std::optional<MapSource> SourceOf(const ExprCase& c) {
   std::vector<Shape> shapes;
   for (const Tensor& input : c.inputs) shapes.push_back(input.shape());
   return MakeMapSource({c.expr, shapes, graph.value(graph.outputs()[0].value).type.shape.ToShape()});
-}
-
-EmulatorOptions CompiledBy(std::shared_ptr<KernelCompiler> compiler) {
-  EmulatorOptions options;
-  options.context = EmulatedContext();
-  options.context->compiler = std::move(compiler);
-  return options;
 }
 
 TEST(MapSource, EqualsTheReference) {
@@ -47,33 +38,8 @@ TEST(MapSource, EqualsTheReference) {
   }
 }
 
-// Compiles a kernel that is spoilt in one place.
-class SpoilingCompiler : public KernelCompiler {
- public:
-  SpoilingCompiler(std::string from, std::string to) : from_(std::move(from)), to_(std::move(to)) {}
-  StatusOr<const void*> Load(const KernelText& source) override {
-    KernelText spoilt = source;
-    if (absl::StrReplaceAll({{from_, to_}}, &spoilt.text) == 0)
-      ADD_FAILURE() << "no " << from_ << " in\n" << source.text;
-    return compiler_.Load(spoilt);
-  }
-
- private:
-  const std::string from_, to_;
-  HostCompiler compiler_;
-};
-
 void ExpectNoticed(const ExprCase& c, const std::string& from, const std::string& to) {
-  SCOPED_TRACE(from);
-  const Graph graph = GraphOf(c);
-  const auto expected = RunGraphReference(graph, c.inputs);
-  const auto got = RunOnEmulator(graph, c.inputs, CompiledBy(std::make_shared<SpoilingCompiler>(from, to)));
-  ASSERT_TRUE(expected.ok()) << expected.status();
-  if (!got.ok()) return;  // the emulator noticed
-  static Tensor x, y;     // EXPECT_NONFATAL_FAILURE takes nothing local
-  x = (*got)[0];
-  y = (*expected)[0];
-  EXPECT_NONFATAL_FAILURE(ExpectClose(x, y, 0), "");
+  cuda::ExpectNoticed(GraphOf(c), c.inputs, 0, from, to);
 }
 
 TEST(MapSource, WrongCodeIsNoticed) {
@@ -85,11 +51,6 @@ TEST(MapSource, WrongCodeIsNoticed) {
   ExpectNoticed(BroadcastCase(DType::kFloat32, {Shape{1021}, Shape{1021}}), "(y, first, size, words, r)",
                 "(y, first, size + 4u, words, r)");
 }
-
-class FailingCompiler : public KernelCompiler {
- public:
-  StatusOr<const void*> Load(const KernelText&) override { return absl::InternalError("no compiler"); }
-};
 
 TEST(MapKernel, IsInterpretedWhereNothingCompiles) {
   const ExprCase c = BroadcastCase(DType::kFloat32, {Shape{4, 7}, Shape{7}});

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "codegen/expr_cases.h"
+#include "codegen/fold_cases.h"
 #include "codegen/host_compiler.h"
 #include "cuda/codegen/map_source.h"
 
@@ -60,6 +61,19 @@ TEST_F(NvrtcTest, TakesEveryOperationAndFormOfBroadcasting) {
     code += **cubin;
   }
   for (const std::string& name : names) EXPECT_NE(code.find(name), std::string::npos) << name;
+}
+
+TEST_F(NvrtcTest, TakesReductionsOfExpressions) {
+  std::vector<KernelText> sources;
+  std::set<std::string> names;
+  for (KernelText& text : FoldTexts(AllFoldCases())) {
+    if (names.insert(text.name).second) sources.push_back(std::move(text));
+  }
+  const auto cubin = nvrtc_->Compile({"kernels", JoinKernels(sources)});
+  ASSERT_TRUE(cubin.ok()) << cubin.status();
+  for (const std::string& name : names) EXPECT_NE((*cubin)->find(name), std::string::npos) << name;
+  const auto alone = nvrtc_->Compile(sources.front());
+  EXPECT_TRUE(alone.ok()) << alone.status();
 }
 
 TEST_F(NvrtcTest, ATextAloneIsCode) {

@@ -116,6 +116,41 @@ TEST(ReduceKernel, ProductsDoNotOverflowBetween) {
   ExpectReduces(ReduceOp::kProd, x, {0}, 1e-6);
 }
 
+// x * y + z, of x, one y a column and one z a row, rounded to `type`.
+Expr ScaledAndShifted(DType type) {
+  Expr e;
+  const int product = e.Binary(ExprOp::kMul, e.Input(0, DType::kFloat32), e.Input(1, DType::kFloat32));
+  e.SetResult(e.Cast(e.Binary(ExprOp::kAdd, product, e.Input(2, DType::kFloat32)), type));
+  return e;
+}
+
+// Without a compiler: a map before the reduction.
+TEST(ReduceKernel, PrologueOfEveryFormAndType) {
+  for (const DType type : {DType::kFloat32, DType::kFloat16, DType::kInt32}) {
+    for (const auto& [shape, axes] : Forms()) {
+      SCOPED_TRACE(absl::StrCat(Name(type), " ", shape.ToString(), " axes ", absl::StrJoin(axes, ",")));
+      Shape column, row;
+      for (int i = 0; i < shape.rank(); ++i) {
+        column.push_back(i + 1 == shape.rank() ? shape[i] : 1);
+        row.push_back(i + 1 == shape.rank() ? 1 : shape[i]);
+      }
+      const Tensor x = RandomTensor(DType::kFloat32, shape);
+      const Tensor y = RandomTensor(DType::kFloat32, column, 2), z = RandomTensor(DType::kFloat32, row, 3);
+      ExpectOpMatches(OpKind::kReduce, ReduceAttrs{ReduceOp::kMean, false, ScaledAndShifted(type)},
+                      {x, Axes(axes), y, z}, ToleranceOf(type));
+    }
+  }
+}
+
+TEST(ReduceKernel, TruthsOfAPrologue) {
+  Expr less;
+  less.Binary(ExprOp::kLess, less.Input(0, DType::kFloat32), less.Input(1, DType::kFloat32));
+  for (const ReduceOp op : {ReduceOp::kAny, ReduceOp::kAll}) {
+    ExpectOpMatches(OpKind::kReduce, ReduceAttrs{op, false, less},
+                    {RandomTensor(DType::kFloat32, Shape{40, 7}), Axes({1}), Tensor::Scalar<float>(-2.0f)});
+  }
+}
+
 TEST(ArgReduceKernel, EveryFormAndType) {
   const std::pair<Shape, int64_t> forms[] = {{Shape{5, 7}, 1},     {Shape{2, 1000}, 1},  {Shape{50000}, 0},
                                              {Shape{7, 5}, 0},     {Shape{2, 9, 70}, 1}, {Shape{3000, 17}, 0},

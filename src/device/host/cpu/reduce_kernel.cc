@@ -233,7 +233,7 @@ class ArgReduceKernel : public HostKernel {
 StatusOr<KernelPtr> MakeReduceKernel(const KernelRequest& request) {
   const ReduceAttrs& attrs = request.node.attr<ReduceAttrs>();
   const Shape x = request.shape(0);
-  if (request.dtype(0) != DType::kFloat32 || x.num_elements() == 0) return KernelPtr();
+  if (request.dtype(0) != DType::kFloat32 || x.num_elements() == 0 || !attrs.prologue.empty()) return KernelPtr();
   const std::optional<Extents> extents = ExtentsOf(x, request.ints(1));
   const std::optional<Folding> folding = FoldingOf(attrs.op, request.context->tiles);
   if (!extents.has_value() || !folding.has_value()) return KernelPtr();
