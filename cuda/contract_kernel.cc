@@ -17,7 +17,8 @@ constexpr int64_t kFewRows = 8;
 class ContractMaker {
  public:
   explicit ContractMaker(const KernelRequest& request)
-      : request_(request), attrs_(request.node.attr<ContractAttrs>()), type_(request.dtype(0)) {
+      : request_(request), attrs_(request.node.attr<ContractAttrs>()), type_(request.dtype(0)),
+        product_type_(ProductTypeOf(attrs_, type_)) {
     const Shape y = request.output_shape();
     const int rank = y.rank();
     params_.m = y[rank - 2];
@@ -39,10 +40,11 @@ class ContractMaker {
   }
 
   StatusOr<KernelPtr> Make() {
-    if (too_many_axes_ || !ContractFunction(type_)) return KernelPtr();
+    if (too_many_axes_ || !ContractFunction(type_, product_type_)) return KernelPtr();
     const auto own = [this](const LibraryEpilogue& epilogue) { return OwnWays(epilogue); };
     const auto library = [this](const LibraryEpilogue& epilogue) { return LibraryWays(epilogue); };
-    return MakeProductKernel(request_, {Key(), attrs_.epilogue, 2, request_.output_shape().rank() - 1, library, own});
+    return MakeProductKernel(request_, {Key(), product_type_, attrs_.epilogue, 2, request_.output_shape().rank() - 1,
+                                        library, own});
   }
 
  private:
@@ -110,6 +112,8 @@ class ContractMaker {
 
   std::vector<ProductWay> LibraryWays(const LibraryEpilogue& epilogue) const {
     std::vector<ProductWay> ways;
+    // Libraries sum int8 in int32.
+    if (type_ == DType::kInt8 && product_type_ != DType::kInt32) return ways;
     if (!IsPlainBatch() || params_.batch == 0 || params_.m == 0 || params_.n == 0 || params_.k == 0) return ways;
     const auto input = [](int i) {
       return [i](const LaunchContext& context) -> StatusOr<const void*> { return context.input(i); };
@@ -144,13 +148,13 @@ class ContractMaker {
       }
     }
     ways.push_back(
-        OwnWay(ContractFunction(type_), GemmDims({params_.batch, params_.m, params_.n, params_.k}), epilogue));
+        OwnWay(ContractFunction(type_, product_type_), GemmDims({params_.batch, params_.m, params_.n, params_.k}), epilogue));
     return ways;
   }
 
   const KernelRequest& request_;
   const ContractAttrs& attrs_;
-  const DType type_;
+  const DType type_, product_type_;
   ContractParams params_;
   bool too_many_axes_ = false;
 };

@@ -86,7 +86,7 @@ std::vector<TensorType> EpilogueTypes(const KernelRequest& request, const Produc
 class ProductMaker {
  public:
   ProductMaker(const KernelRequest& request, const ProductSpec& spec)
-      : request_(request), spec_(spec), product_type_(request.dtype(spec.first_epilogue_input - 1)) {
+      : request_(request), spec_(spec), product_type_(spec.product_type) {
     types_ = EpilogueTypes(request, spec, product_type_);
     std::vector<Shape> shapes;
     for (const TensorType& type : types_) shapes.push_back(type.shape.ToShape());

@@ -33,6 +33,7 @@ struct ProductWay {
 struct ProductSpec {
   // The problem, for the tuning cache; the epilogue is added to it.
   std::string key;
+  DType product_type;  // that the epilogue's input 0 has
   const Expr& epilogue;
   int first_epilogue_input;  // of the node, behind the expression's input 1
   int channel_axis;          // of the result

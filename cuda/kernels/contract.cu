@@ -37,11 +37,12 @@ struct StridedMatrices {
   __device__ bool b_is_row_major() const { return p.b_column == 1; }
 };
 
-template <typename T>
+// R: the type of the result.
+template <typename T, typename R = T>
 __global__ void __launch_bounds__(kGemmThreads)
     ContractKernel(const void* a, const void* b, void* y, ContractParams p, FusedEpilogue epilogue) {
   const StridedMatrices<T> matrices{static_cast<const T*>(a), static_cast<const T*>(b), p};
-  ComputeGemmTiles<T>(matrices, {p.batch, p.m, p.n, p.k}, epilogue, static_cast<T*>(y));
+  ComputeGemmTiles<T>(matrices, {p.batch, p.m, p.n, p.k}, epilogue, static_cast<R*>(y));
 }
 
 // 32 columns x 8 slices of k: sums of the slices are added in their order.
@@ -88,7 +89,10 @@ Function Make(const char* name) {
 
 }  // namespace
 
-Function ContractFunction(DType type) {
+Function ContractFunction(DType type, DType product) {
+  if (type == DType::kInt8 && product == DType::kInt32) {
+    return CooperativeKernel("contract i8 i32", ContractKernel<int8_t, int32_t>);
+  }
   switch (type) {
     case DType::kFloat32:
       return Make<float>("contract f32");

@@ -24,8 +24,9 @@ struct ContractParams {
 };
 
 // (a, b, y, params, epilogue). Threads: kGemmThreads; blocks: any number, one a tile of 64 x 64 at best. Sums in float,
-// double or modulo 2^bits; null for complex types.
-DeviceFunction<const void*, const void*, void*, ContractParams, FusedEpilogue> ContractFunction(DType type);
+// double or modulo 2^bits, for int8 also of 32 bits as `product` (else `type` again) says; null for complex types.
+DeviceFunction<const void*, const void*, void*, ContractParams, FusedEpilogue> ContractFunction(DType type,
+                                                                                                DType product);
 // For few rows: (the same). A block makes 32 columns of one row; 256 threads. Floating types alone.
 DeviceFunction<const void*, const void*, void*, ContractParams, FusedEpilogue> ContractRowFunction(DType type);
 

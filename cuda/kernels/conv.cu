@@ -142,29 +142,30 @@ struct TransposedSource : ConvSource<T> {
   __device__ bool b_is_row_major() const { return false; }
 };
 
-template <typename T, template <typename> typename Source>
+template <typename T, typename R, template <typename> typename Source>
 __device__ inline void Convolve(const ConvParams& p, const ImageLayout& from, const ImageLayout& to, const void* x,
                                 const void* filter, void* y, const FusedEpilogue& epilogue) {
   Source<T> source{{static_cast<const T*>(x), static_cast<const T*>(filter), p,
                     static_cast<int>(from.channels / p.groups), static_cast<int>(to.channels / p.groups)}};
   const GemmSizes sizes{p.groups, to.batch * to.num_positions(), source.filters, p.g.num_taps() * source.channels};
-  ComputeGemmTiles<T>(source, sizes, epilogue, static_cast<T*>(y));
+  ComputeGemmTiles<T>(source, sizes, epilogue, static_cast<R*>(y));
 }
 
-template <typename T>
+// R: the type of the result.
+template <typename T, typename R = T>
 __global__ void __launch_bounds__(kGemmThreads)
     ConvForwardKernel(const void* x, const void* filter, void* y, ConvParams p, FusedEpilogue epilogue) {
-  Convolve<T, ForwardSource>(p, p.g.in, p.g.out, x, filter, y, epilogue);
+  Convolve<T, R, ForwardSource>(p, p.g.in, p.g.out, x, filter, y, epilogue);
 }
 
 template <typename T>
 __global__ void __launch_bounds__(kGemmThreads)
     ConvTransposedKernel(const void* x, const void* filter, void* y, ConvParams p, FusedEpilogue epilogue) {
-  Convolve<T, TransposedSource>(p, p.g.out, p.g.in, x, filter, y, epilogue);
+  Convolve<T, T, TransposedSource>(p, p.g.out, p.g.in, x, filter, y, epilogue);
 }
 
 // A thread an element of y, neighbours in memory being neighbours in the grid.
-template <typename T>
+template <typename T, typename R = T>
 __global__ void __launch_bounds__(256)
     ConvDirectKernel(const void* x, const void* filter, void* y, ConvParams p, FusedEpilogue epilogue) {
   const WindowGeometry& g = p.g;
@@ -186,7 +187,7 @@ __global__ void __launch_bounds__(256)
       }
     });
     const int64_t at = batch * g.out.batch_stride + WindowGeometry::Offset(g.out, position) + k * g.out.channel_stride;
-    static_cast<T*>(y)[at] = Finish<T>(epilogue, sum, k, at);
+    static_cast<R*>(y)[at] = Finish<R>(epilogue, sum, k, at);
   }
 }
 
@@ -262,6 +263,8 @@ ConvFunction ConvForwardFunction(DType type) {
       return CooperativeKernel("conv bf16", ConvForwardKernel<BFloat16Bits>);
     case DType::kInt32:
       return CooperativeKernel("conv i32", ConvForwardKernel<uint32_t>);
+    case DType::kInt8:
+      return CooperativeKernel("conv i8", ConvForwardKernel<int8_t, int32_t>);
     default:
       return {};
   }
@@ -279,6 +282,8 @@ ConvFunction ConvDirectFunction(DType type) {
       return IndependentKernel("direct conv bf16", ConvDirectKernel<BFloat16Bits>);
     case DType::kInt32:
       return IndependentKernel("direct conv i32", ConvDirectKernel<uint32_t>);
+    case DType::kInt8:
+      return IndependentKernel("direct conv i8", ConvDirectKernel<int8_t, int32_t>);
     default:
       return {};
   }

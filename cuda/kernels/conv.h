@@ -22,11 +22,11 @@ struct ConvParams {
 using ConvFunction = DeviceFunction<const void*, const void*, void*, ConvParams, FusedEpilogue>;
 
 // (x, filter, y, params, epilogue), by implicit matrix products of 64 x 64 tiles: kGemmThreads threads, blocks as in
-// contract.h. float32, float64, float16, bfloat16, int32; null for others.
+// contract.h. float32, float64, float16, bfloat16, int32; forwards int8 as well, with an int32 result; null for others.
 ConvFunction ConvForwardFunction(DType type);
 ConvFunction ConvTransposedFunction(DType type);
 
-// Forwards for groups of few filters, which would leave most of a tile empty: a thread an element. The same types.
+// Forwards for groups of few filters, which would leave most of a tile empty: a thread an element. The same types as forwards.
 ConvFunction ConvDirectFunction(DType type);
 
 // Forwards with one channel a group and one filter a channel, channels innermost: a thread makes kDepthwiseWidth

@@ -19,9 +19,10 @@ namespace moulin::cuda {
 //   T a(Row, k), T b(Column, k)
 //   int64_t y(batch, row, column), bias(batch, column)   offsets in the result and in the bias
 //   bool a_is_row_major(), b_is_row_major()   along which axis neighbouring threads are to load
-// Accumulation is in k's order, one term after the other, so the result does not depend on the grid.
-template <typename T, typename Source>
-__device__ inline void ComputeGemmTiles(const Source& source, const GemmSizes& s, const FusedEpilogue& epilogue, T* y) {
+// Accumulation is in k's order, one term after the other, so the result does not depend on the grid. The result's type
+// is that of the operands, or another in which their sums fit (int32 for int8).
+template <typename T, typename Source, typename R>
+__device__ inline void ComputeGemmTiles(const Source& source, const GemmSizes& s, const FusedEpilogue& epilogue, R* y) {
   using C = SumType<T>;
   using Quad = Vector<C, kGemmPerThread>;  // read by one access
   __shared__ Quad a_tile[kGemmDepth][kGemmTile / kGemmPerThread + 1];
@@ -76,7 +77,7 @@ __device__ inline void ComputeGemmTiles(const Source& source, const GemmSizes& s
         const int64_t row = row0 + ty + i, column = column0 + tx + j;
         if (row >= s.m || column >= s.n) continue;
         const int64_t at = source.y(batch, row, column);
-        y[at] = Finish<T>(epilogue, sums[i][j], source.bias(batch, column), at);
+        y[at] = Finish<R>(epilogue, sums[i][j], source.bias(batch, column), at);
       }
     }
   }

@@ -49,7 +49,20 @@ class Handle {
 
 cudaDataType_t TypeOf(DType type) {
   if (type == DType::kFloat16) return CUDA_R_16F;
+  if (type == DType::kInt8) return CUDA_R_8I;
+  if (type == DType::kInt32) return CUDA_R_32I;
   return type == DType::kBFloat16 ? CUDA_R_16BF : CUDA_R_32F;
+}
+
+cublasComputeType_t ComputeTypeOf(const MatmulProblem& p) {
+  if (p.type == DType::kInt8) return CUBLAS_COMPUTE_32I;
+  return p.type == DType::kFloat32 && p.allow_tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+}
+
+// Whether the int8 kernels take a problem: terms innermost in both operands, sizes that are multiples of 4.
+bool FitsInt8(const MatmulProblem& p) {
+  return !p.transpose_a && p.transpose_b && p.m % 4 == 0 && p.n % 4 == 0 && p.k % 4 == 0 &&
+         p.epilogue == LibraryEpilogue();
 }
 
 // Nothing where cuBLASLt has no such epilogue. The residual is its matrix C.
@@ -75,17 +88,18 @@ struct Descriptors {
         y(api.MatrixLayoutDestroy) {}
 
   Status Make(const CublasLtApi& api, const MatmulProblem& p, const void* bias) {
-    const bool is_tf32 = p.type == DType::kFloat32 && p.allow_tf32;
-    MOULIN_RETURN_IF_ERROR(
-        Check(api, api.MatmulDescCreate(operation.address(),
-                                        is_tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F)));
+    const bool is_int8 = p.type == DType::kInt8;
+    MOULIN_RETURN_IF_ERROR(Check(
+        api, api.MatmulDescCreate(operation.address(), ComputeTypeOf(p), is_int8 ? CUDA_R_32I : CUDA_R_32F)));
     MOULIN_RETURN_IF_ERROR(Set(api, CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N));
     MOULIN_RETURN_IF_ERROR(Set(api, CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N));
     MOULIN_RETURN_IF_ERROR(Set(api, CUBLASLT_MATMUL_DESC_EPILOGUE, *EpilogueOf(p.epilogue)));
     if (p.epilogue.bias) MOULIN_RETURN_IF_ERROR(Set(api, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias));
-    MOULIN_RETURN_IF_ERROR(MakeLayout(api, &a, p, p.transpose_b ? p.k : p.n, p.transpose_b ? p.n : p.k, p.broadcast_b));
-    MOULIN_RETURN_IF_ERROR(MakeLayout(api, &b, p, p.transpose_a ? p.m : p.k, p.transpose_a ? p.k : p.m, p.broadcast_a));
-    return MakeLayout(api, &y, p, p.n, p.m, /*is_broadcast=*/false);
+    MOULIN_RETURN_IF_ERROR(
+        MakeLayout(api, &a, p.type, p, p.transpose_b ? p.k : p.n, p.transpose_b ? p.n : p.k, p.broadcast_b));
+    MOULIN_RETURN_IF_ERROR(
+        MakeLayout(api, &b, p.type, p, p.transpose_a ? p.m : p.k, p.transpose_a ? p.k : p.m, p.broadcast_a));
+    return MakeLayout(api, &y, SumsOf(p.type), p, p.n, p.m, /*is_broadcast=*/false);
   }
 
   Owned<cublasLtMatmulDesc_t> operation;
@@ -99,10 +113,10 @@ struct Descriptors {
   Status Set(const CublasLtApi& api, cublasLtMatmulDescAttributes_t attribute, T value) {
     return Check(api, api.MatmulDescSetAttribute(operation.get(), attribute, &value, sizeof(value)));
   }
-  static Status MakeLayout(const CublasLtApi& api, Owned<cublasLtMatrixLayout_t>* layout, const MatmulProblem& p,
-                           int64_t rows, int64_t columns, bool is_broadcast) {
+  static Status MakeLayout(const CublasLtApi& api, Owned<cublasLtMatrixLayout_t>* layout, DType type,
+                           const MatmulProblem& p, int64_t rows, int64_t columns, bool is_broadcast) {
     MOULIN_RETURN_IF_ERROR(
-        Check(api, api.MatrixLayoutCreate(layout->address(), TypeOf(p.type), rows, columns, /*ld=*/rows)));
+        Check(api, api.MatrixLayoutCreate(layout->address(), TypeOf(type), rows, columns, /*ld=*/rows)));
     const int32_t batch = static_cast<int32_t>(p.batch);
     const int64_t stride = is_broadcast ? 0 : rows * columns;
     MOULIN_RETURN_IF_ERROR(Check(
@@ -125,10 +139,14 @@ class CublasLtPlan : public LibraryPlan {
     const CublasLtApi& api = handle_->api();
     Descriptors descriptors(api);
     MOULIN_RETURN_IF_ERROR(descriptors.Make(api, problem_, operands.bias));
-    const float one = 1, beta = problem_.epilogue.residual ? 1 : 0;
+    const bool is_int8 = problem_.type == DType::kInt8;
+    const float float_one = 1, float_beta = problem_.epilogue.residual ? 1 : 0;
+    const int32_t int_one = 1, int_beta = 0;
+    const void* one = is_int8 ? static_cast<const void*>(&int_one) : &float_one;
+    const void* beta = is_int8 ? static_cast<const void*>(&int_beta) : &float_beta;
     const void* c = problem_.epilogue.residual ? operands.residual : operands.y;
-    return api.ToStatus(api.Matmul(handle_->get(), descriptors.operation.get(), &one, operands.w, descriptors.a.get(),
-                                   operands.x, descriptors.b.get(), &beta, c, descriptors.y.get(), operands.y,
+    return api.ToStatus(api.Matmul(handle_->get(), descriptors.operation.get(), one, operands.w, descriptors.a.get(),
+                                   operands.x, descriptors.b.get(), beta, c, descriptors.y.get(), operands.y,
                                    descriptors.y.get(), &chosen_.algo, workspace, chosen_.workspaceSize, stream),
                         name_);
   }
@@ -150,8 +168,8 @@ class CublasLtLibrary : public PrimitiveLibrary {
   LibraryPlans Attention(const AttentionProblem&) override { return {}; }
 
   LibraryPlans Matmul(const MatmulProblem& problem) override {
-    const bool has_type =
-        problem.type == DType::kFloat32 || problem.type == DType::kFloat16 || problem.type == DType::kBFloat16;
+    const bool has_type = problem.type == DType::kFloat32 || problem.type == DType::kFloat16 ||
+                          problem.type == DType::kBFloat16 || (problem.type == DType::kInt8 && FitsInt8(problem));
     if (!has_type || !EpilogueOf(problem.epilogue).has_value() || problem.batch > INT32_MAX) return {};
     StatusOr<std::vector<cublasLtMatmulHeuristicResult_t>> results = Ask(problem);
     LibraryPlans plans;

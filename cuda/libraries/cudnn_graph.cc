@@ -9,13 +9,21 @@ namespace {
 // What every tensor of a plan's arena keeps to.
 constexpr int64_t kAlignment = 16;
 
+cudnnDataType_t ComputeTypeOf(DType operands) {
+  return operands == DType::kInt8 ? CUDNN_DATA_INT32 : CUDNN_DATA_FLOAT;
+}
+
 }  // namespace
 
-bool IsCudnnType(DType type) { return type == DType::kFloat32 || type == DType::kFloat16 || type == DType::kBFloat16; }
+bool IsCudnnType(DType type) {
+  return type == DType::kFloat32 || type == DType::kFloat16 || type == DType::kBFloat16 || type == DType::kInt8;
+}
 
 cudnnDataType_t CudnnType(DType type) {
   if (type == DType::kFloat16) return CUDNN_DATA_HALF;
   if (type == DType::kBFloat16) return CUDNN_DATA_BFLOAT16;
+  if (type == DType::kInt8) return CUDNN_DATA_INT8;
+  if (type == DType::kInt32) return CUDNN_DATA_INT32;
   return CUDNN_DATA_FLOAT;
 }
 
@@ -54,7 +62,7 @@ int CudnnGraphBuilder::AddTensor(int64_t id, DType type, const CudnnDims& dims, 
       .SetBool(CUDNN_ATTR_TENSOR_IS_VIRTUAL, is_virtual);
   if (by_value) tensor.SetBool(CUDNN_ATTR_TENSOR_IS_BY_VALUE, true);
   Finish(tensor);
-  tensors_.push_back({&tensor, dims, strides});
+  tensors_.push_back({&tensor, type, dims, strides});
   return static_cast<int>(tensors_.size()) - 1;
 }
 
@@ -73,10 +81,10 @@ int CudnnGraphBuilder::Scalar(float value, int rank) {
   return AddTensor(kCudnnScale, DType::kFloat32, ones, ones, /*is_virtual=*/false, /*by_value=*/true);
 }
 
-CudnnDescriptor& CudnnGraphBuilder::ConvolutionDescriptor(const CudnnWindows& windows) {
+CudnnDescriptor& CudnnGraphBuilder::ConvolutionDescriptor(const CudnnWindows& windows, DType operands) {
   CudnnDescriptor& convolution = New(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
   const cudnnConvolutionMode_t mode = CUDNN_CROSS_CORRELATION;
-  convolution.SetType(CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_DATA_FLOAT)
+  convolution.SetType(CUDNN_ATTR_CONVOLUTION_COMP_TYPE, ComputeTypeOf(operands))
       .Set(CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, 1, &mode)
       .SetInt(CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, static_cast<int64_t>(windows.strides.size()))
       .SetInts(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, windows.pad_before)
@@ -88,7 +96,7 @@ CudnnDescriptor& CudnnGraphBuilder::ConvolutionDescriptor(const CudnnWindows& wi
 }
 
 void CudnnGraphBuilder::Convolution(int x, int w, int y, const CudnnWindows& windows) {
-  const CudnnDescriptor& convolution = ConvolutionDescriptor(windows);
+  const CudnnDescriptor& convolution = ConvolutionDescriptor(windows, tensors_[x].type);
   AddOperation(New(CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR)
                    .SetDescriptor(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, *tensors_[x].descriptor)
                    .SetDescriptor(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, *tensors_[w].descriptor)
@@ -99,7 +107,7 @@ void CudnnGraphBuilder::Convolution(int x, int w, int y, const CudnnWindows& win
 }
 
 void CudnnGraphBuilder::ConvolutionBackwardData(int dy, int w, int dx, const CudnnWindows& windows) {
-  const CudnnDescriptor& convolution = ConvolutionDescriptor(windows);
+  const CudnnDescriptor& convolution = ConvolutionDescriptor(windows, tensors_[dy].type);
   AddOperation(New(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR)
                    .SetDescriptor(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, *tensors_[dy].descriptor)
                    .SetDescriptor(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, *tensors_[w].descriptor)
@@ -111,7 +119,7 @@ void CudnnGraphBuilder::ConvolutionBackwardData(int dy, int w, int dx, const Cud
 
 void CudnnGraphBuilder::Matmul(int a, int b, int y) {
   CudnnDescriptor& matmul = New(CUDNN_BACKEND_MATMUL_DESCRIPTOR);
-  matmul.SetType(CUDNN_ATTR_MATMUL_COMP_TYPE, CUDNN_DATA_FLOAT);
+  matmul.SetType(CUDNN_ATTR_MATMUL_COMP_TYPE, ComputeTypeOf(tensors_[a].type));
   Finish(matmul);
   AddOperation(New(CUDNN_BACKEND_OPERATION_MATMUL_DESCRIPTOR)
                    .SetDescriptor(CUDNN_ATTR_OPERATION_MATMUL_ADESC, *tensors_[a].descriptor)

@@ -48,7 +48,7 @@ struct CudnnGraph {
 };
 
 cudnnDataType_t CudnnType(DType type);
-// Whether cuDNN is given tensors of this type.
+// Whether cuDNN is given operands of this type.
 bool IsCudnnType(DType type);
 
 // Row-major strides for dims [n, c, spatial...] stored with the channels innermost.
@@ -82,13 +82,14 @@ class CudnnGraphBuilder {
  private:
   struct Tensors {
     CudnnDescriptor* descriptor;
+    DType type;
     CudnnDims dims, strides;
   };
   CudnnDescriptor& New(cudnnBackendDescriptorType_t type);
   void Finish(CudnnDescriptor& descriptor);
   int AddTensor(int64_t id, DType type, const CudnnDims& dims, const CudnnDims& strides, bool is_virtual,
                 bool by_value);
-  CudnnDescriptor& ConvolutionDescriptor(const CudnnWindows& windows);
+  CudnnDescriptor& ConvolutionDescriptor(const CudnnWindows& windows, DType operands);
   void AddPointwise(CudnnDescriptor& how, int x, std::optional<int> b, int y);
   void AddOperation(CudnnDescriptor& operation);
 

@@ -29,13 +29,13 @@ class CudnnLibrary : public PrimitiveLibrary {
   std::string version() const override { return target_.api->version(); }
 
   LibraryPlans Convolution(const ConvProblem& problem) override {
-    if (!IsCudnnType(problem.type)) return {};
+    if (!Takes(problem.type, problem.epilogue)) return {};
     return Remembered(ToString(problem), problem.type == DType::kFloat32 && !problem.allow_tf32,
                       [&] { return ConvolutionGraph(target_, problem); });
   }
 
   LibraryPlans Matmul(const MatmulProblem& problem) override {
-    if (!IsCudnnType(problem.type)) return {};
+    if (!Takes(problem.type, problem.epilogue)) return {};
     return Remembered(ToString(problem), problem.type == DType::kFloat32 && !problem.allow_tf32,
                       [&] { return MatmulGraph(target_, problem); });
   }
@@ -46,6 +46,10 @@ class CudnnLibrary : public PrimitiveLibrary {
   }
 
  private:
+  static bool Takes(DType type, const LibraryEpilogue& epilogue) {
+    return IsCudnnType(type) && (type != DType::kInt8 || epilogue == LibraryEpilogue());
+  }
+
   // The candidates for the graph that `make` makes; none where cuDNN does not take it.
   template <typename MakeGraph>
   LibraryPlans Remembered(const std::string& problem, bool is_strict, MakeGraph make) {

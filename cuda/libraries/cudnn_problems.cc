@@ -57,7 +57,7 @@ StatusOr<std::shared_ptr<const CudnnGraph>> ConvolutionGraph(const CudnnTarget& 
   const int x = builder.Tensor(kCudnnX, problem.type, x_dims, ChannelsLastStrides(x_dims));
   const int w = builder.Tensor(kCudnnW, problem.type, w_dims, ChannelsLastStrides(w_dims));
   const CudnnDims y_strides = ChannelsLastStrides(y_dims);
-  const int y = builder.Tensor(kCudnnY, problem.type, y_dims, y_strides);
+  const int y = builder.Tensor(kCudnnY, SumsOf(problem.type), y_dims, y_strides);
   const int product = problem.epilogue == LibraryEpilogue() ? y : builder.Virtual(y_dims, y_strides);
   if (problem.transposed) {
     builder.ConvolutionBackwardData(x, w, product, windows);
@@ -80,7 +80,7 @@ StatusOr<std::shared_ptr<const CudnnGraph>> MatmulGraph(const CudnnTarget& targe
   const int a = operand(kCudnnX, p.m, p.k, p.transpose_a, p.broadcast_a);
   const int b = operand(kCudnnW, p.k, p.n, p.transpose_b, p.broadcast_b);
   const CudnnDims y_dims = {p.batch, p.m, p.n};
-  const int y = builder.Tensor(kCudnnY, p.type, y_dims, PackedStrides(y_dims));
+  const int y = builder.Tensor(kCudnnY, SumsOf(p.type), y_dims, PackedStrides(y_dims));
   const int product = p.epilogue == LibraryEpilogue() ? y : builder.Virtual(y_dims, PackedStrides(y_dims));
   builder.Matmul(a, b, product);
   AddEpilogue(builder, p.type, p.epilogue, {1, 1, p.n}, {p.n, p.n, 1}, product, y);

@@ -24,16 +24,20 @@ LibraryPlans One(const char* name) { return {std::make_shared<PlanningPlan>(name
 
 bool IsHalf(DType type) { return type == DType::kFloat16 || type == DType::kBFloat16; }
 
+bool Takes(DType type, const LibraryEpilogue& epilogue) {
+  return type == DType::kFloat32 || IsHalf(type) || (type == DType::kInt8 && epilogue == LibraryEpilogue());
+}
+
 class PlanningLibrary : public PrimitiveLibrary {
  public:
   std::string version() const override { return "planning"; }
   LibraryPlans Convolution(const ConvProblem& problem) override {
     const bool plain = problem.epilogue == LibraryEpilogue();
     if (problem.transposed && !plain) return {};
-    return problem.type == DType::kFloat32 || IsHalf(problem.type) ? One("cudnn") : LibraryPlans();
+    return Takes(problem.type, problem.epilogue) ? One("cudnn") : LibraryPlans();
   }
   LibraryPlans Matmul(const MatmulProblem& problem) override {
-    return problem.type == DType::kFloat32 || IsHalf(problem.type) ? One("cublaslt") : LibraryPlans();
+    return Takes(problem.type, problem.epilogue) ? One("cublaslt") : LibraryPlans();
   }
   LibraryPlans Attention(const AttentionProblem& problem) override {
     return IsHalf(problem.type) ? One("cudnn") : LibraryPlans();

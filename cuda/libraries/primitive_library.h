@@ -33,7 +33,8 @@ struct LibraryEpilogue {
 // innermost in both (packed so from TensorFlow's layout when the node is prepared); y is [n, spatial..., k].
 // For a transposed convolution x and y change places: it is the gradient of the convolution from y to x.
 struct ConvProblem {
-  DType type = DType::kFloat32;  // of x, filter, bias, residual and y: float32, float16, bfloat16
+  // Of x, filter, bias, residual and y: float32, float16, bfloat16. Or int8, then y is int32, without an epilogue.
+  DType type = DType::kFloat32;
   bool allow_tf32 = false;       // float32 products may be rounded to TF32
   bool transposed = false;
   Shape x, filter, y;
@@ -44,7 +45,7 @@ struct ConvProblem {
 
 // y = epilogue(a b) over the two innermost axes; the others are equal, or 1 in an operand. Row-major.
 struct MatmulProblem {
-  DType type = DType::kFloat32;
+  DType type = DType::kFloat32;  // as ConvProblem::type
   bool allow_tf32 = false;
   bool transpose_a = false, transpose_b = false;
   int64_t batch = 1, m = 0, n = 0, k = 0;
@@ -60,6 +61,9 @@ struct AttentionProblem {
   bool has_mask = false;
   Shape mask;  // broadcast to [batch, heads, m, n]
 };
+
+// The type of the sums of products of a type.
+inline DType SumsOf(DType type) { return type == DType::kInt8 ? DType::kInt32 : type; }
 
 // A problem in a line, equal for equal problems: "conv f16 [8,56,56,64] [64,3,3,64] ...": a part of cache keys.
 std::string ToString(const LibraryEpilogue& epilogue);

@@ -64,6 +64,13 @@ class Engine {
   // (E_STOPPED).
   StatusOr<std::shared_ptr<Model>> Load(const std::string& path, const ModelOptions& options = {});
 
+  // The ranges that Quantization needs: runs the model in float32 on `examples` (inputs as of Model::Run) and tells the
+  // smallest and the largest element of each activation that int8 could stand for, but not of those that the model's
+  // FakeQuant nodes give. Blocks. Errors as of Load and Run; INVALID_ARGUMENT without examples (E_EMPTY), or where an
+  // activation is not finite (E_VALUE).
+  StatusOr<std::vector<TensorRange>> Calibrate(const std::string& path, const std::vector<NamedTensors>& examples,
+                                               const ModelOptions& options = {});
+
   // Loads every model of a bundle by each of its signatures, the default one under the model's name and others as
   // "NAME:SIGNATURE"; what their constants have in common is in memory once. `options` applies to each (name, inputs,
   // outputs and signature are the bundle's own and must be empty in it: E_OPTION). Nothing is loaded where one fails.

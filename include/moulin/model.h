@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 #include "moulin/dtype.h"
 #include "moulin/precision.h"
+#include "moulin/quantization.h"
 #include "moulin/request.h"
 #include "moulin/shape.h"
 #include "moulin/status.h"
@@ -49,6 +50,8 @@ struct ModelOptions {
   int instances = 0;
   // What float32 products may be computed in.
   Precision precision = Precision::kStrict;
+  // Ranges, examples and the bound on the error of Precision::kInt8 and kInt8Float16.
+  Quantization quantization;
   // Models of a higher priority go first where the device can tell (a GPU's streams can); 0 is ordinary, below 0 less.
   int priority = 0;
   // On a GPU: how many of its multiprocessors the model runs on, set aside for it by a green context and rounded up to
@@ -85,7 +88,9 @@ struct ModelStats {
   int64_t constant_bytes = 0;  // weights that the device holds, of all models of the engine
   int64_t arena_bytes = 0;     // arenas and staging buffers of this model's instances
   int64_t peak_bytes = 0;      // constant_bytes plus the most that arena_bytes has been
-  int64_t accepted = 0;        // requests, since loading; those of a bundle's examples among them
+  // How far the outputs were from float32's on Quantization::examples, at worst; 0 where there were none.
+  double quantization_error = 0;
+  int64_t accepted = 0;  // requests, since loading; those of a bundle's examples among them
   int64_t succeeded = 0;
   int64_t failed = 0;   // errors of the run, cancellations, missed deadlines, shutdown
   int64_t refused = 0;  // invalid, or the queue was full

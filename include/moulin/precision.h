@@ -13,9 +13,17 @@ enum class Precision {
   kTf32,      // operands rounded to 10 bits of mantissa where the device's units take them so (GPU); else as kStrict
   kFloat16,   // weights and activations stored as float16: beyond 65504 they overflow
   kBFloat16,  // weights and activations stored as bfloat16: 8 bits of mantissa, the range of float32
+  // Convolutions and products of constant weights, where the range of the activation is known (Quantization), from
+  // int8 operands, with int32 sums. All else as kStrict, or as kFloat16.
+  kInt8,
+  kInt8Float16,
 };
 
-// "strict", "tf32", "fp16", "bf16".
+inline constexpr bool IsInt8(Precision precision) {
+  return precision == Precision::kInt8 || precision == Precision::kInt8Float16;
+}
+
+// "strict", "tf32", "fp16", "bf16", "int8", "int8+fp16".
 absl::string_view Name(Precision precision);
 // False where there is no such name.
 bool ParsePrecision(absl::string_view name, Precision* precision);

@@ -46,6 +46,7 @@ constexpr CodeRow kCodes[] = {
     {ErrorCode::kDeadline, "E_DEADLINE", StatusCode::kDeadlineExceeded},
     {ErrorCode::kStopped, "E_STOPPED", StatusCode::kFailedPrecondition},
     {ErrorCode::kDevice, "E_DEVICE", StatusCode::kUnavailable},
+    {ErrorCode::kAccuracy, "E_ACCURACY", StatusCode::kFailedPrecondition},
     {ErrorCode::kInternal, "E_INTERNAL", StatusCode::kInternal},
 };
 

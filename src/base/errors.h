@@ -46,6 +46,7 @@ enum class ErrorCode {
   kDeadline,      // too late
   kStopped,       // the engine is shutting down
   kDevice,        // a device that is absent or failed
+  kAccuracy,      // a precision that loses more than is allowed
   kInternal,      // a broken invariant of Moulin itself
 };
 

@@ -83,7 +83,7 @@ StatusOr<BenchModel> LoadModel(Engine& engine, const BenchFlags& flags, size_t i
   m.path = path;
   ModelOptions options;
   options.instances = flags.instances;
-  options.precision = flags.device.precision;
+  MOULIN_RETURN_IF_ERROR(SetPrecision(flags.device, &options));
   if (index < flags.multiprocessors.size()) options.multiprocessors = flags.multiprocessors[index];
   options.queue_capacity = (flags.blocks ? 4096 : std::max(flags.concurrency, 1)) + 1;
   const Clock::time_point start = Clock::now();

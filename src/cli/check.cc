@@ -55,9 +55,7 @@ Status ReadKnownFailures(const std::string& path, KnownFailures* known) {
   return absl::OkStatus();
 }
 
-ModelOptions OptionsFor(const GoldenCall& call, Precision precision) {
-  ModelOptions options;
-  options.precision = precision;
+ModelOptions OptionsFor(const GoldenCall& call, ModelOptions options) {
   options.signature = call.signature;
   options.tags = call.tags;
   for (const TensorInfo& info : call.inputs) options.inputs.push_back({info.name, info.tensor});
@@ -75,8 +73,9 @@ void CheckTensor(const char* kind, const std::string& name, const Tensor& found,
   result->reason = absl::StrCat(kind, " \"", name, "\": ", difference.what);
 }
 
-Status CheckCall(Engine& engine, const GoldenCase& c, const GoldenCall& call, Precision precision, Result* result) {
-  MOULIN_ASSIGN_OR_RETURN(const auto model, engine.Load(c.model_path, OptionsFor(call, precision)));
+Status CheckCall(Engine& engine, const GoldenCase& c, const GoldenCall& call, const ModelOptions& options,
+                 Result* result) {
+  MOULIN_ASSIGN_OR_RETURN(const auto model, engine.Load(c.model_path, OptionsFor(call, options)));
   MOULIN_ASSIGN_OR_RETURN(NamedTensors inputs, ReadTensors(call.inputs_path, call.inputs));
   MOULIN_ASSIGN_OR_RETURN(const NamedTensors expected, ReadTensors(call.outputs_path, call.outputs));
   MOULIN_ASSIGN_OR_RETURN(const NamedTensors found, model->Run(std::move(inputs)));
@@ -105,7 +104,7 @@ Status CheckCheckpoint(const GoldenCase& c, Result* result) {
   return absl::OkStatus();
 }
 
-Result CheckCase(Engine& engine, const std::string& directory, Precision precision) {
+Result CheckCase(Engine& engine, const std::string& directory, const ModelOptions& options) {
   Result result;
   result.name = directory.substr(directory.find_last_of('/') + 1);
   Status status;
@@ -116,7 +115,7 @@ Result CheckCase(Engine& engine, const std::string& directory, Precision precisi
     result.name = c->name;
     if (c->format == "checkpoint") status = CheckCheckpoint(*c, &result);
     for (const GoldenCall& call : c->calls) {
-      if (status.ok()) status = CheckCall(engine, *c, call, precision, &result);
+      if (status.ok()) status = CheckCall(engine, *c, call, options, &result);
     }
   }
   if (!status.ok()) {
@@ -178,6 +177,8 @@ StatusOr<int> Check(const CheckFlags& flags) {
   MOULIN_ASSIGN_OR_RETURN(const std::vector<std::string> cases, AllCases(flags.directories));
   KnownFailures known;
   for (const std::string& path : flags.known_failures) MOULIN_RETURN_IF_ERROR(ReadKnownFailures(path, &known));
+  ModelOptions options;
+  MOULIN_RETURN_IF_ERROR(SetPrecision(flags.device, &options));
   std::string absent;
   MOULIN_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, OpenIfThere(flags.device, &absent));
   std::vector<Result> results;
@@ -186,8 +187,7 @@ StatusOr<int> Check(const CheckFlags& flags) {
     Progress progress(static_cast<int>(cases.size()));
     for (size_t i = 0; i < cases.size(); ++i) {
       progress.Show(static_cast<int>(i), cases[i]);
-      Result result =
-          engine ? CheckCase(*engine, cases[i], flags.device.precision) : Result{cases[i], Verdict::kSkipped, absent};
+      Result result = engine ? CheckCase(*engine, cases[i], options) : Result{cases[i], Verdict::kSkipped, absent};
       ApplyKnownFailure(known, &result);
       ++counts[static_cast<int>(result.verdict)];
       if (!flags.json && (flags.verbose || result.verdict == Verdict::kFailed)) {

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <map>
 
+#include "absl/strings/str_cat.h"
+#include "base/errors.h"
 #include "base/status_macros.h"
 
 namespace moulin::cli {
@@ -40,6 +42,17 @@ StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineOptions& options) {
   return engine;
 }
 
+Status SetPrecision(const DeviceFlags& flags, ModelOptions* options) {
+  options->precision = flags.precision;
+  if (flags.ranges.empty()) return absl::OkStatus();
+  if (!IsInt8(flags.precision)) {
+    return MakeError(ErrorCode::kOption, "--ranges: of use with --precision int8 or int8+fp16, found ",
+                     Name(flags.precision));
+  }
+  MOULIN_ASSIGN_OR_RETURN(options->quantization.ranges, LoadRanges(flags.ranges));
+  return absl::OkStatus();
+}
+
 void AddDeviceFlags(CLI::App* command, DeviceFlags* flags, const std::string& default_device) {
   flags->device = default_device;
   command->add_option("--device", flags->device, "auto (cuda where there is one, else cpu), cpu, cuda or reference")
@@ -47,13 +60,14 @@ void AddDeviceFlags(CLI::App* command, DeviceFlags* flags, const std::string& de
   command->add_option("--threads", flags->threads, "threads of the cpu device; 0: one a core")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
-  const std::map<std::string, Precision> precisions = {{"strict", Precision::kStrict},
-                                                       {"tf32", Precision::kTf32},
-                                                       {"fp16", Precision::kFloat16},
-                                                       {"bf16", Precision::kBFloat16}};
+  const std::map<std::string, Precision> precisions = {
+      {"strict", Precision::kStrict}, {"tf32", Precision::kTf32}, {"fp16", Precision::kFloat16},
+      {"bf16", Precision::kBFloat16}, {"int8", Precision::kInt8}, {"int8+fp16", Precision::kInt8Float16}};
   command->add_option("--precision", flags->precision, "what float32 products are computed in")
       ->transform(CLI::CheckedTransformer(precisions))
-      ->option_text("strict|tf32|fp16|bf16 [strict]");
+      ->option_text(absl::StrCat("strict|tf32|fp16|bf16|int8|int8+fp16 [", Name(flags->precision), "]"));
+  command->add_option("--ranges", flags->ranges, "ranges of activations for int8, as `moulin calibrate` writes them")
+      ->type_name("RANGES.json");
 }
 
 int Main(int argc, const char* const* argv) {
@@ -62,8 +76,8 @@ int Main(int argc, const char* const* argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", MOULIN_VERSION);
   Action action;
-  for (auto add :
-       {AddShow, AddRun, AddCheck, AddCompare, AddBench, AddBundle, AddVerify, AddGraph, AddFreeze, AddExport})
+  for (auto add : {AddShow, AddRun, AddCheck, AddCompare, AddBench, AddBundle, AddVerify, AddGraph, AddFreeze,
+                   AddExport, AddCalibrate})
     add(app, &action);
   try {
     app.parse(argc, argv);

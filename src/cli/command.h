@@ -31,12 +31,14 @@ void AddVerify(CLI::App& app, Action* action);
 void AddGraph(CLI::App& app, Action* action);
 void AddFreeze(CLI::App& app, Action* action);
 void AddExport(CLI::App& app, Action* action);
+void AddCalibrate(CLI::App& app, Action* action);
 
 // Options that most subcommands take.
 struct DeviceFlags {
   std::string device;
   int threads = 0;
   Precision precision = Precision::kStrict;
+  std::string ranges;  // a file, for int8
 
   EngineOptions engine_options() const { return {.device = device, .threads = threads}; }
   // To look at plans without running them: a GPU need not be there where it is named.
@@ -46,6 +48,8 @@ struct DeviceFlags {
 };
 // An engine on the device asked for. Where "auto" finds no GPU it says why on stderr and takes the CPU.
 StatusOr<std::unique_ptr<Engine>> OpenEngine(const EngineOptions& options);
+// Sets the precision asked for, with the ranges that the file named for it holds.
+Status SetPrecision(const DeviceFlags& flags, ModelOptions* options);
 void AddDeviceFlags(CLI::App* command, DeviceFlags* flags, const std::string& default_device = "auto");
 
 // Parses the command line, runs what it asks for and returns the exit status. Prints to stdout and stderr.

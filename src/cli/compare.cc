@@ -82,7 +82,7 @@ StatusOr<int> Compare(const CompareFlags& flags) {
   MOULIN_ASSIGN_OR_RETURN(const auto reference, Engine::Create({.device = flags.reference}));
   MOULIN_ASSIGN_OR_RETURN(const NamedTensors inputs, InputsFor(*device, flags));
   CompareOptions options = flags.options;
-  options.model.precision = flags.device.precision;
+  MOULIN_RETURN_IF_ERROR(SetPrecision(flags.device, &options.model));
   options.layers = flags.layers;
   MOULIN_ASSIGN_OR_RETURN(const CompareReport report, CompareModel(*device, *reference, flags.model, inputs, options));
   if (flags.json) {

@@ -77,7 +77,7 @@ StatusOr<int> ShowGraph(const GraphFlags& flags) {
   if (!flags.tensorboard.empty()) return WriteTensorBoard(flags);
   MOULIN_ASSIGN_OR_RETURN(const auto engine, Engine::Create(flags.device.planning_options()));
   ModelOptions options;
-  options.precision = flags.device.precision;
+  MOULIN_RETURN_IF_ERROR(SetPrecision(flags.device, &options));
   std::string imported;
   options.optimize = flags.at != "import";
   options.dump = [&](const std::string& pass, const std::string& text) {

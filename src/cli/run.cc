@@ -26,7 +26,7 @@ struct RunFlags {
 StatusOr<int> Run(const RunFlags& flags) {
   MOULIN_ASSIGN_OR_RETURN(const auto engine, OpenEngine(flags.device.engine_options()));
   ModelOptions options;
-  options.precision = flags.device.precision;
+  MOULIN_RETURN_IF_ERROR(SetPrecision(flags.device, &options));
   options.signature = flags.signature;
   options.tags = flags.tags;
   for (const std::string& tensor : flags.feed) options.inputs.push_back({"", tensor});

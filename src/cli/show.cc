@@ -1,5 +1,6 @@
 // moulin show: what a model takes and gives, and what is in it.
 #include <cstdio>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -12,6 +13,7 @@
 #include "cli/saved_model_listing.h"
 #include "cli/show_checkpoint.h"
 #include "engine/describe.h"
+#include "engine/quantization.h"
 #include "formats/checkpoint.h"
 #include "formats/savedmodel.h"
 #include "moulin/engine.h"
@@ -38,8 +40,9 @@ struct Description {
   GraphSummary summary;
   std::vector<TensorInfo> inputs;  // of a model that loads
   std::vector<TensorInfo> outputs;
-  std::string load_error;                              // of one that does not
-  std::vector<std::pair<std::string, int>> placement;  // kernels and how many steps each runs
+  std::string load_error;                                // of one that does not
+  std::vector<std::pair<std::string, int>> placement;    // kernels and how many steps each runs
+  std::optional<internal::QuantizedProducts> quantized;  // where int8 is asked for
 };
 
 nlohmann::json ToJson(const std::vector<TensorInfo>& infos) {
@@ -72,6 +75,11 @@ nlohmann::json ToJson(const Description& d) {
   j["unsupported"] = unsupported;
   if (!d.load_error.empty()) j["error"] = d.load_error;
   if (!d.placement.empty()) j["placement"] = ToJson(d.placement);
+  if (d.quantized) {
+    nlohmann::json left = nlohmann::json::object();
+    for (const auto& [name, reason] : d.quantized->left) left[name] = reason;
+    j["quantized"] = {{"int8", d.quantized->int8}, {"left", left}};
+  }
   return j;
 }
 
@@ -88,6 +96,13 @@ void PrintCounts(const char* title, const std::vector<std::pair<std::string, int
   for (const auto& [name, count] : counts) std::printf("  %6d %s\n", count, name.c_str());
 }
 
+void PrintQuantized(const internal::QuantizedProducts& products) {
+  std::printf("convolutions and products in int8: %d of %zu\n", products.int8, products.int8 + products.left.size());
+  for (const auto& [name, reason] : products.left) {
+    std::printf("  %s is left in float: %s\n", Printable(name).c_str(), reason.c_str());
+  }
+}
+
 void Print(const Description& d, const ShowFlags& flags) {
   std::printf("%s\n", d.path.c_str());
   if (d.load_error.empty()) {
@@ -98,6 +113,7 @@ void Print(const Description& d, const ShowFlags& flags) {
   }
   if (flags.ops || flags.all) PrintCounts("ops", d.summary.ops);
   if (!d.placement.empty()) PrintCounts("steps, by kernel", d.placement);
+  if (d.quantized) PrintQuantized(*d.quantized);
 }
 
 StatusOr<Description> Describe(Engine& engine, const std::string& path, const ShowFlags& flags) {
@@ -110,7 +126,7 @@ StatusOr<Description> Describe(Engine& engine, const std::string& path, const Sh
     d.summary = *std::move(summary);
   }
   ModelOptions options;
-  options.precision = flags.device.precision;
+  MOULIN_RETURN_IF_ERROR(SetPrecision(flags.device, &options));
   const StatusOr<std::shared_ptr<Model>> model = engine.Load(path, options);
   if (!model.ok()) {
     d.load_error = std::string(model.status().message());
@@ -118,6 +134,7 @@ StatusOr<Description> Describe(Engine& engine, const std::string& path, const Sh
   }
   d.inputs = (*model)->inputs();
   d.outputs = (*model)->outputs();
+  if (IsInt8(options.precision)) d.quantized = internal::CountQuantized(internal::GraphOf(**model));
   if (flags.placement) {
     MOULIN_ASSIGN_OR_RETURN(const std::vector<InputShape> shapes,
                             ConcreteShapes(d.inputs, {flags.batch, flags.shapes}));
@@ -154,8 +171,9 @@ StatusOr<int> Show(const ShowFlags& flags) {
   }
   if (IsCheckpoint(flags.model)) return ShowCheckpoint(flags.model, flags.json);
   if (flags.all && !flags.json && IsSavedModelDirectory(flags.model)) return ListSavedModel(flags.model);
-  const EngineOptions options =
-      flags.placement ? flags.device.planning_options() : EngineOptions{.device = "reference"};
+  // The reference has the graph as it was imported.
+  const bool is_optimized = flags.placement || IsInt8(flags.device.precision);
+  const EngineOptions options = is_optimized ? flags.device.planning_options() : EngineOptions{.device = "reference"};
   MOULIN_ASSIGN_OR_RETURN(const auto engine, Engine::Create(options));
   MOULIN_ASSIGN_OR_RETURN(const std::vector<std::string> paths, ModelsIn(flags.model));
   nlohmann::json records = nlohmann::json::array();

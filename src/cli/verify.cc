@@ -45,7 +45,7 @@ void PrintJson(const std::vector<internal::GoldenResult>& results) {
 StatusOr<int> Verify(const VerifyFlags& flags) {
   MOULIN_ASSIGN_OR_RETURN(const auto engine, OpenEngine(flags.device.engine_options()));
   ModelOptions options;
-  options.precision = flags.device.precision;
+  MOULIN_RETURN_IF_ERROR(SetPrecision(flags.device, &options));
   MOULIN_ASSIGN_OR_RETURN(const std::vector<internal::GoldenResult> results,
                           internal::VerifyBundle(*engine, flags.bundle, options));
   int failed = 0;

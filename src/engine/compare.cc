@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "engine/engine_impl.h"
 #include "engine/model_source.h"
+#include "engine/quantization.h"
 #include "passes/specialize.h"
 #include "plan/stage.h"
 
@@ -26,9 +27,9 @@ struct Probe {
 
 // The graph as the device would run it on these inputs.
 StatusOr<std::shared_ptr<Graph>> OptimizeFor(const Graph& graph, const std::vector<Tensor>& inputs,
-                                             const PassOptions& passes, Precision precision) {
+                                             const PassOptions& passes, const ModelOptions& options) {
   auto optimized = std::make_shared<Graph>(graph);
-  optimized->precision = precision;
+  MOULIN_RETURN_IF_ERROR(internal::SetPrecision(options, optimized.get()));
   MOULIN_RETURN_IF_ERROR(RunPasses(optimized.get(), passes));
   const std::vector<bool> read_as_shapes = InputsReadAsShapes(*optimized);
   std::vector<InputFact> facts;
@@ -125,7 +126,7 @@ StatusOr<CompareReport> CompareGraph(Engine& device, Engine& reference, const Gr
   MOULIN_ASSIGN_OR_RETURN(const internal::BoundRequest bound, interface.Bind(std::move(request)));
   const PassOptions passes = internal::PassOptionsFor(options.model, device.impl().device_info(), Limits());
   MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<Graph> optimized,
-                          OptimizeFor(graph, bound.inputs, passes, options.model.precision));
+                          OptimizeFor(graph, bound.inputs, passes, options.model));
   std::vector<Probe> probes;
   if (options.layers) probes = LayerProbes(*optimized, graph);
   for (Probe& probe : OutputProbes(*optimized, graph)) probes.push_back(std::move(probe));

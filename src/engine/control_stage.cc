@@ -42,6 +42,7 @@ ControlStage::ControlStage(const Graph& graph, std::shared_ptr<ProgramContext> c
 void ControlStage::AddRegion(const Graph& region, std::shared_ptr<ProgramContext> context) {
   auto graph = std::make_shared<Graph>(region);
   graph->precision = graph_.precision;
+  graph->ranges = graph_.ranges;
   regions_.push_back(std::make_unique<Program>(std::move(graph), std::move(context)));
 }
 

@@ -7,6 +7,7 @@
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "engine/engine_impl.h"
+#include "engine/quantization.h"
 
 namespace moulin {
 namespace internal {
@@ -56,9 +57,12 @@ Status EngineImpl::Adopt(const std::shared_ptr<ModelImpl>& model) {
 
 StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeModel(const Graph& graph, const std::string& name,
                                                            const ModelOptions& options) {
+  if (IsInt8(options.precision) && !options.quantization.examples.empty()) {
+    return MakeCheckedModel(graph, name, options);
+  }
   PassOptions passes = PassOptionsFor(options, device_info(), limits_);
   auto optimized = std::make_shared<Graph>(graph);
-  optimized->precision = options.precision;
+  MOULIN_RETURN_IF_ERROR(SetPrecision(options, optimized.get()));
   if (options.dump) {
     options.dump("import", GraphToString(*optimized));
     passes.after = [&](const char* pass, const Graph& g) { options.dump(pass, GraphToString(g)); };
@@ -70,6 +74,23 @@ StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeModel(const Graph& graph, c
     MOULIN_ASSIGN_OR_RETURN(environment.device, environment_.device->Partition(options.multiprocessors));
   }
   return ModelImpl::Make(name, std::move(optimized), options, passes, environment);
+}
+
+StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeCheckedModel(const Graph& graph, const std::string& name,
+                                                                  ModelOptions options) {
+  const Quantization quantization = std::move(options.quantization);
+  options.quantization = {quantization.ranges, {}, quantization.max_error};
+  if (quantization.ranges.empty()) {
+    MOULIN_ASSIGN_OR_RETURN(options.quantization.ranges, MeasureRanges(*this, graph, quantization.examples, options));
+  }
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<ModelImpl> model, MakeModel(graph, name, options));
+  options.precision = Precision::kStrict;
+  options.multiprocessors = 0;
+  options.dump = nullptr;
+  MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<ModelImpl> exact, MakeModel(graph, name, options));
+  MOULIN_ASSIGN_OR_RETURN(const double error, CheckAccuracy(*model, *exact, quantization));
+  model->set_quantization_error(error);
+  return model;
 }
 
 StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeFromSource(SourceModel source, ModelOptions options) {
@@ -98,6 +119,15 @@ StatusOr<std::shared_ptr<Model>> EngineImpl::Load(const std::string& path, const
   (*model)->set_load_time(MillisecondsSince(start));
   MOULIN_RETURN_IF_ERROR(Adopt(*model));
   return std::make_shared<Model>(*std::move(model));
+}
+
+StatusOr<std::vector<TensorRange>> EngineImpl::Calibrate(const std::string& path,
+                                                         const std::vector<NamedTensors>& examples,
+                                                         const ModelOptions& options) {
+  MOULIN_ASSIGN_OR_RETURN(const SourceModel source, ReadModel(path, options, limits_));
+  StatusOr<std::vector<TensorRange>> ranges = MeasureRanges(*this, *source.graph, examples, options);
+  if (!ranges.ok()) return AtFile(ranges.status(), path);
+  return ranges;
 }
 
 StatusOr<Bundle> EngineImpl::LoadBundle(const std::string& path, const ModelOptions& options) {
@@ -174,6 +204,10 @@ Engine::~Engine() { impl_->Shutdown(); }
 
 StatusOr<std::shared_ptr<Model>> Engine::Load(const std::string& path, const ModelOptions& options) {
   return impl_->Load(path, options);
+}
+StatusOr<std::vector<TensorRange>> Engine::Calibrate(const std::string& path, const std::vector<NamedTensors>& examples,
+                                                     const ModelOptions& options) {
+  return impl_->Calibrate(path, examples, options);
 }
 StatusOr<Bundle> Engine::LoadBundle(const std::string& path, const ModelOptions& options) {
   return impl_->LoadBundle(path, options);

@@ -25,6 +25,8 @@ class EngineImpl {
   Device& device() { return *environment_.device; }
 
   StatusOr<std::shared_ptr<Model>> Load(const std::string& path, const ModelOptions& options);
+  StatusOr<std::vector<TensorRange>> Calibrate(const std::string& path, const std::vector<NamedTensors>& examples,
+                                               const ModelOptions& options);
   StatusOr<Bundle> LoadBundle(const std::string& path, const ModelOptions& options);
   // Optimises a graph and makes it a model; where Load and LoadBundle end, and tests begin.
   StatusOr<std::shared_ptr<Model>> LoadGraph(std::shared_ptr<const Graph> graph, const std::string& name,
@@ -34,6 +36,9 @@ class EngineImpl {
  private:
   StatusOr<std::shared_ptr<ModelImpl>> MakeModel(const Graph& graph, const std::string& name,
                                                  const ModelOptions& options);
+  // MakeModel for int8 with examples at hand: measures ranges where none are given, and refuses what loses too much.
+  StatusOr<std::shared_ptr<ModelImpl>> MakeCheckedModel(const Graph& graph, const std::string& name,
+                                                        ModelOptions options);
   // Makes a model of a file that was read, runs the examples that a bundle has for it, and lets go of the file's graph.
   StatusOr<std::shared_ptr<ModelImpl>> MakeFromSource(SourceModel source, ModelOptions options);
   Status Adopt(const std::shared_ptr<ModelImpl>& model);

@@ -178,6 +178,7 @@ Status ModelImpl::Prepare(absl::Span<const InputShape> shapes) {
 ModelStats ModelImpl::stats() const {
   ModelStats stats;
   stats.load_ms = load_ms_;
+  stats.quantization_error = quantization_error_;
   stats.first_ms = static_cast<double>(first_ns_.load(std::memory_order_relaxed)) / 1e6;
   stats.device_ms = device_ms_.Median();
   stats.constant_bytes = environment_.device->constant_bytes();

@@ -47,6 +47,7 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
   Program* program() { return &program_; }
   const PassOptions& pass_options() const { return context_->passes; }
   void set_load_time(double ms) { load_ms_ = ms; }
+  void set_quantization_error(double error) { quantization_error_ = error; }
 
   StatusOr<Future> Submit(Request request);
   StatusOr<NamedTensors> Run(Request request);
@@ -84,6 +85,7 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
   const std::shared_ptr<ProgramContext> context_;
   const std::shared_ptr<RequestCounters> counters_;
   double load_ms_ = 0;
+  double quantization_error_ = 0;
   std::atomic<int64_t> first_ns_{0};
   RecentTimes device_ms_;
   Program program_;

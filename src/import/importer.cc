@@ -97,6 +97,7 @@ Status Importer::LowerNode(int node, absl::Span<const FlatRef> inputs) {
   row->lower(context);
   MOULIN_RETURN_IF_ERROR(builder.status());
   SetOutputs(node, context.outputs());
+  if (context.range()) graph_.ranges[absl::StrCat(flat_.name(node), ":0")] = *context.range();
   return absl::OkStatus();
 }
 

@@ -133,6 +133,8 @@ StatusOr<std::shared_ptr<Graph>> Importer::ImportRegion(const Region& region, ab
   if (!inner.unsupported_.empty()) return std::shared_ptr<Graph>();
   for (size_t i = 0; i < results.size(); ++i) graph->AddOutput(absl::StrCat("result ", i), results[i]);
   MOULIN_RETURN_IF_ERROR(graph->Compact());
+  graph_.ranges.insert(graph->ranges.begin(), graph->ranges.end());  // one table for all, wherever regions end up
+  graph->ranges.clear();
   return graph;
 }
 

@@ -3,6 +3,7 @@
 #ifndef MOULIN_IMPORT_LOWERING_H_
 #define MOULIN_IMPORT_LOWERING_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,10 @@ class LoweringContext {
   void Outputs(absl::Span<const ValueId> values) { outputs_.insert(outputs_.end(), values.begin(), values.end()); }
   absl::Span<const ValueId> outputs() const { return outputs_; }
 
+  // Says that the elements of output 0 lie in this range, where the graph means it for their quantisation.
+  void NoteRange(float min, float max) { range_ = {min, max}; }
+  const std::optional<ValueRange>& range() const { return range_; }
+
   // Fails with E_UNSUPPORTED: valid TensorFlow that has no lowering (yet), collected and reported with all others.
   void Unsupported(absl::string_view reason);
   // Fails with E_ATTR.
@@ -69,6 +74,7 @@ class LoweringContext {
   const tf::NodeDef& node_;
   std::vector<ValueId> inputs_;
   std::vector<ValueId> outputs_;
+  std::optional<ValueRange> range_;
 };
 
 // A row of a family's table.

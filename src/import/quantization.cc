@@ -1,6 +1,7 @@
 // Fake quantisation, quantise-and-dequantise, and conversion to and from quantised types, step by step as TensorFlow
 // computes them: a result that lies between two steps must round to the same one.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "absl/strings/match.h"
@@ -11,6 +12,14 @@ namespace moulin {
 namespace {
 
 constexpr double kFloatMax = std::numeric_limits<float>::max();
+
+// Tells the range of a fake quantisation of at most 8 bits, nudged as FakeQuantize does.
+void NoteNudgedRange(LoweringContext& c, double lowest, double highest, double min, double max) {
+  if (highest > 255 || !(min < max)) return;
+  const double scale = (max - min) / (highest - lowest);
+  const double zero = std::clamp(std::round(lowest - min / scale), lowest, highest);
+  c.NoteRange(static_cast<float>((lowest - zero) * scale), static_cast<float>((highest - zero) * scale));
+}
 
 // Halves away from zero.
 Term RoundAway(Term x) {
@@ -56,6 +65,7 @@ void LowerFakeQuantArgs(LoweringContext& c) {
   }
   const Term x(c.b, c.input(0));
   c.Output(FakeQuantize(x, x.Like(min), x.Like(max), lowest, highest));
+  NoteNudgedRange(c, lowest, highest, min, max);
 }
 
 // The range is given as inputs; a range of nothing but 0 makes everything 0.
@@ -65,6 +75,11 @@ void LowerFakeQuantVars(LoweringContext& c) {
   const Term x(c.b, c.input(0)), min(c.b, c.input(1)), max(c.b, c.input(2));
   const Term no_range = min == 0.0 && max == 0.0;
   c.Output(no_range.Select(x.Like(0), FakeQuantize(x, min, max, lowest, highest)));
+  const Tensor* least = c.b.constant(c.input(1));
+  const Tensor* most = c.b.constant(c.input(2));
+  const auto is_number = [](const Tensor* t) { return t != nullptr && t->num_elements() == 1; };
+  if (!is_number(least) || !is_number(most)) return;  // a range each channel, or one not known before the graph is run
+  NoteNudgedRange(c, lowest, highest, least->values<float>()[0], most->values<float>()[0]);
 }
 
 // --- Ranges for a whole tensor or for each place along an axis. ---

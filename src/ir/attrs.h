@@ -65,13 +65,15 @@ struct SegmentReduceAttrs {
   bool operator==(const SegmentReduceAttrs&) const = default;
 };
 
-// y = a x b over the two innermost axes; the others broadcast. The epilogue, if it has any instruction, is an
+// y = a x b over the two innermost axes; the others broadcast. `product_type` is that of the sums where it is not the
+// operands' own: int32 for int8 operands. The epilogue, if it has any instruction, is an
 // expression whose input 0 is the product and whose input i > 0 is the node's i-th further input, broadcast to it.
 struct ContractAttrs {
   bool transpose_a = false;
   bool transpose_b = false;
   bool conjugate_a = false;
   bool conjugate_b = false;
+  DType product_type = DType::kInvalid;
   Expr epilogue;
   bool operator==(const ContractAttrs&) const = default;
 };
@@ -104,7 +106,8 @@ struct ConvAttrs {
   SpatialDims pad_after;
   int64_t groups = 1;
   bool channels_last = true;
-  Expr epilogue;  // as ContractAttrs::epilogue; input 0 is the convolution
+  DType product_type = DType::kInvalid;  // as ContractAttrs::product_type
+  Expr epilogue;                         // as ContractAttrs::epilogue; input 0 is the convolution
   bool operator==(const ConvAttrs&) const = default;
 };
 
@@ -269,6 +272,12 @@ struct WhileAttrs {
   std::shared_ptr<const Graph> body;
   bool operator==(const WhileAttrs&) const = default;
 };
+
+// The type of the product in front of the epilogue of a Contract or Conv whose operands are of type `operand`.
+template <typename ProductAttrs>
+DType ProductTypeOf(const ProductAttrs& attrs, DType operand) {
+  return attrs.product_type == DType::kInvalid ? operand : attrs.product_type;
+}
 
 using Attrs = std::variant<NoAttrs, MapAttrs, ReduceAttrs, ArgReduceAttrs, ScanAttrs, TopKAttrs, SegmentReduceAttrs,
                            ContractAttrs, MatrixDiagAttrs, LinearAlgebraAttrs, ConvAttrs, PoolAttrs, PatchesAttrs,

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -33,6 +34,12 @@ struct TensorType {
   PartialShape shape;
   std::string ToString() const;  // "f32[?,10]"
   friend bool operator==(const TensorType&, const TensorType&) = default;
+};
+
+// The elements of a value lie in [min, max], or may be clamped to it.
+struct ValueRange {
+  float min = 0;
+  float max = 0;
 };
 
 struct Value {
@@ -71,6 +78,8 @@ class Graph {
  public:
   std::string name;
   Precision precision = Precision::kStrict;  // what its float32 products may be computed in
+  // What is known of ranges, by TensorFlow tensor names: for Precision::kInt8.
+  absl::flat_hash_map<std::string, ValueRange> ranges;
 
   ValueId AddInput(absl::string_view name, const TensorType& type);
   ValueId AddConstant(Tensor value, absl::string_view name = "");

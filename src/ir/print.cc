@@ -100,6 +100,7 @@ std::string Print(const ContractAttrs& a) {
       .Flag("transpose_b", a.transpose_b)
       .Flag("conjugate_a", a.conjugate_a)
       .Flag("conjugate_b", a.conjugate_b)
+      .AddIf(a.product_type != DType::kInvalid, "product", a.product_type)
       .AddIf(!a.epilogue.empty(), "epilogue", a.epilogue)
       .Take();
 }
@@ -115,6 +116,7 @@ std::string Print(const ConvAttrs& a) {
   return AddPadding(f, a)
       .AddIf(a.groups != 1, "groups", a.groups)
       .Flag("channels_first", !a.channels_last)
+      .AddIf(a.product_type != DType::kInvalid, "product", a.product_type)
       .AddIf(!a.epilogue.empty(), "epilogue", a.epilogue)
       .Take();
 }

@@ -46,7 +46,9 @@ Status VerifyExpr(const Graph& graph, const Node& node, const Expr& expr, int fi
 }
 
 Status VerifyExprs(const Graph& graph, const Node& node) {
-  const auto product_type = [&](int operand) { return graph.value(node.inputs[operand]).type.dtype; };
+  const auto product_type = [&](const auto& attrs, int operand) {
+    return ProductTypeOf(attrs, graph.value(node.inputs[operand]).type.dtype);
+  };
   switch (node.kind) {
     case OpKind::kMap:
       return VerifyExpr(graph, node, node.attr<MapAttrs>().expr, 0, DType::kInvalid);
@@ -55,16 +57,16 @@ Status VerifyExprs(const Graph& graph, const Node& node) {
       return e.empty() ? absl::OkStatus() : VerifyExpr(graph, node, e, 2, product_type(0));
     }
     case OpKind::kContract: {
-      const Expr& e = node.attr<ContractAttrs>().epilogue;
-      return e.empty() ? absl::OkStatus() : VerifyExpr(graph, node, e, 2, product_type(0));
+      const auto& a = node.attr<ContractAttrs>();
+      return a.epilogue.empty() ? absl::OkStatus() : VerifyExpr(graph, node, a.epilogue, 2, product_type(a, 0));
     }
     case OpKind::kConv: {
-      const Expr& e = node.attr<ConvAttrs>().epilogue;
-      return e.empty() ? absl::OkStatus() : VerifyExpr(graph, node, e, 2, product_type(0));
+      const auto& a = node.attr<ConvAttrs>();
+      return a.epilogue.empty() ? absl::OkStatus() : VerifyExpr(graph, node, a.epilogue, 2, product_type(a, 0));
     }
     case OpKind::kConvTranspose: {
-      const Expr& e = node.attr<ConvAttrs>().epilogue;
-      return e.empty() ? absl::OkStatus() : VerifyExpr(graph, node, e, 3, product_type(1));
+      const auto& a = node.attr<ConvAttrs>();
+      return a.epilogue.empty() ? absl::OkStatus() : VerifyExpr(graph, node, a.epilogue, 3, product_type(a, 1));
     }
     default:
       return absl::OkStatus();

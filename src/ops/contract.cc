@@ -40,11 +40,12 @@ StatusOr<PartialShape> ProductShape(const PartialShape& a, const PartialShape& b
 Status InferContract(InferContext& c) {
   const auto& attrs = c.attr<ContractAttrs>();
   MOULIN_RETURN_IF_ERROR(CheckSameType(c.dtype(0), c.dtype(1), "the right matrix"));
+  MOULIN_ASSIGN_OR_RETURN(const DType sums, InferProductType(c.dtype(0), attrs.product_type));
   if (!IsFloating(c.dtype(0)) && !IsComplex(c.dtype(0)) && !IsInteger(c.dtype(0))) {
     return MakeError(ErrorCode::kDType, "a matrix product needs a numeric type, got ", ShortName(c.dtype(0)));
   }
   MOULIN_ASSIGN_OR_RETURN(const PartialShape out, ProductShape(c.shape(0), c.shape(1), attrs));
-  MOULIN_ASSIGN_OR_RETURN(const DType type, InferEpilogue(c, attrs.epilogue, 2, {c.dtype(0), out}));
+  MOULIN_ASSIGN_OR_RETURN(const DType type, InferEpilogue(c, attrs.epilogue, 2, {sums, out}));
   return AddOutput(c, type, out);
 }
 
@@ -98,7 +99,8 @@ std::vector<int64_t> MatrixOfBatch(const Shape& operand, const Shape& batch) {
   return matrices;
 }
 
-template <typename T>
+// Operands of type T, a result of type R.
+template <typename T, typename R>
 void Multiply(const Tensor& a, const Tensor& b, const ContractAttrs& attrs, Tensor* y) {
   const Shape& shape = y->shape();
   const int64_t m = shape.dim(shape.rank() - 2), n = shape.dim(shape.rank() - 1);
@@ -108,24 +110,29 @@ void Multiply(const Tensor& a, const Tensor& b, const ContractAttrs& attrs, Tens
   const auto right = WidenMatrices<T>(b, attrs.transpose_b, attrs.conjugate_b);
   const std::vector<int64_t> a_matrix = MatrixOfBatch(a.shape(), batch), b_matrix = MatrixOfBatch(b.shape(), batch);
   std::vector<Wide<T>> product(m * n);
-  auto* out = static_cast<T*>(y->mutable_data());
+  auto* out = static_cast<R*>(y->mutable_data());
   for (int64_t i = 0; i < static_cast<int64_t>(a_matrix.size()); ++i) {
     MultiplyMatrices(left.data() + a_matrix[i] * m * k, right.data() + b_matrix[i] * k * n, m, k, n, product.data());
-    std::transform(product.begin(), product.end(), out + i * m * n, Narrow<T>);
+    std::transform(product.begin(), product.end(), out + i * m * n, Narrow<R>);
   }
 }
 
 Status RunContract(const KernelContext& c) {
   MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferContract));
   const auto& attrs = c.attr<ContractAttrs>();
+  const DType operands = c.input(0).dtype(), sums = ProductTypeOf(attrs, operands);
   Tensor product = c.output(0);
   if (!attrs.epilogue.empty()) {
-    MOULIN_ASSIGN_OR_RETURN(product, Tensor::Allocate(c.input(0).dtype(), c.output(0).shape()));
+    MOULIN_ASSIGN_OR_RETURN(product, Tensor::Allocate(sums, c.output(0).shape()));
   }
-  MOULIN_RETURN_IF_ERROR(DispatchNumber(c.input(0).dtype(), "a matrix product", [&](auto tag) {
-    Multiply<decltype(tag)>(c.input(0), c.input(1), attrs, &product);
-    return absl::OkStatus();
-  }));
+  if (sums != operands) {
+    Multiply<int8_t, int32_t>(c.input(0), c.input(1), attrs, &product);
+  } else {
+    MOULIN_RETURN_IF_ERROR(DispatchNumber(operands, "a matrix product", [&](auto tag) {
+      Multiply<decltype(tag), decltype(tag)>(c.input(0), c.input(1), attrs, &product);
+      return absl::OkStatus();
+    }));
+  }
   return attrs.epilogue.empty() ? absl::OkStatus() : RunEpilogue(c, attrs.epilogue, 2, product);
 }
 

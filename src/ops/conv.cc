@@ -40,9 +40,12 @@ Status CheckGroups(int64_t groups, int64_t channels, int64_t per_group, int64_t 
   return absl::OkStatus();
 }
 
-Status CheckConvTypes(DType x, DType filter) {
+// The type of the sums; E_DTYPE for operands that are not convolved.
+StatusOr<DType> InferConvType(DType x, DType filter, DType product_type) {
   MOULIN_RETURN_IF_ERROR(CheckSameType(x, filter, "the filter"));
-  return IsFloating(x) || x == DType::kInt32 ? absl::OkStatus() : UnsupportedType(x);
+  MOULIN_ASSIGN_OR_RETURN(const DType sums, InferProductType(x, product_type));
+  if (IsFloating(sums) || sums == DType::kInt32) return sums;
+  return UnsupportedType(x);
 }
 
 // Elements as numbers to add up: doubles, or integers modulo 2^64.
@@ -66,11 +69,12 @@ void Narrow(const std::vector<Sum>& from, Tensor* to) {
   }
 }
 
-// f(T(), Sum()) for the types of a convolution.
+// f(T(), Sum(), R()) for the operands' type, what they are added up in, and the type of the product.
 template <typename F>
 Status DispatchConv(DType type, F f) {
-  if (type == DType::kInt32) return f(int32_t(), uint64_t());
-  return DispatchFloating(type, [&](auto tag) { return f(tag, double()); });
+  if (type == DType::kInt8) return f(int8_t(), uint64_t(), int32_t());
+  if (type == DType::kInt32) return f(int32_t(), uint64_t(), int32_t());
+  return DispatchFloating(type, [&](auto tag) { return f(tag, double(), tag); });
 }
 
 // Where a convolution's numbers lie: `x` and `y` are the geometry's in and out (or the reverse).
@@ -153,7 +157,7 @@ Status Finish(const KernelContext& c, const Expr& epilogue, int first_input, DTy
 Status InferConv(InferContext& c) {
   const auto& attrs = c.attr<ConvAttrs>();
   const int spatial = static_cast<int>(attrs.strides.size());
-  MOULIN_RETURN_IF_ERROR(CheckConvTypes(c.dtype(0), c.dtype(1)));
+  MOULIN_ASSIGN_OR_RETURN(const DType sums, InferConvType(c.dtype(0), c.dtype(1), attrs.product_type));
   MOULIN_ASSIGN_OR_RETURN(const WindowAttrs w, ConvWindows(attrs, c.shape(1), 2));
   MOULIN_ASSIGN_OR_RETURN(ImageShape image, ImageShape::Of(c.shape(0), spatial, attrs.channels_last, "the image"));
   const bool known = c.shape(1).has_rank();
@@ -163,7 +167,7 @@ Status InferConv(InferContext& c) {
   MOULIN_ASSIGN_OR_RETURN(image.spatial, WindowOutputSizes(w, image.spatial));
   image.channels = filters;
   const PartialShape out = image.ToShape(attrs.channels_last);
-  MOULIN_ASSIGN_OR_RETURN(const DType type, InferEpilogue(c, attrs.epilogue, 2, {c.dtype(0), out}));
+  MOULIN_ASSIGN_OR_RETURN(const DType type, InferEpilogue(c, attrs.epilogue, 2, {sums, out}));
   return AddOutput(c, type, out);
 }
 
@@ -177,12 +181,12 @@ Status Conv(const KernelContext& c) {
   const Shape& shape = c.output(0).shape();
   const WindowGeometry g = MakeGeometry(w, x.shape(), shape, attrs.channels_last);
   const GroupedFilter f{attrs.groups, filter.shape().dim(spatial), filter.shape().dim(spatial + 1) / attrs.groups};
-  return DispatchConv(x.dtype(), [&](auto tag, auto sum) {
+  return DispatchConv(x.dtype(), [&](auto tag, auto sum, auto result) {
     using T = decltype(tag);
     using Sum = decltype(sum);
     std::vector<Sum> sums(shape.num_elements());
     Convolve(g, f, Widen<T, Sum>(x), Widen<T, Sum>(filter), &sums);
-    return Finish<T>(c, attrs.epilogue, 2, x.dtype(), shape, sums);
+    return Finish<decltype(result)>(c, attrs.epilogue, 2, ProductTypeOf(attrs, x.dtype()), shape, sums);
   });
 }
 
@@ -211,7 +215,7 @@ StatusOr<ImageShape> TransposedShape(const InferContext& c, const ImageShape& x)
 Status InferConvTranspose(InferContext& c) {
   const auto& attrs = c.attr<ConvAttrs>();
   const int spatial = static_cast<int>(attrs.strides.size());
-  MOULIN_RETURN_IF_ERROR(CheckConvTypes(c.dtype(2), c.dtype(1)));
+  MOULIN_ASSIGN_OR_RETURN(const DType sums, InferConvType(c.dtype(2), c.dtype(1), attrs.product_type));
   MOULIN_ASSIGN_OR_RETURN(const WindowAttrs w, ConvWindows(attrs, c.shape(1), 2));
   MOULIN_ASSIGN_OR_RETURN(const ImageShape x, ImageShape::Of(c.shape(2), spatial, attrs.channels_last, "the image"));
   MOULIN_ASSIGN_OR_RETURN(const ImageShape out, TransposedShape(c, x));
@@ -227,7 +231,7 @@ Status InferConvTranspose(InferContext& c) {
             .status());
   }
   const PartialShape shape = out.ToShape(attrs.channels_last);
-  MOULIN_ASSIGN_OR_RETURN(const DType type, InferEpilogue(c, attrs.epilogue, 3, {c.dtype(2), shape}));
+  MOULIN_ASSIGN_OR_RETURN(const DType type, InferEpilogue(c, attrs.epilogue, 3, {sums, shape}));
   return AddOutput(c, type, shape);
 }
 
@@ -241,12 +245,12 @@ Status ConvTranspose(const KernelContext& c) {
   const Shape& shape = c.output(0).shape();
   const WindowGeometry g = MakeGeometry(w, shape, x.shape(), attrs.channels_last);
   const GroupedFilter f{attrs.groups, filter.shape().dim(spatial), filter.shape().dim(spatial + 1) / attrs.groups};
-  return DispatchConv(x.dtype(), [&](auto tag, auto sum) {
+  return DispatchConv(x.dtype(), [&](auto tag, auto sum, auto result) {
     using T = decltype(tag);
     using Sum = decltype(sum);
     std::vector<Sum> sums(shape.num_elements());
     ConvolveTransposed(g, f, Widen<T, Sum>(x), Widen<T, Sum>(filter), &sums);
-    return Finish<T>(c, attrs.epilogue, 3, x.dtype(), shape, sums);
+    return Finish<decltype(result)>(c, attrs.epilogue, 3, ProductTypeOf(attrs, x.dtype()), shape, sums);
   });
 }
 

@@ -22,6 +22,12 @@ Status CheckBroadcastsTo(const PartialShape& shape, const PartialShape& product)
 
 }  // namespace
 
+StatusOr<DType> InferProductType(DType operands, DType asked) {
+  if (asked == DType::kInvalid || asked == operands) return operands;
+  if (operands == DType::kInt8 && asked == DType::kInt32) return asked;
+  return MakeError(ErrorCode::kDType, "products of ", ShortName(operands), " are not summed in ", ShortName(asked));
+}
+
 StatusOr<DType> InferEpilogue(const InferContext& c, const Expr& epilogue, int first_input, const TensorType& product) {
   if (epilogue.empty()) {
     if (c.num_inputs() == first_input) return product.dtype;

@@ -7,6 +7,10 @@
 
 namespace moulin {
 
+// The type of the sums of products of `operands`, where `asked` is the attribute product_type: the operands' own, or
+// int32 for int8. E_DTYPE for any other.
+StatusOr<DType> InferProductType(DType operands, DType asked);
+
 // The type of a node's result whose product has type `product`: the product itself where the epilogue is empty. The
 // epilogue's input i > 0 is the node's input first_input + i - 1, which must broadcast to the product's shape.
 // Errors: E_DTYPE, E_SHAPE, E_ARITY.

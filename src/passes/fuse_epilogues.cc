@@ -2,14 +2,16 @@
 // the product's epilogue, and its other operands become further inputs of the node.
 //
 // Done where nobody else reads the product, every other operand surely broadcasts to it (so that the Map's result has
-// the product's shape), and the type stays. Of several products that a Map adds up, the last one takes it. The Map's
-// node turns into the product's, so it stays behind all it reads; the product's old node dies.
+// the product's shape), and the type stays (but for products of int8, whose epilogue changes it anyway). Of several
+// products that a Map adds up, the last one takes it. The Map's node turns into the product's, so it stays behind all
+// it reads; the product's old node dies.
 #include <algorithm>
 #include <vector>
 
 #include "base/status_macros.h"
 #include "passes/constants.h"
 #include "passes/pass.h"
+#include "passes/quantize.h"
 #include "passes/shape_facts.h"
 #include "passes/term.h"
 
@@ -70,7 +72,9 @@ class EpilogueFuser {
     const NodeId producer = graph_.value(product).producer;
     if (producer == kNoId || EpilogueOffset(graph_.node(producer)) < 0) return false;
     if (uses_[product] != std::count(map.inputs.begin(), map.inputs.end(), product)) return false;
-    if (type(product).dtype != type(map.outputs[0]).dtype || !type(product).shape.has_rank()) return false;
+    const bool type_stays = type(product).dtype == type(map.outputs[0]).dtype;
+    if (!type_stays && !IsInt8Product(graph_, graph_.node(producer))) return false;
+    if (!type(product).shape.has_rank()) return false;
     return std::all_of(map.inputs.begin(), map.inputs.end(), [&](ValueId v) {
       return v == product || SurelyBroadcastsTo(type(v).shape, type(product).shape);
     });

@@ -63,6 +63,7 @@ StatusOr<bool> RecognizeLayerNorm(Graph* graph, const PassOptions& options);    
 StatusOr<bool> RecognizeAttention(Graph* graph, const PassOptions& options);         // recognize_attention.cc
 StatusOr<bool> FuseMaps(Graph* graph, const PassOptions& options);                   // fuse_maps.cc
 StatusOr<bool> FuseEpilogues(Graph* graph, const PassOptions& options);              // fuse_epilogues.cc
+StatusOr<bool> Quantize(Graph* graph, const PassOptions& options);                   // quantize.cc
 StatusOr<bool> ReducePrecision(Graph* graph, const PassOptions& options);            // reduce_precision.cc
 StatusOr<bool> FusePrologues(Graph* graph, const PassOptions& options);              // fuse_prologues.cc
 StatusOr<bool> BoundResults(Graph* graph, const PassOptions& options);               // bound_results.cc

@@ -14,8 +14,8 @@ namespace {
 
 // fuse_epilogues runs on both sides of fuse_maps: before, so that in conv1 + bias1 + (conv2 + bias2) each convolution
 // takes its own bias; after, for what became one Map by fusing (x * sigmoid(x) behind a convolution). The passes behind
-// reduce_precision tidy up after it: weights are cast once, casts become part of the elementwise work beside them. The
-// last ones are for the devices that ask for them.
+// reduce_precision tidy up after quantize and it: weights are cast once, casts become part of the elementwise work
+// beside them or of the products before them. The last ones are for the devices that ask for them.
 constexpr Pass kPasses[] = {
     {"infer_shapes", InferShapes, true},
     {"fold_constants", FoldConstants, true},
@@ -33,10 +33,12 @@ constexpr Pass kPasses[] = {
     {"fuse_epilogues", FuseEpilogues, false},
     {"fuse_maps", FuseMaps, false},
     {"fuse_epilogues", FuseEpilogues, false},
+    {"quantize", Quantize, false},
     {"reduce_precision", ReducePrecision, false},
     {"fold_constants", FoldConstants, false},
     {"common_subexpressions", MergeCommonSubexpressions, false},
     {"fuse_maps", FuseMaps, false},
+    {"fuse_epilogues", FuseEpilogues, false},
     {"fuse_prologues", FusePrologues, false},
     {"bound_results", BoundResults, false},
 };

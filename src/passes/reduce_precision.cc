@@ -12,13 +12,14 @@
 
 #include "base/status_macros.h"
 #include "passes/pass.h"
+#include "passes/quantize.h"
 #include "passes/rewriter.h"
 
 namespace moulin {
 namespace {
 
 std::optional<DType> HalfTypeOf(Precision precision) {
-  if (precision == Precision::kFloat16) return DType::kFloat16;
+  if (precision == Precision::kFloat16 || precision == Precision::kInt8Float16) return DType::kFloat16;
   if (precision == Precision::kBFloat16) return DType::kBFloat16;
   return std::nullopt;
 }
@@ -132,7 +133,9 @@ class PrecisionReducer {
       rewriter_.Visit(id);
       // A copy, for the graph grows.
       const Node node = graph_.node(id);
-      if (FactorsOf(node)) {
+      if (IsInt8Product(graph_, node)) {
+        ReduceInt8Product(node);
+      } else if (FactorsOf(node)) {
         ReduceProduct(node);
       } else if (is_wanted_[node.outputs[0]]) {
         node.kind == OpKind::kMap ? ReduceMap(node) : ReduceTransparent(node);
@@ -150,6 +153,7 @@ class PrecisionReducer {
     for (NodeId id = graph_.num_nodes() - 1; id >= 0; --id) {
       const Node& node = graph_.node(id);
       if (const std::optional<Factors> factors = FactorsOf(node)) {
+        if (IsInt8Product(graph_, node)) is_wanted_[node.inputs[0]] = true;  // the Map behind it reads halves as well
         for (int i = factors->first; i < static_cast<int>(node.inputs.size()); ++i) Want(node.inputs[i]);
         continue;
       }
@@ -217,6 +221,32 @@ class PrecisionReducer {
       result = builder().Map(*epilogue, operands);
     }
     rewriter_.Replace(node.outputs[0], result);
+  }
+
+  // The epilogue of an int8 product computes in float32, but reads and stores half values where it can.
+  void ReduceInt8Product(const Node& node) {
+    Expr epilogue;
+    std::vector<ValueId> inputs(node.inputs.begin(), node.inputs.end());
+    std::vector<int> moved;
+    for (Instr instr : EpilogueOf(node)->instrs()) {
+      for (int k = 0; k < NumOperands(instr.op); ++k) instr.args[k] = static_cast<int16_t>(moved[instr.args[k]]);
+      const ValueId narrowed =
+          instr.op == ExprOp::kInput && instr.input > 0 ? Narrowed(node.inputs[1 + instr.input]) : kNoId;
+      if (narrowed == kNoId) {
+        moved.push_back(epilogue.Append(instr));
+      } else {
+        inputs[1 + instr.input] = narrowed;
+        moved.push_back(epilogue.Cast(epilogue.Input(instr.input, half_), DType::kFloat32));
+      }
+    }
+    const ValueId old = node.outputs[0];
+    const bool stores_half = is_wanted_[old] && dtype(old) == DType::kFloat32;
+    if (!stores_half && absl::MakeConstSpan(inputs) == absl::MakeConstSpan(node.inputs)) return;
+    if (stores_half) epilogue.Cast(moved.back(), half_);
+    Attrs attrs = node.attrs;
+    SetEpilogue(&attrs, std::move(epilogue));
+    const ValueId result = builder().Add(node.kind, std::move(attrs), inputs);
+    rewriter_.Replace(old, stores_half ? builder().Cast(result, DType::kFloat32) : result);
   }
 
   // A Map that reads half values is computed in float32 and stored in half.

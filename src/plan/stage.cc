@@ -48,6 +48,8 @@ class Splitter {
     split_.rest->name = graph_.name;
     split_.now->precision = graph_.precision;
     split_.rest->precision = graph_.precision;
+    split_.now->ranges = graph_.ranges;
+    split_.rest->ranges = graph_.ranges;
     BuildNow();
     AssignOutputs();
     BuildRest();

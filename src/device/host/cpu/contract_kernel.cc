@@ -1,5 +1,5 @@
-// Matrix products of float32 by oneDNN: constant right-hand sides packed once, the epilogue fused where it can be.
-// Covered by tests/device/cpu/contract_kernel_test.cc.
+// Matrix products of float32, and of int8 with int32 sums, by oneDNN: constant right-hand sides packed once, the
+// epilogue fused where it can be. Covered by tests/device/cpu/contract_kernel_test.cc.
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -14,6 +14,7 @@ using dnnl::memory;
 
 // y[batch..., m, n] = a[batch..., m, k] x b[batch..., k, n], batch axes of 1 being broadcast.
 struct Product {
+  ProductTypes types;
   memory::dims a, b, y;  // all of one rank
   memory::dims a_strides, b_strides;
 };
@@ -38,8 +39,9 @@ void DescribeOperand(const Shape& shape, int rank, bool transpose, memory::dims*
   std::swap((*strides)[rank - 1], (*strides)[rank - 2]);
 }
 
-Product Describe(const KernelRequest& request, const ContractAttrs& attrs) {
+Product Describe(const KernelRequest& request, const ContractAttrs& attrs, const ProductTypes& types) {
   Product p;
+  p.types = types;
   const Shape result = request.output_shape();
   const int rank = result.rank();
   DescribeOperand(request.shape(0), rank, attrs.transpose_a, &p.a, &p.a_strides);
@@ -108,13 +110,13 @@ struct Chosen {
 
 // oneDNN chooses b's layout where that can be made once.
 std::optional<Chosen> Choose(const KernelRequest& request, const Product& p, const FusedEpilogue& epilogue) {
-  const memory::desc a = Strided(p.a, p.a_strides);
-  const memory::desc b_plain = Strided(p.b, p.b_strides);
+  const memory::desc a = Strided(p.a, p.a_strides, p.types.operands);
+  const memory::desc b_plain = Strided(p.b, p.b_strides, p.types.operands);
   const memory::desc b =
-      request.constant(1) != nullptr ? memory::desc(p.b, memory::data_type::f32, memory::format_tag::any) : b_plain;
+      request.constant(1) != nullptr ? memory::desc(p.b, p.types.operands, memory::format_tag::any) : b_plain;
   dnnl::primitive_attr attributes = BaseAttributes();
   epilogue.AddTo(attributes);
-  const memory::desc y = RowMajor(p.y);
+  const memory::desc y = RowMajor(p.y, p.types.product);
   const bool has_bias = epilogue.bias_input() >= 0;
   auto desc = has_bias ? dnnl::matmul::primitive_desc(DnnlEngine(), a, b, BiasDesc(p), y, attributes, true)
                        : dnnl::matmul::primitive_desc(DnnlEngine(), a, b, y, attributes, true);
@@ -135,9 +137,9 @@ StatusOr<KernelPtr> Build(const KernelRequest& request, const Product& p, const 
   const memory::desc b = chosen.desc.weights_desc();
   MOULIN_ASSIGN_OR_RETURN(ArgumentSource b_source, builder.InLayout(request, 1, chosen.b_plain, b));
   std::vector<DnnlKernelBuilder::Argument> arguments = {
-      {DNNL_ARG_SRC, Strided(p.a, p.a_strides), ArgumentSource::Input(0)},
+      {DNNL_ARG_SRC, Strided(p.a, p.a_strides, p.types.operands), ArgumentSource::Input(0)},
       {DNNL_ARG_WEIGHTS, b, std::move(b_source)},
-      {DNNL_ARG_DST, RowMajor(p.y), product}};
+      {DNNL_ARG_DST, RowMajor(p.y, p.types.product), product}};
   if (epilogue.bias_input() >= 0) {
     arguments.push_back({DNNL_ARG_BIAS, BiasDesc(p), ArgumentSource::Input(epilogue.bias_input())});
   }
@@ -150,22 +152,24 @@ StatusOr<KernelPtr> Build(const KernelRequest& request, const Product& p, const 
 
 StatusOr<KernelPtr> MakeContractKernel(const KernelRequest& request) {
   const ContractAttrs& attrs = request.node.attr<ContractAttrs>();
-  if (request.dtype(0) != DType::kFloat32 || request.dtype(1) != DType::kFloat32) return KernelPtr();
-  Product p = Describe(request, attrs);
+  const std::optional<ProductTypes> types =
+      DnnlProductTypes(request.dtype(0), request.dtype(1), ProductTypeOf(attrs, request.dtype(0)));
+  if (!types.has_value()) return KernelPtr();
+  Product p = Describe(request, attrs, *types);
   if (p.y.size() < 2 || p.y.size() > DNNL_MAX_NDIMS) return KernelPtr();
   if (request.output_shape().num_elements() == 0 || p.a.back() == 0) return KernelPtr();
   if (EpilogueIgnoresBatch(request)) Collapse(attrs, &p);
   const auto fused = FusedEpilogue::Translate(request, attrs.epilogue, EpilogueLayout(request, p));
-  if (fused.has_value() && request.output_dtype() == DType::kFloat32) {
+  if (fused.has_value() && types->is_float() && request.output_dtype() == DType::kFloat32) {
     const std::optional<Chosen> chosen = Choose(request, p, *fused);
     if (chosen.has_value() && (!IsSlowImplementation(chosen->desc.impl_info_str()) || attrs.epilogue.empty())) {
       return Build(request, p, *chosen, *fused, nullptr);
     }
   }
-  if (attrs.epilogue.empty()) return KernelPtr();
+  if (attrs.epilogue.empty() && types->is_float()) return KernelPtr();
   const std::optional<Chosen> plain = Choose(request, p, FusedEpilogue());
   if (!plain.has_value()) return KernelPtr();
-  return Build(request, p, *plain, FusedEpilogue(), &attrs.epilogue);
+  return Build(request, p, *plain, FusedEpilogue(), attrs.epilogue.empty() ? nullptr : &attrs.epilogue);
 }
 
 }  // namespace moulin::cpu

@@ -1,5 +1,5 @@
-// Convolutions of float32 by oneDNN, one to three spatial axes, groups, dilation; weights packed once.
-// Covered by tests/device/cpu/conv_kernel_test.cc.
+// Convolutions of float32, and of int8 with int32 sums, by oneDNN: one to three spatial axes, groups, dilation; weights
+// packed once. Covered by tests/device/cpu/conv_kernel_test.cc.
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -31,14 +31,14 @@ Windows WindowsOf(const ConvAttrs& attrs, const Shape& filter, const memory::dim
                      filter.dims().first(filter.rank() - 2), spatial(image), spatial(result));
 }
 
-bool IsFloatConv(const KernelRequest& request, const Expr& epilogue, int x, int filter) {
-  return request.dtype(x) == DType::kFloat32 && request.dtype(filter) == DType::kFloat32 &&
-         (epilogue.empty() ? request.output_dtype() == DType::kFloat32 : true) && request.shape(x).rank() >= 3 &&
-         request.shape(x).rank() <= 5;
+std::optional<ProductTypes> TypesOf(const KernelRequest& request, const ConvAttrs& attrs, int x, int filter) {
+  if (request.shape(x).rank() < 3 || request.shape(x).rank() > 5) return std::nullopt;
+  return DnnlProductTypes(request.dtype(x), request.dtype(filter), ProductTypeOf(attrs, request.dtype(x)));
 }
 
 // What differs between the two kinds of convolution.
 struct Problem {
+  ProductTypes types;
   Geometry geometry;
   memory::desc src, weights_plain, dst;
   bool transposed;
@@ -68,7 +68,7 @@ struct Chosen {
 template <typename Primitive, dnnl::algorithm kAlgorithm>
 std::optional<Chosen> Choose(const Problem& problem, const memory::desc& bias, const dnnl::primitive_attr& attributes) {
   const Geometry& g = problem.geometry;
-  const memory::desc any(g.weights, memory::data_type::f32, Tag::any);
+  const memory::desc any(g.weights, problem.types.operands, Tag::any);
   const typename Primitive::primitive_desc desc(DnnlEngine(), dnnl::prop_kind::forward_inference, kAlgorithm,
                                                 problem.src, any, bias, problem.dst, g.windows.strides,
                                                 g.windows.dilations, g.windows.pad_before, g.windows.pad_after,
@@ -115,27 +115,29 @@ StatusOr<KernelPtr> Build(const KernelRequest& request, const Problem& problem, 
 StatusOr<KernelPtr> MakeKernel(const KernelRequest& request, const ConvAttrs& attrs, const Problem& problem) {
   const auto fused =
       FusedEpilogue::Translate(request, attrs.epilogue, EpilogueLayout(request, problem, attrs.channels_last));
-  if (fused.has_value() && request.output_dtype() == DType::kFloat32) {
+  if (fused.has_value() && problem.types.is_float() && request.output_dtype() == DType::kFloat32) {
     const std::optional<Chosen> chosen = Choose(problem, *fused);
     if (chosen.has_value() && (!IsSlowImplementation(chosen->implementation) || attrs.epilogue.empty())) {
       return Build(request, problem, *chosen, *fused, nullptr);
     }
   }
-  if (attrs.epilogue.empty()) return KernelPtr();
+  if (attrs.epilogue.empty() && problem.types.is_float()) return KernelPtr();
   const std::optional<Chosen> plain = Choose(problem, FusedEpilogue());
   if (!plain.has_value()) return KernelPtr();
-  return Build(request, problem, *plain, FusedEpilogue(), &attrs.epilogue);
+  return Build(request, problem, *plain, FusedEpilogue(), attrs.epilogue.empty() ? nullptr : &attrs.epilogue);
 }
 
 }  // namespace
 
 StatusOr<KernelPtr> MakeConvKernel(const KernelRequest& request) {
   const ConvAttrs& attrs = request.node.attr<ConvAttrs>();
-  if (!IsFloatConv(request, attrs.epilogue, 0, 1)) return KernelPtr();
+  const std::optional<ProductTypes> types = TypesOf(request, attrs, 0, 1);
+  if (!types.has_value()) return KernelPtr();
   const Shape filter = request.shape(1);
   const int spatial = filter.rank() - 2;
   const bool grouped = attrs.groups > 1;
   Problem problem{};
+  problem.types = *types;
   Geometry& g = problem.geometry;
   g.src = ChannelsSecond(request.shape(0), attrs.channels_last);
   g.dst = ChannelsSecond(request.output_shape(), attrs.channels_last);
@@ -145,10 +147,9 @@ StatusOr<KernelPtr> MakeConvKernel(const KernelRequest& request) {
   g.weights.insert(g.weights.end(), filter.dims().begin(), filter.dims().begin() + spatial);
   if (HasEmptyAxis(g.src) || HasEmptyAxis(g.dst) || HasEmptyAxis(g.weights)) return KernelPtr();
   g.windows = WindowsOf(attrs, filter, g.src, g.dst);
-  problem.src = ActivationDesc(g.src, attrs.channels_last);
-  problem.dst = ActivationDesc(g.dst, attrs.channels_last);
-  problem.weights_plain =
-      memory::desc(g.weights, memory::data_type::f32, (grouped ? kGroupedFilter : kFilter)[spatial - 1]);
+  problem.src = ActivationDesc(g.src, attrs.channels_last, types->operands);
+  problem.dst = ActivationDesc(g.dst, attrs.channels_last, types->product);
+  problem.weights_plain = memory::desc(g.weights, types->operands, (grouped ? kGroupedFilter : kFilter)[spatial - 1]);
   problem.x = 0;
   problem.filter = 1;
   problem.first_epilogue_input = 2;
@@ -158,10 +159,12 @@ StatusOr<KernelPtr> MakeConvKernel(const KernelRequest& request) {
 // TensorFlow's is the gradient of a convolution from [n, ..., filters] to [n, ..., c]: inputs (output size, filter, x).
 StatusOr<KernelPtr> MakeConvTransposeKernel(const KernelRequest& request) {
   const ConvAttrs& attrs = request.node.attr<ConvAttrs>();
-  if (!IsFloatConv(request, attrs.epilogue, 2, 1) || attrs.groups != 1) return KernelPtr();
+  const std::optional<ProductTypes> types = TypesOf(request, attrs, 2, 1);
+  if (!types.has_value() || !types->is_float() || attrs.groups != 1) return KernelPtr();
   const Shape filter = request.shape(1);
   const int spatial = filter.rank() - 2;
   Problem problem{};
+  problem.types = *types;
   Geometry& g = problem.geometry;
   g.src = ChannelsSecond(request.shape(2), attrs.channels_last);
   g.dst = ChannelsSecond(request.output_shape(), attrs.channels_last);

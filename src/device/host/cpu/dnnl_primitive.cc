@@ -13,19 +13,33 @@ const dnnl::engine& DnnlEngine() {
   return *engine;
 }
 
-dnnl::memory::desc RowMajor(absl::Span<const int64_t> dims) {
+dnnl::memory::desc RowMajor(absl::Span<const int64_t> dims, dnnl::memory::data_type type) {
   dnnl::memory::dims strides(dims.size());
   int64_t stride = 1;
   for (int i = static_cast<int>(dims.size()) - 1; i >= 0; --i) {
     strides[i] = stride;
     stride *= dims[i];
   }
-  return Strided(dims, strides);
+  return Strided(dims, strides, type);
 }
 
-dnnl::memory::desc Strided(absl::Span<const int64_t> dims, absl::Span<const int64_t> strides) {
-  return dnnl::memory::desc(dnnl::memory::dims(dims.begin(), dims.end()), dnnl::memory::data_type::f32,
+dnnl::memory::desc Strided(absl::Span<const int64_t> dims, absl::Span<const int64_t> strides,
+                           dnnl::memory::data_type type) {
+  return dnnl::memory::desc(dnnl::memory::dims(dims.begin(), dims.end()), type,
                             dnnl::memory::dims(strides.begin(), strides.end()));
+}
+
+std::optional<ProductTypes> DnnlProductTypes(DType operands, DType weights, DType product) {
+  using Type = dnnl::memory::data_type;
+  if (operands != weights) return std::nullopt;
+  if (operands == DType::kFloat32 && product == DType::kFloat32) return ProductTypes{Type::f32, Type::f32};
+  if (operands != DType::kInt8 || product != DType::kInt32) return std::nullopt;
+  const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  const auto has = [isa](dnnl::cpu_isa wanted) {
+    return (isa & static_cast<unsigned>(wanted)) == static_cast<unsigned>(wanted);
+  };
+  if (!has(dnnl::cpu_isa::avx512_core_vnni) && !has(dnnl::cpu_isa::avx2_vnni)) return std::nullopt;
+  return ProductTypes{Type::s8, Type::s32};
 }
 
 dnnl::primitive_attr BaseAttributes() {

@@ -4,10 +4,12 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/types/span.h"
+#include "moulin/dtype.h"
 #include "moulin/shape.h"
 #include "moulin/status.h"
 #include "oneapi/dnnl/dnnl.hpp"
@@ -17,10 +19,20 @@ namespace moulin::cpu {
 // The process's CPU engine of oneDNN.
 const dnnl::engine& DnnlEngine();
 
-// A float32 descriptor of the given sizes, row-major.
-dnnl::memory::desc RowMajor(absl::Span<const int64_t> dims);
+// A descriptor of the given sizes, row-major.
+dnnl::memory::desc RowMajor(absl::Span<const int64_t> dims,
+                            dnnl::memory::data_type type = dnnl::memory::data_type::f32);
 // As above with explicit strides, in elements.
-dnnl::memory::desc Strided(absl::Span<const int64_t> dims, absl::Span<const int64_t> strides);
+dnnl::memory::desc Strided(absl::Span<const int64_t> dims, absl::Span<const int64_t> strides,
+                           dnnl::memory::data_type type = dnnl::memory::data_type::f32);
+
+// The types of a product, where oneDNN is to compute it: of float32; or of int8 with int32 sums, where the processor
+// adds them exactly (without VNNI, oneDNN adds pairs in 16 bits, which may be too few).
+struct ProductTypes {
+  dnnl::memory::data_type operands, product;
+  bool is_float() const { return product == dnnl::memory::data_type::f32; }
+};
+std::optional<ProductTypes> DnnlProductTypes(DType operands, DType weights, DType product);
 
 // Attributes of all our primitives: scratch memory from the caller, float32 computed as float32.
 dnnl::primitive_attr BaseAttributes();

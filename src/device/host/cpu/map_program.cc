@@ -245,7 +245,10 @@ class MapProgram::Compiler {
       if (exponent == 2) return tiles_.square;
       if (exponent == 3) return tiles_.cube;
     }
-    if (instr.op == ExprOp::kBetainc || instr.op == ExprOp::kSaturatingCast) return nullptr;
+    if (instr.op == ExprOp::kSaturatingCast) {
+      return operand == DType::kFloat32 && instr.type == DType::kInt8 ? tiles_.saturate_to_int8 : nullptr;
+    }
+    if (instr.op == ExprOp::kBetainc) return nullptr;
     return tiles_.find(instr.op, operand);
   }
 

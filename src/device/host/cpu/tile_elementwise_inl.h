@@ -385,6 +385,10 @@ template <typename From>
 uint8_t CastToBool(From x) {
   return x != 0;
 }
+inline int8_t SaturateToInt8(float x) {
+  const float within = x < -128.0f ? -128.0f : (x > 127.0f ? 127.0f : x);
+  return static_cast<int8_t>(static_cast<int32_t>(x == x ? within : 0.0f));
+}
 inline float HalfToFloat(_Float16 x) { return static_cast<float>(x); }
 inline _Float16 FloatToHalf(float x) { return static_cast<_Float16>(x); }
 

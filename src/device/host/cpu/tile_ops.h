@@ -30,8 +30,9 @@ struct TileOps {
   // float32 to float32, rounded to float16 or bfloat16 on the way.
   TileFn round_to_half;
   TileFn round_to_bfloat16;
-  TileFn square;  // float32
-  TileFn cube;    // float32
+  TileFn saturate_to_int8;  // float32 to int8, truncated: what is out of range becomes the nearest end, a NaN 0
+  TileFn square;            // float32
+  TileFn cube;              // float32
 
   // Float rows. Sums run over 16 interleaved partial sums, so their order depends on n alone.
   float (*row_max)(const float* x, int64_t n);  // -inf for n = 0; a NaN anywhere gives NaN

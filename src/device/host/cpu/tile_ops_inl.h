@@ -19,6 +19,7 @@ constexpr TileOps MakeTileOps(const char* isa) {
   ops.find_cast = FindCast;
   ops.round_to_half = Loop1<float, float, RoundToHalf>;
   ops.round_to_bfloat16 = Loop1<float, float, RoundToBFloat16>;
+  ops.saturate_to_int8 = Loop1<float, int8_t, SaturateToInt8>;
   ops.square = Loop1<float, float, Square>;
   ops.cube = Loop1<float, float, Cube>;
   ops.row_max = RowMax;

@@ -31,10 +31,10 @@ memory::dims ChannelsSecond(const Shape& shape, bool channels_last) {
   return dims;
 }
 
-memory::desc ActivationDesc(const memory::dims& dims, bool channels_last) {
+memory::desc ActivationDesc(const memory::dims& dims, bool channels_last, memory::data_type type) {
   constexpr Tag kChannelsLast[] = {Tag::nwc, Tag::nhwc, Tag::ndhwc};
   constexpr Tag kChannelsFirst[] = {Tag::ncw, Tag::nchw, Tag::ncdhw};
-  return memory::desc(dims, memory::data_type::f32, (channels_last ? kChannelsLast : kChannelsFirst)[dims.size() - 3]);
+  return memory::desc(dims, type, (channels_last ? kChannelsLast : kChannelsFirst)[dims.size() - 3]);
 }
 
 bool HasEmptyAxis(const memory::dims& dims) { return std::find(dims.begin(), dims.end(), 0) != dims.end(); }

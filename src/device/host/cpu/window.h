@@ -31,7 +31,8 @@ Windows MakeWindows(const WindowRequest& request, absl::Span<const int64_t> wind
 dnnl::memory::dims ChannelsSecond(const Shape& shape, bool channels_last);
 
 // The row-major layout of activations of 1 to 3 spatial axes.
-dnnl::memory::desc ActivationDesc(const dnnl::memory::dims& dims, bool channels_last);
+dnnl::memory::desc ActivationDesc(const dnnl::memory::dims& dims, bool channels_last,
+                                  dnnl::memory::data_type type = dnnl::memory::data_type::f32);
 
 bool HasEmptyAxis(const dnnl::memory::dims& dims);
 
