@@ -17,7 +17,9 @@ constexpr int64_t kFewRows = 8;
 class ContractMaker {
  public:
   explicit ContractMaker(const KernelRequest& request)
-      : request_(request), attrs_(request.node.attr<ContractAttrs>()), type_(request.dtype(0)),
+      : request_(request),
+        attrs_(request.node.attr<ContractAttrs>()),
+        type_(request.dtype(0)),
         product_type_(ProductTypeOf(attrs_, type_)) {
     const Shape y = request.output_shape();
     const int rank = y.rank();
@@ -43,8 +45,8 @@ class ContractMaker {
     if (too_many_axes_ || !ContractFunction(type_, product_type_)) return KernelPtr();
     const auto own = [this](const LibraryEpilogue& epilogue) { return OwnWays(epilogue); };
     const auto library = [this](const LibraryEpilogue& epilogue) { return LibraryWays(epilogue); };
-    return MakeProductKernel(request_, {Key(), product_type_, attrs_.epilogue, 2, request_.output_shape().rank() - 1,
-                                        library, own});
+    return MakeProductKernel(
+        request_, {Key(), product_type_, attrs_.epilogue, 2, request_.output_shape().rank() - 1, library, own});
   }
 
  private:
@@ -147,8 +149,8 @@ class ContractMaker {
         ways.push_back(OwnWay(function, DimsFor(blocks * 256), epilogue));
       }
     }
-    ways.push_back(
-        OwnWay(ContractFunction(type_, product_type_), GemmDims({params_.batch, params_.m, params_.n, params_.k}), epilogue));
+    ways.push_back(OwnWay(ContractFunction(type_, product_type_),
+                          GemmDims({params_.batch, params_.m, params_.n, params_.k}), epilogue));
     return ways;
   }
 

@@ -47,8 +47,9 @@ class ConvMaker {
     if (terms >= int64_t{1} << 31) return KernelPtr();
     const int channel_axis = attrs_.channels_last ? request_.output_shape().rank() - 1 : 1;
     return MakeProductKernel(
-        request_, {absl::StrCat(attrs_.channels_last ? "" : "channels first ", ToString(Problem({}))),
-                   ProductTypeOf(attrs_, type_), attrs_.epilogue, roles_.first_epilogue_input, channel_axis, library, own});
+        request_,
+        {absl::StrCat(attrs_.channels_last ? "" : "channels first ", ToString(Problem({}))),
+         ProductTypeOf(attrs_, type_), attrs_.epilogue, roles_.first_epilogue_input, channel_axis, library, own});
   }
 
  private:

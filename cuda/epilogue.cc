@@ -152,6 +152,93 @@ class SumOfInputs {
   bool has_product_ = false;
 };
 
+// The epilogue of an int8 product without the scaling around it: a function of float32.
+class Int8Core {
+ public:
+  explicit Int8Core(const Expr& expr) : expr_(expr) {}
+
+  // False where there is no such scaling.
+  bool TakeApart() {
+    const int result = TakeResult();
+    if (result < 0) return false;
+    moved_.assign(expr_.size(), -1);
+    for (int i = 0; i <= result; ++i) {
+      if (!Move(i)) return false;
+    }
+    if (moved_[result] < 0 || factors_input < 0) return false;
+    core.SetResult(moved_[result]);
+    return true;
+  }
+
+  Expr core;
+  Int8Scaling scaling;
+  int factors_input = -1;
+  float steps = 0;
+  std::vector<int> half_inputs;
+
+ private:
+  const Instr& Arg(const Instr& instr, int k) const { return expr_[instr.args[k]]; }
+  static bool IsProduct(const Instr& instr) { return instr.op == ExprOp::kInput && instr.input == 0; }
+
+  // The instruction that the result is made of, by a cast to float16 or in steps of int8; -1 for other results.
+  int TakeResult() {
+    const Instr& last = expr_[expr_.size() - 1];
+    scaling.result = last.type;
+    if (last.type == DType::kFloat32) return expr_.size() - 1;
+    if (last.type == DType::kFloat16 && last.op == ExprOp::kCast) return last.args[0];
+    if (last.type != DType::kInt8 || last.op != ExprOp::kSaturatingCast) return -1;
+    const Instr& rounded = Arg(last, 0);
+    if (rounded.op != ExprOp::kRound || Arg(rounded, 0).op != ExprOp::kMul) return -1;
+    const Instr& scaled = Arg(rounded, 0);
+    const int constant = Arg(scaled, 0).op == ExprOp::kConstant ? 0 : 1;
+    if (Arg(scaled, constant).op != ExprOp::kConstant) return -1;
+    steps = static_cast<float>(Arg(scaled, constant).value.real);
+    return scaled.args[1 - constant];
+  }
+
+  // The product with its factors becomes input 0.
+  bool MoveScaledProduct(int i) {
+    const Instr& instr = expr_[i];
+    for (int side = 0; side < 2; ++side) {
+      const Instr& cast = Arg(instr, side);
+      const Instr& factors = Arg(instr, 1 - side);
+      if (cast.op != ExprOp::kCast || !IsProduct(Arg(cast, 0)) || factors.op != ExprOp::kInput) continue;
+      if (factors_input >= 0) return false;
+      factors_input = factors.input;
+      moved_[i] = core.Input(0, DType::kFloat32);
+      return true;
+    }
+    return true;
+  }
+
+  bool Move(int i) {
+    Instr instr = expr_[i];
+    if (instr.op == ExprOp::kInput) {
+      if (instr.input > 0 && instr.type == DType::kFloat32) moved_[i] = core.Input(instr.input, instr.type);
+      return true;
+    }
+    if (instr.op == ExprOp::kCast && Arg(instr, 0).op == ExprOp::kInput) {
+      if (Arg(instr, 0).type != DType::kFloat16 || instr.type != DType::kFloat32) return true;
+      half_inputs.push_back(Arg(instr, 0).input);
+      moved_[i] = core.Input(Arg(instr, 0).input, DType::kFloat32);
+      return true;
+    }
+    if (instr.op == ExprOp::kMul) {
+      if (!MoveScaledProduct(i)) return false;
+      if (moved_[i] >= 0) return true;
+    }
+    for (int k = 0; k < NumOperands(instr.op); ++k) {
+      if (moved_[instr.args[k]] < 0) return true;  // of the scaling, or of what was not understood
+      instr.args[k] = static_cast<int16_t>(moved_[instr.args[k]]);
+    }
+    moved_[i] = core.Append(instr);
+    return true;
+  }
+
+  const Expr& expr_;
+  std::vector<int> moved_;
+};
+
 }  // namespace
 
 std::optional<RecognisedEpilogue> RecogniseEpilogue(const Expr& epilogue, DType type, absl::Span<const Shape> operands,
@@ -180,6 +267,28 @@ std::optional<RecognisedEpilogue> RecogniseEpilogue(const Expr& epilogue, DType 
     return found;
   }
   return std::nullopt;
+}
+
+std::optional<RecognisedEpilogue> RecogniseInt8Epilogue(const Expr& epilogue, absl::Span<const TensorType> operands,
+                                                        int channel_axis) {
+  if (epilogue.empty()) return std::nullopt;
+  Int8Core parts(epilogue);
+  if (!parts.TakeApart()) return std::nullopt;
+  std::vector<Shape> shapes;
+  for (const TensorType& type : operands) shapes.push_back(type.shape.ToShape());
+  const int axis = channel_axis - (shapes[0].rank() - shapes[parts.factors_input].rank());
+  if (axis < 0 || shapes[parts.factors_input][axis] != shapes[parts.factors_input].num_elements()) return std::nullopt;
+  if (shapes[parts.factors_input][axis] != shapes[0][channel_axis]) return std::nullopt;
+  std::optional<RecognisedEpilogue> found = RecogniseEpilogue(parts.core, DType::kFloat32, shapes, channel_axis);
+  if (!found.has_value()) return std::nullopt;
+  for (const int input : parts.half_inputs) {
+    if (input != found->residual_input) return std::nullopt;
+    parts.scaling.residual = DType::kFloat16;
+  }
+  found->fused.scaling = parts.scaling;
+  found->factors_input = parts.factors_input;
+  found->steps = parts.steps;
+  return found;
 }
 
 Expr Remainder(const RecognisedEpilogue& recognised, const LibraryEpilogue& done, DType type) {

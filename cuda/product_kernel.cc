@@ -29,17 +29,22 @@ struct Rest {
   bool product_in_output = true;  // else it needs memory of its own
 };
 
+// The node's inputs that the way of a product reads for its epilogue; -1 for none.
+struct EpilogueInputs {
+  int bias = -1, residual = -1, factors = -1;
+  std::shared_ptr<const DeviceConstant> steps;  // of Int8Scaling
+};
+
 class ProductKernel : public CudaKernel {
  public:
   ProductKernel(ProductWay way, int64_t way_workspace, Rest rest, int64_t product_bytes, int first_epilogue_input,
-                int bias, int residual)
+                EpilogueInputs epilogue)
       : way_(std::move(way)),
         rest_(std::move(rest)),
         way_workspace_(Aligned(way_workspace)),
         product_bytes_(rest_.product_in_output ? 0 : Aligned(product_bytes)),
         first_epilogue_input_(first_epilogue_input),
-        bias_(bias),
-        residual_(residual) {}
+        epilogue_(std::move(epilogue)) {}
 
   std::string name() const override {
     return rest_.kernel == nullptr ? way_.name : absl::StrCat(way_.name, " + ", rest_.kernel->name());
@@ -53,8 +58,13 @@ class ProductKernel : public CudaKernel {
   Status Enqueue(const LaunchContext& context) const override {
     char* workspace = static_cast<char*>(context.workspace);
     void* product = rest_.product_in_output ? context.output() : workspace + way_workspace_;
-    const ProductOperands operands{bias_ < 0 ? nullptr : context.input(bias_),
-                                   residual_ < 0 ? nullptr : context.input(residual_), product, workspace};
+    const auto input = [&](int i) { return i < 0 ? nullptr : context.input(i); };
+    ProductOperands operands{input(epilogue_.bias), input(epilogue_.residual), input(epilogue_.factors)};
+    operands.y = product;
+    operands.workspace = workspace;
+    if (epilogue_.steps != nullptr) {
+      MOULIN_ASSIGN_OR_RETURN(operands.steps, epilogue_.steps->Address());
+    }
     MOULIN_RETURN_IF_ERROR(way_.enqueue(context, operands));
     if (rest_.kernel == nullptr) return absl::OkStatus();
     std::vector<const void*> inputs = {product};
@@ -71,7 +81,7 @@ class ProductKernel : public CudaKernel {
   const int64_t way_workspace_;
   const int64_t product_bytes_;
   const int first_epilogue_input_;
-  const int bias_, residual_;  // the node's inputs; -1 where the way takes none
+  const EpilogueInputs epilogue_;
 };
 
 // Types of the epilogue's inputs, that of the product first.
@@ -90,12 +100,16 @@ class ProductMaker {
     types_ = EpilogueTypes(request, spec, product_type_);
     std::vector<Shape> shapes;
     for (const TensorType& type : types_) shapes.push_back(type.shape.ToShape());
-    recognised_ = RecogniseEpilogue(spec.epilogue, product_type_, shapes, spec.channel_axis);
+    recognised_ = product_type_ == DType::kInt32
+                      ? RecogniseInt8Epilogue(spec.epilogue, types_, spec.channel_axis)
+                      : RecogniseEpilogue(spec.epilogue, product_type_, shapes, spec.channel_axis);
   }
 
   StatusOr<KernelPtr> Make() {
     std::vector<TuningCandidate> candidates;
-    if (recognised_.has_value()) {
+    if (recognised_.has_value() && recognised_->fused.scaling.has_value()) {
+      MOULIN_RETURN_IF_ERROR(AddInt8(&candidates));
+    } else if (recognised_.has_value()) {
       MOULIN_RETURN_IF_ERROR(AddRecognised(&candidates));
     } else {
       MOULIN_RETURN_IF_ERROR(AddUnrecognised(&candidates));
@@ -121,6 +135,14 @@ class ProductMaker {
     return AddWays(spec_.own_ways(all), all, Expr(), candidates);
   }
 
+  // All of an int8 product's epilogue in the product; where no library has that, the sums alone.
+  Status AddInt8(std::vector<TuningCandidate>* candidates) {
+    std::vector<ProductWay> ways = spec_.library_ways(recognised_->fused);
+    if (ways.empty()) return AddUnrecognised(candidates);
+    MOULIN_RETURN_IF_ERROR(AddWays(std::move(ways), recognised_->fused, Expr(), candidates));
+    return AddWays(spec_.own_ways({}), {}, spec_.epilogue, candidates);
+  }
+
   Status AddUnrecognised(std::vector<TuningCandidate>* candidates) {
     MOULIN_RETURN_IF_ERROR(AddWays(spec_.library_ways({}), {}, spec_.epilogue, candidates));
     return AddWays(spec_.own_ways({}), {}, spec_.epilogue, candidates);
@@ -137,20 +159,32 @@ class ProductMaker {
       if (rest.kernel == nullptr) return absl::OkStatus();
       rest.product_in_output = product_type_ == request_.output_dtype() && rest.kernel->can_run_in_place(0);
     }
-    const int bias = part.bias ? spec_.first_epilogue_input + recognised_->bias_input - 1 : -1;
-    const int residual = part.residual ? spec_.first_epilogue_input + recognised_->residual_input - 1 : -1;
+    const EpilogueInputs inputs = InputsOf(part);
     const int64_t product_bytes = request_.output_shape().num_elements() * static_cast<int64_t>(SizeOf(product_type_));
     for (ProductWay& way : ways) {
       std::string name = rest.kernel == nullptr ? way.name : absl::StrCat(way.name, " + epilogue");
       candidates->push_back({std::move(name),
-                             [way = std::move(way), rest, product_bytes, first = spec_.first_epilogue_input, bias,
-                              residual]() -> StatusOr<KernelPtr> {
+                             [way = std::move(way), rest, product_bytes, first = spec_.first_epilogue_input,
+                              inputs]() -> StatusOr<KernelPtr> {
                                MOULIN_ASSIGN_OR_RETURN(const int64_t workspace, way.prepare());
-                               return std::make_shared<ProductKernel>(way, workspace, rest, product_bytes, first, bias,
-                                                                      residual);
+                               return std::make_shared<ProductKernel>(way, workspace, rest, product_bytes, first,
+                                                                      inputs);
                              }});
     }
     return absl::OkStatus();
+  }
+
+  EpilogueInputs InputsOf(const LibraryEpilogue& part) const {
+    const auto input = [&](bool is_read, int i) { return is_read ? spec_.first_epilogue_input + i - 1 : -1; };
+    EpilogueInputs inputs;
+    if (part == LibraryEpilogue()) return inputs;
+    inputs.bias = input(part.bias, recognised_->bias_input);
+    inputs.residual = input(part.residual, recognised_->residual_input);
+    inputs.factors = input(part.scaling.has_value(), recognised_->factors_input);
+    if (part.scaling.has_value() && part.scaling->result == DType::kInt8) {
+      inputs.steps = request_.context->constants->Get(Tensor::Scalar<float>(recognised_->steps));
+    }
+    return inputs;
   }
 
   TuningProblem Problem() const {
@@ -187,6 +221,8 @@ ProductWay WayOf(std::shared_ptr<const LibraryPlan> plan, std::function<StatusOr
     MOULIN_ASSIGN_OR_RETURN(library.w, w(context));
     library.bias = operands.bias;
     library.residual = operands.residual;
+    library.factors = operands.factors;
+    library.steps = operands.steps;
     library.y = operands.y;
     return plan->Enqueue(context.stream, library, operands.workspace);
   };

@@ -18,6 +18,8 @@ namespace moulin::cuda {
 struct ProductOperands {
   const void* bias = nullptr;
   const void* residual = nullptr;
+  const void* factors = nullptr;  // of Int8Scaling, as the next
+  const void* steps = nullptr;
   void* y = nullptr;
   void* workspace = nullptr;
 };

@@ -89,8 +89,8 @@ struct Descriptors {
 
   Status Make(const CublasLtApi& api, const MatmulProblem& p, const void* bias) {
     const bool is_int8 = p.type == DType::kInt8;
-    MOULIN_RETURN_IF_ERROR(Check(
-        api, api.MatmulDescCreate(operation.address(), ComputeTypeOf(p), is_int8 ? CUDA_R_32I : CUDA_R_32F)));
+    MOULIN_RETURN_IF_ERROR(
+        Check(api, api.MatmulDescCreate(operation.address(), ComputeTypeOf(p), is_int8 ? CUDA_R_32I : CUDA_R_32F)));
     MOULIN_RETURN_IF_ERROR(Set(api, CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N));
     MOULIN_RETURN_IF_ERROR(Set(api, CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N));
     MOULIN_RETURN_IF_ERROR(Set(api, CUBLASLT_MATMUL_DESC_EPILOGUE, *EpilogueOf(p.epilogue)));
@@ -99,7 +99,7 @@ struct Descriptors {
         MakeLayout(api, &a, p.type, p, p.transpose_b ? p.k : p.n, p.transpose_b ? p.n : p.k, p.broadcast_b));
     MOULIN_RETURN_IF_ERROR(
         MakeLayout(api, &b, p.type, p, p.transpose_a ? p.m : p.k, p.transpose_a ? p.k : p.m, p.broadcast_a));
-    return MakeLayout(api, &y, SumsOf(p.type), p, p.n, p.m, /*is_broadcast=*/false);
+    return MakeLayout(api, &y, ResultTypeOf(p.type, p.epilogue), p, p.n, p.m, /*is_broadcast=*/false);
   }
 
   Owned<cublasLtMatmulDesc_t> operation;

@@ -9,9 +9,7 @@ namespace {
 // What every tensor of a plan's arena keeps to.
 constexpr int64_t kAlignment = 16;
 
-cudnnDataType_t ComputeTypeOf(DType operands) {
-  return operands == DType::kInt8 ? CUDNN_DATA_INT32 : CUDNN_DATA_FLOAT;
-}
+cudnnDataType_t ComputeTypeOf(DType operands) { return operands == DType::kInt8 ? CUDNN_DATA_INT32 : CUDNN_DATA_FLOAT; }
 
 }  // namespace
 

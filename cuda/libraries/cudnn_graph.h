@@ -30,6 +30,8 @@ enum CudnnTensorId : int64_t {
   kCudnnBias,
   kCudnnResidual,
   kCudnnMask,
+  kCudnnFactors,
+  kCudnnSteps,
   kCudnnY,
   kCudnnScale,  // attention's, by value
   kCudnnFirstVirtual = 100,

@@ -47,7 +47,7 @@ class CudnnLibrary : public PrimitiveLibrary {
 
  private:
   static bool Takes(DType type, const LibraryEpilogue& epilogue) {
-    return IsCudnnType(type) && (type != DType::kInt8 || epilogue == LibraryEpilogue());
+    return IsCudnnType(type) && (type != DType::kInt8 || epilogue.scaling.has_value() || epilogue == LibraryEpilogue());
   }
 
   // The candidates for the graph that `make` makes; none where cuDNN does not take it.

@@ -97,6 +97,10 @@ class CudnnPlan : public LibraryPlan {
         return operands.residual;
       case kCudnnMask:
         return operands.mask;
+      case kCudnnFactors:
+        return operands.factors;
+      case kCudnnSteps:
+        return operands.steps;
       default:
         return operands.y;
     }

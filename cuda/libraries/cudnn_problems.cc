@@ -23,27 +23,59 @@ CudnnDims Spatial(const SpatialDims& values, int64_t of_added_axis) {
   return dims;
 }
 
-// Adds what follows a product: `product` must be virtual unless nothing follows.
-void AddEpilogue(CudnnGraphBuilder& builder, DType type, const LibraryEpilogue& epilogue, const CudnnDims& bias_dims,
-                 const CudnnDims& bias_strides, int product, int y) {
-  const CudnnDims dims = builder.dims(y), strides = builder.strides(y);
-  int steps =
-      (epilogue.bias ? 1 : 0) + (epilogue.residual ? 1 : 0) + (epilogue.activation != Activation::kNone ? 1 : 0);
-  int value = product;
-  const auto next = [&] { return --steps == 0 ? y : builder.Virtual(dims, strides); };
+// Adds what follows a product, step by step: `product` must be virtual unless nothing follows.
+class EpilogueChain {
+ public:
+  EpilogueChain(CudnnGraphBuilder& builder, const LibraryEpilogue& epilogue, int product, int y)
+      : builder_(builder), value_(product), y_(y) {
+    const bool scales_result = epilogue.scaling.has_value() && epilogue.scaling->result == DType::kInt8;
+    steps_ = epilogue.scaling.has_value() + epilogue.bias + epilogue.residual +
+             (epilogue.activation != Activation::kNone) + scales_result;
+  }
+
+  void Combine(cudnnPointwiseMode_t mode, int operand) {
+    const int result = Next();
+    builder_.Pointwise(mode, value_, operand, result);
+    value_ = result;
+  }
+  void Activate(Activation activation) {
+    const int result = Next();
+    builder_.Activate(activation, value_, result);
+    value_ = result;
+  }
+
+ private:
+  // The last step's result is y.
+  int Next() { return --steps_ == 0 ? y_ : builder_.Virtual(builder_.dims(y_), builder_.strides(y_)); }
+
+  CudnnGraphBuilder& builder_;
+  int value_;
+  const int y_;
+  int steps_;
+};
+
+// `channel_dims`: of a tensor with one value a filter or column.
+void AddEpilogue(CudnnGraphBuilder& builder, DType type, const LibraryEpilogue& epilogue, const CudnnDims& channel_dims,
+                 const CudnnDims& channel_strides, int product, int y) {
+  const bool is_scaled = epilogue.scaling.has_value();
+  EpilogueChain chain(builder, epilogue, product, y);
+  if (is_scaled) {
+    chain.Combine(CUDNN_POINTWISE_MUL, builder.Tensor(kCudnnFactors, DType::kFloat32, channel_dims, channel_strides));
+  }
   if (epilogue.bias) {
-    const int bias = builder.Tensor(kCudnnBias, type, bias_dims, bias_strides);
-    const int sum = next();
-    builder.Pointwise(CUDNN_POINTWISE_ADD, value, bias, sum);
-    value = sum;
+    const DType bias_type = is_scaled ? DType::kFloat32 : type;
+    chain.Combine(CUDNN_POINTWISE_ADD, builder.Tensor(kCudnnBias, bias_type, channel_dims, channel_strides));
   }
   if (epilogue.residual) {
-    const int residual = builder.Tensor(kCudnnResidual, type, dims, strides);
-    const int sum = next();
-    builder.Pointwise(CUDNN_POINTWISE_ADD, value, residual, sum);
-    value = sum;
+    const DType residual_type = is_scaled ? epilogue.scaling->residual : type;
+    chain.Combine(CUDNN_POINTWISE_ADD,
+                  builder.Tensor(kCudnnResidual, residual_type, builder.dims(y), builder.strides(y)));
   }
-  if (epilogue.activation != Activation::kNone) builder.Activate(epilogue.activation, value, next());
+  if (epilogue.activation != Activation::kNone) chain.Activate(epilogue.activation);
+  if (is_scaled && epilogue.scaling->result == DType::kInt8) {
+    const CudnnDims ones(channel_dims.size(), 1);
+    chain.Combine(CUDNN_POINTWISE_MUL, builder.Tensor(kCudnnSteps, DType::kFloat32, ones, ones));
+  }
 }
 
 }  // namespace
@@ -57,7 +89,7 @@ StatusOr<std::shared_ptr<const CudnnGraph>> ConvolutionGraph(const CudnnTarget& 
   const int x = builder.Tensor(kCudnnX, problem.type, x_dims, ChannelsLastStrides(x_dims));
   const int w = builder.Tensor(kCudnnW, problem.type, w_dims, ChannelsLastStrides(w_dims));
   const CudnnDims y_strides = ChannelsLastStrides(y_dims);
-  const int y = builder.Tensor(kCudnnY, SumsOf(problem.type), y_dims, y_strides);
+  const int y = builder.Tensor(kCudnnY, ResultTypeOf(problem.type, problem.epilogue), y_dims, y_strides);
   const int product = problem.epilogue == LibraryEpilogue() ? y : builder.Virtual(y_dims, y_strides);
   if (problem.transposed) {
     builder.ConvolutionBackwardData(x, w, product, windows);
@@ -80,7 +112,7 @@ StatusOr<std::shared_ptr<const CudnnGraph>> MatmulGraph(const CudnnTarget& targe
   const int a = operand(kCudnnX, p.m, p.k, p.transpose_a, p.broadcast_a);
   const int b = operand(kCudnnW, p.k, p.n, p.transpose_b, p.broadcast_b);
   const CudnnDims y_dims = {p.batch, p.m, p.n};
-  const int y = builder.Tensor(kCudnnY, SumsOf(p.type), y_dims, PackedStrides(y_dims));
+  const int y = builder.Tensor(kCudnnY, ResultTypeOf(p.type, p.epilogue), y_dims, PackedStrides(y_dims));
   const int product = p.epilogue == LibraryEpilogue() ? y : builder.Virtual(y_dims, PackedStrides(y_dims));
   builder.Matmul(a, b, product);
   AddEpilogue(builder, p.type, p.epilogue, {1, 1, p.n}, {p.n, p.n, 1}, product, y);

@@ -25,7 +25,8 @@ LibraryPlans One(const char* name) { return {std::make_shared<PlanningPlan>(name
 bool IsHalf(DType type) { return type == DType::kFloat16 || type == DType::kBFloat16; }
 
 bool Takes(DType type, const LibraryEpilogue& epilogue) {
-  return type == DType::kFloat32 || IsHalf(type) || (type == DType::kInt8 && epilogue == LibraryEpilogue());
+  if (type == DType::kInt8) return epilogue.scaling.has_value() || epilogue == LibraryEpilogue();
+  return type == DType::kFloat32 || IsHalf(type);
 }
 
 class PlanningLibrary : public PrimitiveLibrary {
@@ -37,7 +38,8 @@ class PlanningLibrary : public PrimitiveLibrary {
     return Takes(problem.type, problem.epilogue) ? One("cudnn") : LibraryPlans();
   }
   LibraryPlans Matmul(const MatmulProblem& problem) override {
-    return Takes(problem.type, problem.epilogue) ? One("cublaslt") : LibraryPlans();
+    return Takes(problem.type, problem.epilogue) ? One(problem.epilogue.scaling ? "cudnn" : "cublaslt")
+                                                 : LibraryPlans();
   }
   LibraryPlans Attention(const AttentionProblem& problem) override {
     return IsHalf(problem.type) ? One("cudnn") : LibraryPlans();

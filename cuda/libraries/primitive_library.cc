@@ -17,8 +17,13 @@ std::string TypeName(DType type, bool allow_tf32) {
 }  // namespace
 
 std::string ToString(const LibraryEpilogue& epilogue) {
-  return absl::StrCat(epilogue.bias ? "bias+" : "", epilogue.residual ? "residual+" : "",
-                      kActivations[static_cast<int>(epilogue.activation)]);
+  std::string text = absl::StrCat(epilogue.bias ? "bias+" : "", epilogue.residual ? "residual+" : "",
+                                  kActivations[static_cast<int>(epilogue.activation)]);
+  if (epilogue.scaling.has_value()) {
+    absl::StrAppend(&text, " scaled ", ShortName(epilogue.scaling->residual), " to ",
+                    ShortName(epilogue.scaling->result));
+  }
+  return text;
 }
 
 std::string ToString(const ConvProblem& p) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,11 +22,21 @@ namespace moulin::cuda {
 
 enum class Activation { kNone, kRelu, kRelu6, kSigmoid, kTanh, kElu, kGeluErf, kGeluTanh, kSwish };
 
+// Around the epilogue of an int8 problem, which is computed in float32: the int32 sums are multiplied by a float32 a
+// filter or column before it; an int8 result is multiplied by one float32, rounded half to even and saturated behind
+// it.
+struct Int8Scaling {
+  DType residual = DType::kFloat32;  // or float16
+  DType result = DType::kFloat32;    // or float16, int8
+  bool operator==(const Int8Scaling&) const = default;
+};
+
 // What follows a product or convolution, in this order: bias, residual, activation.
 struct LibraryEpilogue {
-  bool bias = false;      // one value a filter or column, of type `type`
-  bool residual = false;  // of the result's shape and type
+  bool bias = false;      // one value a filter or column, of type `type` (float32 with `scaling`)
+  bool residual = false;  // of the result's shape and type (with `scaling`: of its type there)
   Activation activation = Activation::kNone;
+  std::optional<Int8Scaling> scaling;  // of int8 alone; without it the result are the int32 sums, and nothing follows
   bool operator==(const LibraryEpilogue&) const = default;
 };
 
@@ -33,8 +44,7 @@ struct LibraryEpilogue {
 // innermost in both (packed so from TensorFlow's layout when the node is prepared); y is [n, spatial..., k].
 // For a transposed convolution x and y change places: it is the gradient of the convolution from y to x.
 struct ConvProblem {
-  // Of x, filter, bias, residual and y: float32, float16, bfloat16. Or int8, then y is int32, without an epilogue.
-  DType type = DType::kFloat32;
+  DType type = DType::kFloat32;  // of x, filter, bias, residual and y: float32, float16, bfloat16; or int8
   bool allow_tf32 = false;       // float32 products may be rounded to TF32
   bool transposed = false;
   Shape x, filter, y;
@@ -62,8 +72,11 @@ struct AttentionProblem {
   Shape mask;  // broadcast to [batch, heads, m, n]
 };
 
-// The type of the sums of products of a type.
-inline DType SumsOf(DType type) { return type == DType::kInt8 ? DType::kInt32 : type; }
+// The type of the result of a problem of this type.
+inline DType ResultTypeOf(DType type, const LibraryEpilogue& epilogue) {
+  if (type != DType::kInt8) return type;
+  return epilogue.scaling.has_value() ? epilogue.scaling->result : DType::kInt32;
+}
 
 // A problem in a line, equal for equal problems: "conv f16 [8,56,56,64] [64,3,3,64] ...": a part of cache keys.
 std::string ToString(const LibraryEpilogue& epilogue);
@@ -80,6 +93,8 @@ struct LibraryOperands {
   const void* residual = nullptr;
   const void* mask = nullptr;
   void* y = nullptr;
+  const void* factors = nullptr;  // of Int8Scaling: one a filter or column
+  const void* steps = nullptr;    // the one behind, for an int8 result
 };
 
 // One way to compute a problem. Immutable, thread-safe; may be enqueued while a graph is captured.

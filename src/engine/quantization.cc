@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
-#include "engine/compare.h"
+#include "engine/difference.h"
 #include "ops/graph_builder.h"
 #include "passes/pass.h"
 #include "passes/quantize.h"
@@ -54,11 +54,9 @@ Status Widen(const NamedTensors& ends, int example, std::vector<TensorRange>* ra
 
 // As Quantization::max_error says.
 double ErrorOf(const Tensor& found, const Tensor& expected) {
-  CompareOptions exact;
-  exact.absolute = exact.relative = 0;
-  const ValueDifference d = CompareTensors(found, expected, exact);
-  if (!d.problem.empty()) return INFINITY;
-  if (d.mismatches == 0) return 0;
+  const Difference d = Compare(found, expected, {});
+  if (d.within()) return 0;
+  if (d.mismatches == 0) return INFINITY;  // of other types or shapes
   if (!IsFloating(found.dtype())) {
     return static_cast<double>(d.mismatches) / static_cast<double>(found.num_elements());
   }

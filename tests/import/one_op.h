@@ -6,6 +6,7 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,6 +54,7 @@ class OneOp {
     if (row == nullptr) return absl::NotFoundError(absl::StrCat("no lowering of ", node_.op()));
     LoweringContext context(node_, inputs_, &builder_);
     row->lower(context);
+    range_ = context.range();
     MOULIN_RETURN_IF_ERROR(builder_.status());
     for (const ValueId output : context.outputs()) {
       if (output != kNoId) graph_.AddOutput(absl::StrCat("y", output), output);
@@ -60,6 +62,8 @@ class OneOp {
     MOULIN_RETURN_IF_ERROR(VerifyGraph(graph_));
     return RunGraph(graph_, fed_);
   }
+  // What the lowering said of output 0.
+  const std::optional<ValueRange>& range() const { return range_; }
 
  private:
   tf::NodeDef node_;
@@ -67,6 +71,7 @@ class OneOp {
   GraphBuilder builder_{&graph_, Limits()};
   std::vector<ValueId> inputs_;
   std::vector<Tensor> fed_;
+  std::optional<ValueRange> range_;
   bool all_unknown_ = false;
 };
 

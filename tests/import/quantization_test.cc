@@ -20,6 +20,29 @@ TEST(FakeQuantTest, ChannelsHaveTheirOwnRanges) {
   ExpectFloats(op.Run(), 0, {1, 2}, {3, 6});
 }
 
+// For --precision int8: the ends of the nudged range, where they are known and the steps are at most 256.
+TEST(FakeQuantTest, TellsItsRange) {
+  OneOp args("FakeQuantWithMinMaxArgs"), vars("FakeQuantWithMinMaxVars");
+  args.Fed(Floats({1}, {1})).Attr("min", "f: -1").Attr("max", "f: 2").Attr("num_bits", "i: 2");
+  ASSERT_TRUE(args.Run().ok());
+  ASSERT_TRUE(args.range().has_value());
+  EXPECT_FLOAT_EQ(args.range()->min, -1);
+  EXPECT_FLOAT_EQ(args.range()->max, 2);
+  vars.Fed(Floats({1}, {1})).Constant(Floats({}, {-0.9f})).Constant(Floats({}, {2.1f})).Attr("num_bits", "i: 2");
+  ASSERT_TRUE(vars.Run().ok());
+  ASSERT_TRUE(vars.range().has_value());
+  EXPECT_FLOAT_EQ(vars.range()->min, -1);
+  EXPECT_FLOAT_EQ(vars.range()->max, 2);
+
+  OneOp unknown("FakeQuantWithMinMaxVars"), fine("FakeQuantWithMinMaxArgs"),
+      channels("FakeQuantWithMinMaxVarsPerChannel");
+  ASSERT_TRUE(unknown.Fed(Floats({1}, {1})).Fed(Floats({}, {-1})).Fed(Floats({}, {1})).Run().ok());
+  ASSERT_TRUE(fine.Fed(Floats({1}, {1})).Attr("num_bits", "i: 16").Run().ok());
+  ASSERT_TRUE(
+      channels.Fed(Floats({1, 2}, {1, 1})).Constant(Floats({2}, {0, 0})).Constant(Floats({2}, {1, 2})).Run().ok());
+  EXPECT_FALSE(unknown.range().has_value() || fine.range().has_value() || channels.range().has_value());
+}
+
 TEST(FakeQuantTest, RefusesBadAttributes) {
   OneOp bits("FakeQuantWithMinMaxArgs"), range("FakeQuantWithMinMaxArgs");
   ExpectError(bits.Fed(Floats({1}, {1})).Attr("num_bits", "i: 1").Run(), "E_ATTR", "num_bits");

@@ -76,6 +76,22 @@ TEST(Contract, IntegersWrapAndFloat16AccumulatesWide) {
   EXPECT_EQ(static_cast<float>(y.values<Half>()[0]), 4096.0f);
 }
 
+TEST(Contract, Int8MaySumInInt32) {
+  const std::vector<int8_t> row(300, -128);
+  const Tensor a = Tensor::Of<int8_t>({1, 300}, absl::MakeConstSpan(row));
+  ContractAttrs attrs;
+  attrs.transpose_b = true;
+  EXPECT_THAT(Values<int8_t>(RunOne(OpKind::kContract, attrs, {a, a})), ElementsAre(0));  // modulo 2^8
+  attrs.product_type = DType::kInt32;
+  EXPECT_THAT(Values<int32_t>(RunOne(OpKind::kContract, attrs, {a, a})), ElementsAre(300 * 128 * 128));
+  Expr& e = attrs.epilogue;
+  e.Binary(ExprOp::kMul, e.Cast(e.Input(0, DType::kInt32), DType::kFloat32), e.Input(1, DType::kFloat32));
+  EXPECT_THAT(Values<float>(RunOne(OpKind::kContract, attrs, {a, a, Floats({1}, {0.5f})})),
+              ElementsAre(150 * 128 * 128));
+  attrs.product_type = DType::kFloat32;
+  EXPECT_THAT(ErrorOf(OpKind::kContract, attrs, {a, a, Floats({1}, {0.5f})}), HasSubstr("E_DTYPE"));
+}
+
 TEST(Contract, Conjugates) {
   const Tensor a = ComplexTensor({1, 1}, {{1, 2}}), b = ComplexTensor({1, 1}, {{3, 4}});
   const auto run = [&](bool ca, bool cb) {

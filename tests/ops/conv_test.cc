@@ -120,6 +120,33 @@ TEST(ConvTest, HalfSumsAreRoundedOnce) {
   EXPECT_EQ(static_cast<float>(y.values<Half>()[0]), 2052);  // 2051 to even; step by step it would stay 2048
 }
 
+TEST(ConvTest, Int8SumsInInt32) {
+  const auto int8s = [](const Tensor& t) {
+    Tensor result = Tensor::Allocate(DType::kInt8, t.shape()).value();
+    for (int64_t i = 0; i < t.num_elements(); ++i) {
+      result.mutable_values<int8_t>()[i] = static_cast<int8_t>(31 * t.values<float>()[i] - 3);
+    }
+    return result;
+  };
+  const auto floats = [](const Tensor& t) {
+    Tensor result = Tensor::Allocate(DType::kFloat32, t.shape()).value();
+    for (int64_t i = 0; i < t.num_elements(); ++i) result.mutable_values<float>()[i] = t.values<int8_t>()[i];
+    return result;
+  };
+  const Tensor x = int8s(Pattern({2, 5, 6, 4}, 1)), filter = int8s(Pattern({3, 3, 2, 6}, 2));
+  ConvAttrs attrs = Attrs({1, 1}, {1, 1}, Padding::kSame, 2);
+  attrs.product_type = DType::kInt32;
+  const Tensor y = (*RunOp(OpKind::kConv, attrs, {x, filter}))[0];
+  ASSERT_EQ(y.dtype(), DType::kInt32);
+  Tensor as_floats = Tensor::Allocate(DType::kFloat32, y.shape()).value();
+  for (int64_t i = 0; i < y.num_elements(); ++i) {
+    as_floats.mutable_values<float>()[i] = static_cast<float>(y.values<int32_t>()[i]);
+  }
+  ExpectDirectConv(as_floats, floats(x), floats(filter), 1, 1, 1, 2);
+  attrs.product_type = DType::kInvalid;  // no convolution of int8 modulo 2^8
+  EXPECT_THAT(RunOp(OpKind::kConv, attrs, {x, filter}).status().message(), HasSubstr("E_DTYPE"));
+}
+
 TEST(ConvTest, Epilogue) {
   ConvAttrs attrs = Attrs({1}, {1}, Padding::kValid);
   const int product = attrs.epilogue.Input(0, DType::kFloat32);

@@ -140,6 +140,7 @@ double At(const Layout& layout, const void* data, int64_t batch, int64_t row, in
   const int64_t i = batch * layout.stride + column * layout.ld + row;
   if (layout.type == CUDA_R_16F) return static_cast<float>(static_cast<const Half*>(data)[i]);
   if (layout.type == CUDA_R_16BF) return static_cast<float>(static_cast<const BFloat16*>(data)[i]);
+  if (layout.type == CUDA_R_8I) return static_cast<const int8_t*>(data)[i];
   return static_cast<const float*>(data)[i];
 }
 
@@ -162,8 +163,9 @@ cublasStatus_t Multiply(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const void*
     for (int64_t k = 0; k < (ta ? a.rows : a.columns); ++k) {
       sum += At(a, a_data, batch, ta ? k : row, ta ? row : k) * At(b, b_data, batch, tb ? column : k, tb ? k : column);
     }
-    sum *= *static_cast<const float*>(alpha);
-    const float scale = *static_cast<const float*>(beta);
+    const bool is_int8 = op.compute == CUBLAS_COMPUTE_32I;  // then the factors are integers as well
+    sum *= is_int8 ? *static_cast<const int32_t*>(alpha) : *static_cast<const float*>(alpha);
+    const double scale = is_int8 ? *static_cast<const int32_t*>(beta) : *static_cast<const float*>(beta);
     if (scale != 0) sum += scale * At(*As<Layout>(c_layout), c_data, batch, row, column);
     const Layout bias_layout{d.type, d.rows, 1, d.rows};
     if ((epilogue & CUBLASLT_EPILOGUE_BIAS) != 0) sum += At(bias_layout, bias, 0, row, 0);
@@ -176,6 +178,8 @@ cublasStatus_t Multiply(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const void*
       static_cast<Half*>(d_data)[at] = Half(static_cast<float>(sum));
     } else if (d.type == CUDA_R_16BF) {
       static_cast<BFloat16*>(d_data)[at] = BFloat16(static_cast<float>(sum));
+    } else if (d.type == CUDA_R_32I) {
+      static_cast<int32_t*>(d_data)[at] = static_cast<int32_t>(sum);
     } else {
       static_cast<float*>(d_data)[at] = static_cast<float>(sum);
     }
@@ -217,6 +221,7 @@ std::vector<char> Operand(DType type, int64_t elements, int seed) {
     if (type == DType::kFloat16) reinterpret_cast<Half*>(bytes.data())[i] = Half(value);
     if (type == DType::kBFloat16) reinterpret_cast<BFloat16*>(bytes.data())[i] = BFloat16(value);
     if (type == DType::kFloat32) reinterpret_cast<float*>(bytes.data())[i] = value;
+    if (type == DType::kInt8) bytes[i] = static_cast<char>(60 * value);
   }
   return bytes;
 }
@@ -228,7 +233,7 @@ void ExpectComputes(PrimitiveLibrary& library, const MatmulProblem& p) {
   const auto a = Operand(p.type, (p.broadcast_a ? 1 : p.batch) * p.m * p.k, 1);
   const auto b = Operand(p.type, (p.broadcast_b ? 1 : p.batch) * p.k * p.n, 2);
   const auto bias = Operand(p.type, p.n, 3), residual = Operand(p.type, result, 4);
-  std::vector<char> got(result * SizeOf(p.type), 'x'), expected = got, workspace(1000);
+  std::vector<char> got(result * SizeOf(ResultTypeOf(p.type, p.epilogue)), 'x'), expected = got, workspace(1000);
   LibraryOperands operands{a.data(), b.data(), nullptr, bias.data(), residual.data(), nullptr, got.data()};
   const LibraryPlans plans = library.Matmul(p);
   ASSERT_FALSE(plans.empty());
@@ -253,6 +258,27 @@ class CublasLtTest : public ::testing::Test {
   }
   std::shared_ptr<PrimitiveLibrary> library_;
 };
+
+// int8: the kernels take terms innermost in both operands, in multiples of 4; sums are int32, all else is ours.
+TEST_F(CublasLtTest, Int8) {
+  MatmulProblem p;
+  p.type = DType::kInt8;
+  p.m = 8;
+  p.n = 12;
+  p.k = 64;
+  p.transpose_b = true;
+  ExpectComputes(*library_, p);
+  EXPECT_EQ(last_compute, CUBLAS_COMPUTE_32I);
+  const auto is_refused = [&](auto change) {
+    MatmulProblem changed = p;
+    change(&changed);
+    return library_->Matmul(changed).empty();
+  };
+  EXPECT_TRUE(is_refused([](MatmulProblem* q) { q->transpose_b = false; }));
+  EXPECT_TRUE(is_refused([](MatmulProblem* q) { q->transpose_a = true; }));
+  EXPECT_TRUE(is_refused([](MatmulProblem* q) { q->n = 10; }));
+  EXPECT_TRUE(is_refused([](MatmulProblem* q) { q->epilogue.scaling.emplace(); }));
+}
 
 TEST_F(CublasLtTest, OperandsOfAnyOrder) {
   for (const DType type : {DType::kFloat32, DType::kFloat16, DType::kBFloat16}) {

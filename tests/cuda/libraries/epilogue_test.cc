@@ -123,5 +123,74 @@ TEST(Epilogue, ResidualBehindTheActivationIsNotOurs) {
   EXPECT_FALSE(RecogniseEpilogue(e, type, {kProduct, kProduct}, 3).has_value());
 }
 
+// --- behind int8 products ---
+
+struct Int8Spelling {
+  DType residual = DType::kInvalid;  // none
+  DType result = DType::kFloat32;
+  bool has_bias = true;
+};
+
+Expr SpellInt8(const Int8Spelling& spelling) {
+  Expr e;
+  const DType type = DType::kFloat32;
+  int value = e.Binary(ExprOp::kMul, e.Input(1, type), e.Cast(e.Input(0, DType::kInt32), type));
+  if (spelling.has_bias) value = e.Binary(ExprOp::kAdd, value, e.Input(2, type));
+  if (spelling.residual != DType::kInvalid) {
+    value = e.Binary(ExprOp::kAdd, e.Cast(e.Input(3, spelling.residual), type), value);
+    value = e.Unary(ExprOp::kRelu, value);
+  }
+  if (spelling.result == DType::kFloat16) value = e.Cast(value, DType::kFloat16);
+  if (spelling.result == DType::kInt8) {
+    Instr narrow;
+    narrow.op = ExprOp::kSaturatingCast;
+    narrow.type = DType::kInt8;
+    narrow.args[0] =
+        static_cast<int16_t>(e.Unary(ExprOp::kRound, e.Binary(ExprOp::kMul, value, e.Constant(type, 2.5))));
+    value = e.Append(narrow);
+  }
+  e.SetResult(value);
+  return e;
+}
+
+std::optional<RecognisedEpilogue> RecogniseInt8(const Expr& e, DType residual, const Shape& factors = Shape{8}) {
+  const std::vector<TensorType> types = {
+      {DType::kInt32, kProduct}, {DType::kFloat32, factors}, {DType::kFloat32, Shape{8}}, {residual, kProduct}};
+  return RecogniseInt8Epilogue(e, types, 3);
+}
+
+TEST(Int8Epilogue, ScalingBiasResidualAndResult) {
+  for (const DType result : {DType::kFloat32, DType::kFloat16, DType::kInt8}) {
+    for (const DType residual : {DType::kInvalid, DType::kFloat32, DType::kFloat16}) {
+      for (const bool has_bias : {false, true}) {
+        const auto found = RecogniseInt8(SpellInt8({residual, result, has_bias}), residual);
+        ASSERT_TRUE(found.has_value()) << Name(result) << " " << Name(residual) << has_bias;
+        const bool has_residual = residual != DType::kInvalid;
+        EXPECT_EQ(found->fused.bias, has_bias);
+        EXPECT_EQ(found->fused.residual, has_residual);
+        EXPECT_EQ(found->fused.activation, has_residual ? Activation::kRelu : Activation::kNone);
+        ASSERT_TRUE(found->fused.scaling.has_value());
+        EXPECT_EQ(found->fused.scaling->result, result);
+        EXPECT_EQ(found->fused.scaling->residual, has_residual ? residual : DType::kFloat32);
+        EXPECT_EQ(found->factors_input, 1);
+        EXPECT_EQ(found->steps, result == DType::kInt8 ? 2.5f : 0.0f);
+      }
+    }
+  }
+}
+
+TEST(Int8Epilogue, WhatIsNoneOfOurs) {
+  const DType type = DType::kFloat32;
+  EXPECT_FALSE(RecogniseInt8(SpellInt8({}), type, Shape{}).has_value());         // one factor for all
+  EXPECT_FALSE(RecogniseInt8(SpellInt8({}), type, Shape{4, 1, 1}).has_value());  // or along another axis
+  Expr unscaled;
+  unscaled.Cast(unscaled.Input(0, DType::kInt32), type);
+  EXPECT_FALSE(RecogniseInt8(unscaled, type).has_value());
+  Expr truncated = SpellInt8({});
+  truncated.Cast(truncated.size() - 1, DType::kInt8);
+  EXPECT_FALSE(RecogniseInt8(truncated, type).has_value());
+  EXPECT_FALSE(RecogniseInt8(Expr(), type).has_value());
+}
+
 }  // namespace
 }  // namespace moulin::cuda

@@ -121,6 +121,68 @@ TEST_F(LibraryPathTest, EpilogueOfAnotherTypeBehind) {
           Small(DType::kFloat32, Shape{4}, 2)});
 }
 
+// relu($0 * factors + bias [+ residual]), in steps of int8 or as it is; the residual may be of float16.
+Expr ScaledEpilogue(DType residual, DType result) {
+  Expr e;
+  const DType type = DType::kFloat32;
+  int value = e.Binary(ExprOp::kMul, e.Cast(e.Input(0, DType::kInt32), type), e.Input(1, type));
+  value = e.Binary(ExprOp::kAdd, value, e.Input(2, type));
+  if (residual != DType::kInvalid) value = e.Binary(ExprOp::kAdd, value, e.Cast(e.Input(3, residual), type));
+  value = e.Unary(ExprOp::kRelu, value);
+  if (result != DType::kInt8) {
+    e.Cast(value, result);
+    return e;
+  }
+  Instr narrow;
+  narrow.op = ExprOp::kSaturatingCast;
+  narrow.type = DType::kInt8;
+  narrow.args[0] = static_cast<int16_t>(e.Unary(ExprOp::kRound, e.Binary(ExprOp::kMul, value, e.Constant(type, 0.37))));
+  e.Append(narrow);
+  return e;
+}
+
+TEST_F(LibraryPathTest, Int8WithItsScalingInside) {
+  const auto int8s = [](const Shape& shape, uint64_t seed) { return RandomTensor(DType::kInt8, shape, seed); };
+  const auto floats = [](const Shape& shape, uint64_t seed) { return RandomTensor(DType::kFloat32, shape, seed); };
+  for (const DType result : {DType::kFloat32, DType::kFloat16, DType::kInt8}) {
+    for (const DType residual : {DType::kInvalid, DType::kFloat32, DType::kFloat16}) {
+      ConvAttrs conv = Conv({1, 1}, {1, 1});
+      conv.product_type = DType::kInt32;
+      conv.epilogue = ScaledEpilogue(residual, result);
+      std::vector<Tensor> operands = {int8s(Shape{1, 4, 5, 16}, 1), int8s(Shape{3, 3, 16, 4}, 2), floats(Shape{4}, 3),
+                                      floats(Shape{4}, 4)};
+      if (residual != DType::kInvalid) operands.push_back(RandomTensor(residual, Shape{1, 4, 5, 4}, 5));
+      Expect(OpKind::kConv, conv, operands);
+      ContractAttrs product;
+      product.transpose_b = true;
+      product.product_type = DType::kInt32;
+      product.epilogue = conv.epilogue;
+      operands[0] = int8s(Shape{7, 32}, 1);
+      operands[1] = int8s(Shape{4, 32}, 2);
+      if (residual != DType::kInvalid) operands[4] = RandomTensor(residual, Shape{7, 4}, 5);
+      Expect(OpKind::kContract, product, operands);
+    }
+  }
+  EXPECT_THAT(library_->problems(), ::testing::Each(HasSubstr(" scaled ")));
+  EXPECT_THAT(library_->problems(), ::testing::Contains(HasSubstr("bias+residual+relu scaled f16 to i8")));
+}
+
+// A library that has the sums alone, and no library: the same bits.
+TEST_F(LibraryPathTest, Int8SumsWithTheScalingBehind) {
+  ConvAttrs conv = Conv({1, 1}, {1, 1});
+  conv.product_type = DType::kInt32;
+  const std::vector<Tensor> operands = {
+      RandomTensor(DType::kInt8, Shape{1, 4, 5, 16}, 1), RandomTensor(DType::kInt8, Shape{3, 3, 16, 4}, 2),
+      RandomTensor(DType::kFloat32, Shape{4}, 3), RandomTensor(DType::kFloat32, Shape{4}, 4)};
+  Expect(OpKind::kConv, conv, {operands[0], operands[1]});
+  conv.epilogue = ScaledEpilogue(DType::kInvalid, DType::kInt8);
+  UseLibrary([](const LibraryEpilogue& e) { return e == LibraryEpilogue(); });
+  Expect(OpKind::kConv, conv, operands);
+  EXPECT_THAT(library_->problems(), ::testing::Each(HasSubstr("conv i8")));
+  UseLibrary([](const LibraryEpilogue&) { return false; });
+  ExpectOpMatches(OpKind::kConv, conv, operands, 0, Input(1), options_);
+}
+
 TEST_F(LibraryPathTest, WhatALibraryIsNotAskedFor) {
   const DType type = DType::kFloat32;
   const std::vector<Tensor> operands = {Small(type, Shape{1, 3, 4, 5}), Small(type, Shape{3, 3, 5, 4})};

@@ -10,7 +10,7 @@
 namespace moulin::cuda {
 namespace {
 
-// Elements of a floating type as doubles.
+// Elements of a floating type, or int8, as doubles.
 class Elements {
  public:
   Elements(DType type, const void* data) : type_(type), data_(data) {}
@@ -18,6 +18,7 @@ class Elements {
   double operator[](int64_t i) const {
     if (type_ == DType::kFloat16) return static_cast<float>(static_cast<const Half*>(data_)[i]);
     if (type_ == DType::kBFloat16) return static_cast<float>(static_cast<const BFloat16*>(data_)[i]);
+    if (type_ == DType::kInt8) return static_cast<const int8_t*>(data_)[i];
     return static_cast<const float*>(data_)[i];
   }
 
@@ -27,6 +28,14 @@ class Elements {
 };
 
 void Set(DType type, void* data, int64_t i, double value) {
+  if (type == DType::kInt32) {
+    static_cast<int32_t*>(data)[i] = static_cast<int32_t>(value);
+    return;
+  }
+  if (type == DType::kInt8) {
+    static_cast<int8_t*>(data)[i] = static_cast<int8_t>(std::clamp(std::nearbyint(value), -128.0, 127.0));
+    return;
+  }
   const float rounded = static_cast<float>(value);
   if (type == DType::kFloat16) {
     static_cast<Half*>(data)[i] = Half(rounded);
@@ -61,8 +70,19 @@ double Activate(Activation activation, double x) {
   return x;
 }
 
+// In float32, step by step.
+float FinishScaled(const LibraryEpilogue& epilogue, const LibraryOperands& operands, double sum, int64_t column,
+                   int64_t at) {
+  float value = static_cast<float>(sum) * static_cast<const float*>(operands.factors)[column];
+  if (epilogue.bias) value += static_cast<const float*>(operands.bias)[column];
+  if (epilogue.residual) value += static_cast<float>(Elements(epilogue.scaling->residual, operands.residual)[at]);
+  value = static_cast<float>(Activate(epilogue.activation, value));
+  return epilogue.scaling->result == DType::kInt8 ? value * *static_cast<const float*>(operands.steps) : value;
+}
+
 double Finish(DType type, const LibraryEpilogue& epilogue, const LibraryOperands& operands, double sum, int64_t column,
               int64_t at) {
+  if (epilogue.scaling.has_value()) return FinishScaled(epilogue, operands, sum, column, at);
   if (epilogue.bias) sum += Elements(type, operands.bias)[column];
   if (epilogue.residual) sum += Elements(type, operands.residual)[at];
   return Activate(epilogue.activation, sum);
@@ -117,7 +137,7 @@ void Convolve(const ConvProblem& p, const LibraryOperands& operands) {
   }
   const int64_t columns = p.y[p.y.rank() - 1];
   for (int64_t i = 0; i < p.y.num_elements(); ++i) {
-    Set(p.type, operands.y, i, Finish(p.type, p.epilogue, operands, sums[i], i % columns, i));
+    Set(ResultTypeOf(p.type, p.epilogue), operands.y, i, Finish(p.type, p.epilogue, operands, sums[i], i % columns, i));
   }
 }
 
@@ -131,7 +151,7 @@ void Multiply(const MatmulProblem& p, const LibraryOperands& operands) {
       sum += a[a_begin + (p.transpose_a ? k * p.m + row : row * p.k + k)] *
              b[b_begin + (p.transpose_b ? column * p.k + k : k * p.n + column)];
     }
-    Set(p.type, operands.y, i, Finish(p.type, p.epilogue, operands, sum, column, i));
+    Set(ResultTypeOf(p.type, p.epilogue), operands.y, i, Finish(p.type, p.epilogue, operands, sum, column, i));
   }
 }
 
@@ -189,7 +209,8 @@ LibraryPlans ReferenceLibrary::Convolution(const ConvProblem& problem) {
 }
 
 LibraryPlans ReferenceLibrary::Matmul(const MatmulProblem& problem) {
-  if (!takes_(problem.epilogue) || !IsFloating(problem.type) || problem.type == DType::kFloat64) return {};
+  const bool has_type = (IsFloating(problem.type) && problem.type != DType::kFloat64) || problem.type == DType::kInt8;
+  if (!takes_(problem.epilogue) || !has_type) return {};
   problems_.push_back(ToString(problem));
   return {std::make_shared<ReferencePlan>(enqueue_,
                                           [problem](const LibraryOperands& operands) { Multiply(problem, operands); })};

@@ -146,5 +146,23 @@ TEST(ContractKernelTest, LargeProductsAgreeWithReferenceAndAreDeterministic) {
   ExpectSameBytes(first.actual[0], second.actual[0]);
 }
 
+TEST(ContractKernelTest, Int8SumsAreExact) {
+  std::mt19937 random(8);
+  for (int i = 0; i < 40; ++i) {
+    Product p = RandomProduct(&random);
+    p.attrs.product_type = DType::kInt32;
+    const Tensor b = RandomInt8s(p.b, &random);
+    std::vector<Operand> operands = {Given(RandomInt8s(p.a, &random)), i % 2 == 0 ? Constant(b) : Given(b)};
+    if (i % 3 > 0) {
+      p.attrs.epilogue = Int8Epilogue(i % 3 == 2);
+      const int64_t columns = p.b[p.b.rank() - (p.attrs.transpose_b ? 2 : 1)];
+      operands.push_back(Constant(RandomFloats(Shape({columns}), &random, 0.0001f, 0.01f)));
+    }
+    const Ran ran = RunBoth(OpKind::kContract, p.attrs, operands);
+    ASSERT_TRUE(ran.status.ok()) << ran.status;
+    EXPECT_TRUE(HasEqualBytes(ran.actual[0], ran.expected[0])) << ran.kernel << p.a.ToString() << p.b.ToString();
+  }
+}
+
 }  // namespace
 }  // namespace moulin::testing

@@ -258,5 +258,24 @@ TEST(ConvKernelTest, NanInTheInputReachesTheOutput) {
   ExpectNear(ran.expected[0], ran.actual[0], std::vector<double>(ran.expected[0].num_elements(), 8 * 10 * kEpsilon));
 }
 
+// Sums of int8 are exact, so every bit is the reference's; by oneDNN where the processor has VNNI.
+TEST(ConvKernelTest, Int8SumsAreExact) {
+  std::mt19937 random(8);
+  for (int i = 0; i < 40; ++i) {
+    ConvCase c = RandomConv(&random);
+    c.attrs.product_type = DType::kInt32;
+    std::vector<Operand> operands = {Given(RandomInt8s(c.x, &random)), Constant(RandomInt8s(c.filter, &random))};
+    if (i % 3 > 0) {
+      c.attrs.epilogue = Int8Epilogue(i % 3 == 2);
+      Shape channels({c.filter[c.filter.rank() - 1]});
+      for (int k = 2; k < c.filter.rank() && !c.attrs.channels_last; ++k) channels.push_back(1);
+      operands.push_back(Constant(RandomFloats(channels, &random, 0.0001f, 0.01f)));
+    }
+    const Ran ran = RunBoth(OpKind::kConv, c.attrs, operands);
+    ASSERT_TRUE(ran.status.ok()) << ran.status;
+    EXPECT_TRUE(HasEqualBytes(ran.actual[0], ran.expected[0])) << ran.kernel << " " << c.x.ToString();
+  }
+}
+
 }  // namespace
 }  // namespace moulin::testing

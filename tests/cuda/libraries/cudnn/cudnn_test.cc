@@ -123,6 +123,33 @@ TEST_F(CudnnTest, ConvolutionsInStrictFloat32) {
   EXPECT_NE(strict[0]->name(), rounded[0]->name());
 }
 
+// int8, with what the pass quantize puts around it, and as sums alone. Channels need not be multiples of 16.
+TEST_F(CudnnTest, ConvolutionsOfInt8) {
+  LibraryEpilogue scaled = kBiasRelu;
+  scaled.scaling = Int8Scaling{.result = DType::kInt8};
+  const Conv odd{8, 28, 24, 40, 1};
+  for (const Conv& conv : {kResidual3x3, odd}) {
+    SCOPED_TRACE(ToString(ProblemOf(conv, DType::kInt8, scaled)));
+    ExpectPlan(Cudnn()->Convolution(ProblemOf(conv, DType::kInt8, scaled)));
+    ExpectPlan(Cudnn()->Convolution(ProblemOf(conv, DType::kInt8, kNothing)));
+  }
+  LibraryEpilogue with_residual = kBiasResidualRelu;
+  with_residual.scaling = Int8Scaling{DType::kFloat16, DType::kFloat16};
+  ExpectPlan(Cudnn()->Convolution(ProblemOf(kPointwise, DType::kInt8, with_residual)));
+}
+
+TEST_F(CudnnTest, ProductsOfInt8) {
+  MatmulProblem p;
+  p.type = DType::kInt8;
+  p.transpose_b = true;
+  p.m = 128;
+  p.n = p.k = 768;
+  ExpectPlan(Cudnn()->Matmul(p));
+  p.epilogue = kBias;
+  p.epilogue.scaling.emplace();
+  ExpectPlan(Cudnn()->Matmul(p));
+}
+
 TEST_F(CudnnTest, DepthwiseConvolutions) {
   const Conv depthwise{8, 56, 144, 144, 3, 1, 144};
   ExpectPlan(Cudnn()->Convolution(ProblemOf(depthwise, DType::kFloat16, kBiasRelu6)));
