@@ -138,8 +138,10 @@ TEST_F(QuantizeTest, WhatIsLeftAndWhy) {
   EXPECT_EQ(Why(), "the range of its input is not known");
   EXPECT_FALSE(Apply(Quantize));
   graph_.ranges["unknown"] = {0, 0};
-  EXPECT_EQ(Why(), "its input is always 0");
+  EXPECT_EQ(Why(), "the range of its input is too narrow");
   EXPECT_FALSE(Apply(Quantize));
+  graph_.ranges["unknown"] = {0, 1e-40f};
+  EXPECT_EQ(Why(), "the range of its input is too narrow");
 }
 
 TEST_F(QuantizeTest, GroupsStay) {
@@ -163,10 +165,16 @@ TEST_F(QuantizeTest, ProductsOfTwoActivationsStay) {
 }
 
 TEST_F(QuantizeTest, WeightsThatAreNotFiniteStay) {
-  const ValueId x = Image({1, 16});
-  std::vector<float> weights(16, INFINITY);
-  Output(b_.Add(OpKind::kContract, ContractAttrs(), {x, b_.Constant(Tensor::Of<float>({16, 1}, weights))}));
-  EXPECT_FALSE(*Quantize(&graph_, options_));
+  for (const float bad : {INFINITY, NAN}) {
+    graph_ = Graph();
+    graph_.precision = Precision::kInt8;
+    std::vector<float> weights(16, 1.0f);
+    weights[3] = bad;
+    Output(
+        b_.Add(OpKind::kContract, ContractAttrs(), {Image({1, 16}), b_.Constant(Tensor::Of<float>({16, 1}, weights))}));
+    EXPECT_EQ(Why(), "its weights are not finite");
+    EXPECT_FALSE(*Quantize(&graph_, options_));
+  }
 }
 
 // What only moves or pools elements has their range.
