@@ -7,6 +7,7 @@
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "cli/command.h"
+#include "cli/input_expression.h"
 #include "cli/input_file.h"
 #include "engine/describe.h"
 #include "engine/quantization.h"
@@ -18,6 +19,7 @@ namespace {
 struct CalibrateFlags {
   std::string model;
   std::vector<std::string> inputs;
+  std::vector<std::string> expressions;
   std::string output;
   double max_error = Quantization().max_error;
   DeviceFlags device;
@@ -46,6 +48,10 @@ StatusOr<std::vector<NamedTensors>> ReadExamples(Engine& engine, const Calibrate
       MOULIN_ASSIGN_OR_RETURN(NamedTensors example, ReadInputFile(file, model->inputs()));
       examples.push_back(std::move(example));
     }
+  }
+  if (examples.empty()) examples.emplace_back();
+  for (NamedTensors& example : examples) {
+    MOULIN_RETURN_IF_ERROR(AddInputExpressions(flags.expressions, model->inputs(), &example));
   }
   return examples;
 }
@@ -82,8 +88,10 @@ void AddCalibrate(CLI::App& app, Action* action) {
   CLI::App* command = app.add_subcommand("calibrate", "Measure the ranges of activations that --precision int8 needs");
   command->add_option("model", flags->model, "the model")->required()->type_name("MODEL");
   command->add_option("--inputs", flags->inputs, "typical inputs; of a directory every .npz file")
-      ->required()
       ->type_name("IN.npz|DIR");
+  command->add_option("--input", flags->expressions, "an input by itself, as of run")
+      ->type_name("NAME=EXPRESSION")
+      ->allow_extra_args(false);
   command->add_option("-o,--output", flags->output, "where to write the ranges")->required()->type_name("RANGES.json");
   command
       ->add_option("--max-error", flags->max_error,

@@ -55,21 +55,21 @@ expect 0 "" "$moulin" compare "$classifier" --device cpu --reference reference
 expect 0 "" "$moulin" compare "$denoiser" --device cpu --layers
 
 # int8 from calibration, and what refuses it.
-expect 0 "3 of 4 convolutions and products in int8" "$moulin" calibrate "$classifier" --inputs "$digits" -o "$scratch/ranges.json" --device cpu
+expect 0 "3 of 4 convolutions and products in int8" "$moulin" calibrate "$classifier" --input 'image=random((16,8,8,1))' -o "$scratch/ranges.json" --device cpu
 expect 0 "it has fewer than 16 input channels" "$moulin" show "$classifier" --precision int8 --ranges "$scratch/ranges.json" --device cpu
 expect 0 '"int8": 3' "$moulin" show "$classifier" --precision int8+fp16 --ranges "$scratch/ranges.json" --json --device cpu
 expect 1 "E_OPTION: int8 needs ranges" "$moulin" show "$classifier" --precision int8
-expect 0 "probabilities" "$moulin" run "$classifier" --inputs "$digits" --outputs "$scratch/int8.npz" --precision int8 --ranges "$scratch/ranges.json" --device cpu
-expect 0 "values agree" "$moulin" compare "$classifier" --inputs "$digits" --precision int8 --ranges "$scratch/ranges.json" --device cpu --atol 0.2
-expect 1 "E_ACCURACY: int8 is too far from float32: output \"probabilities\"" "$moulin" calibrate "$classifier" --inputs "$digits" -o "$scratch/refused.json" --max-error 1e-6 --device cpu
+expect 0 "probabilities" "$moulin" run "$classifier" --input 'image=random((16,8,8,1))' --outputs "$scratch/int8.npz" --precision int8 --ranges "$scratch/ranges.json" --device cpu
+expect 0 "values agree" "$moulin" compare "$classifier" --batch 16 --shape image=16,8,8,1 --precision int8 --ranges "$scratch/ranges.json" --device cpu --atol 0.2
+expect 1 "E_ACCURACY: int8 is too far from float32: output \"probabilities\"" "$moulin" calibrate "$classifier" --input 'image=random((16,8,8,1))' -o "$scratch/refused.json" --max-error 1e-6 --device cpu
 [ -e "$scratch/refused.json" ] && { echo "FAILED: ranges were written that were refused"; failures=$((failures + 1)); }
 mkdir "$scratch/none"
 expect 2 "E_EMPTY" "$moulin" calibrate "$classifier" --inputs "$scratch/none" -o "$scratch/refused.json"
-expect 2 "E_OPTION" "$moulin" calibrate "$classifier" --inputs "$digits" -o "$scratch/refused.json" --precision fp16
-expect 2 "E_OPTION" "$moulin" run "$classifier" --inputs "$digits" --outputs "$scratch/o.npz" --ranges "$scratch/ranges.json"
+expect 2 "E_OPTION" "$moulin" calibrate "$classifier" --input 'image=random((16,8,8,1))' -o "$scratch/refused.json" --precision fp16
+expect 2 "E_OPTION" "$moulin" run "$classifier" --input 'image=random((16,8,8,1))' --outputs "$scratch/o.npz" --ranges "$scratch/ranges.json"
 echo '{"ranges": [{"tensor": "x:0", "min": 2, "max": 1}]}' > "$scratch/bad.json"
-expect 2 "E_VALUE" "$moulin" run "$classifier" --inputs "$digits" --outputs "$scratch/o.npz" --precision int8 --ranges "$scratch/bad.json"
-expect 2 "E_PARSE" "$moulin" run "$classifier" --inputs "$digits" --outputs "$scratch/o.npz" --precision int8 --ranges "$classifier"
+expect 2 "E_VALUE" "$moulin" run "$classifier" --input 'image=random((16,8,8,1))' --outputs "$scratch/o.npz" --precision int8 --ranges "$scratch/bad.json"
+expect 2 "E_PARSE" "$moulin" run "$classifier" --input 'image=random((16,8,8,1))' --outputs "$scratch/o.npz" --precision int8 --ranges "$classifier"
 
 # Checkpoints, and models whose variables lie in them.
 expect 0 "net/kernel/.ATTRIBUTES/VARIABLE_VALUE float32[2,2]" "$moulin" show tests/formats/data/manager
