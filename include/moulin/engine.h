@@ -32,6 +32,8 @@ struct EngineOptions {
   int plan_cache_entries = 32;
   // Measure the time that a GPU is busy with each request (ModelStats::device_ms), which costs some microseconds.
   bool measure_device_time = false;
+  // Measure the time of each step of a run, for `moulin bench --profile`; on the host's devices alone.
+  bool measure_steps = false;
   // Run the goldens that a bundle carries for its models when it is loaded, and refuse a model that fails them
   // (E_DATA).
   bool verify_bundles = false;
@@ -58,7 +60,8 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Reads, imports and optimises a model: a GraphDef (.pb or .pbtxt, told apart by content), a SavedModel directory
-  // (variables are read and are constants from then on), a checkpoint with its .meta graph, or
+  // (variables are read and are constants from then on), a checkpoint with its .meta graph (the latest of a directory;
+  // ModelOptions::follow takes later ones as they come), or
   // "BUNDLE.moulin:NAME[:SIGNATURE]". Blocks. Errors name the file and the node: DATA_LOSS or INVALID_ARGUMENT for a
   // malformed file, UNIMPLEMENTED listing all nodes that are not supported, NOT_FOUND (E_FILE), FAILED_PRECONDITION
   // (E_STOPPED).

@@ -2,6 +2,7 @@
 #ifndef MOULIN_MODEL_H_
 #define MOULIN_MODEL_H_
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -45,6 +46,17 @@ struct ModelOptions {
   std::string signature;
   // Which graph of a SavedModel: the one with exactly these tags. Empty: the one tagged "serve", or the only one.
   std::vector<std::string> tags;
+  // The checkpoint that the variables' values come from, in place of the model's own: a prefix, or a directory (its
+  // latest). For SavedModels, .meta graphs and GraphDefs with variables.
+  std::string checkpoint;
+  // Take the newer checkpoints that a manager saves in the directory that `checkpoint` is, or else the model itself.
+  // Requests that run finish with the old weights, those that start later have the new ones; none waits or is lost.
+  // A checkpoint that is broken, half written or of another model is refused, and the old weights go on.
+  bool follow = false;
+  std::chrono::milliseconds follow_interval{1000};  // between two looks at the directory
+  // Called on a thread of the engine for each newer checkpoint: OK where it is used from now on, else why it is
+  // refused. Must not shut the engine down.
+  std::function<void(const std::string& checkpoint, const Status& status)> on_checkpoint;
   // Requests of the model that run at once, each with memory and streams of its own. Weights are shared. 0: as many as
   // the device recommends (one on the CPU; on a GPU enough that copies and compute overlap).
   int instances = 0;
@@ -92,10 +104,12 @@ struct ModelStats {
   double quantization_error = 0;
   int64_t accepted = 0;  // requests, since loading; those of a bundle's examples among them
   int64_t succeeded = 0;
-  int64_t failed = 0;   // errors of the run, cancellations, missed deadlines, shutdown
-  int64_t refused = 0;  // invalid, or the queue was full
-  int64_t waiting = 0;  // in the queue now
-  int64_t plans = 0;    // plans in the cache now
+  int64_t failed = 0;             // errors of the run, cancellations, missed deadlines, shutdown
+  int64_t refused = 0;            // invalid, or the queue was full
+  int64_t waiting = 0;            // in the queue now
+  int64_t plans = 0;              // plans in the cache now
+  int64_t checkpoints_taken = 0;  // newer ones, with ModelOptions::follow
+  int64_t checkpoints_refused = 0;
 };
 
 // What a run needs for given shapes, to be planned before the first request of these shapes.

@@ -9,28 +9,29 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <cstdio>
-#include <cstring>
 #include <iostream>
-#include <mutex>
 #include <sstream>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "cli/bench_rounds.h"
 #include "cli/command.h"
 #include "cli/input_expression.h"
 #include "cli/input_file.h"
 #include "cli/progress.h"
 #include "cli/random_inputs.h"
+#include "cli/step_report.h"
+#include "engine/model_impl.h"
 #include "moulin/engine.h"
 #include "nlohmann/json.hpp"
 
 namespace moulin::cli {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+constexpr size_t kSlowestSteps = 20;
 
 struct BenchFlags {
   std::vector<std::string> models;
@@ -46,28 +47,14 @@ struct BenchFlags {
   bool blocks = false;
   bool device_time = false;
   bool verify = false;
+  bool profile = false;
+  std::string tensorboard;
+  std::string checkpoint;
+  bool follow = false;
   std::vector<int> priorities;
   std::vector<int> multiprocessors;
   DeviceFlags device;
 };
-
-struct BenchModel {
-  std::string path;
-  std::shared_ptr<Model> model;
-  std::vector<NamedTensors> input_sets;  // requests take turns, so that no run finds its inputs in a cache
-  size_t turn = 0;
-  int priority = 0;
-  double load_ms = 0;
-  double first_ms = 0;
-  std::vector<double> latencies_ms;    // of the measured requests
-  std::vector<double> submit_us;       // that Submit took
-  std::vector<NamedTensors> expected;  // with --verify: what each input set gives when the model runs alone
-  int64_t different = 0;               // requests that gave other bits
-
-  size_t NextTurn() { return turn++ % input_sets.size(); }
-};
-
-double Milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
 
 // The inputs that no expression gives.
 std::vector<TensorInfo> NotGiven(std::vector<TensorInfo> infos, const std::vector<std::string>& expressions) {
@@ -85,6 +72,13 @@ StatusOr<BenchModel> LoadModel(Engine& engine, const BenchFlags& flags, size_t i
   options.instances = flags.instances;
   MOULIN_RETURN_IF_ERROR(SetPrecision(flags.device, &options));
   if (index < flags.multiprocessors.size()) options.multiprocessors = flags.multiprocessors[index];
+  options.checkpoint = flags.checkpoint;
+  options.follow = flags.follow;
+  options.follow_interval = std::chrono::milliseconds(200);
+  options.on_checkpoint = [path](const std::string& checkpoint, const Status& status) {
+    std::fprintf(stderr, "%s: %s: %s\n", Printable(path).c_str(), Printable(checkpoint).c_str(),
+                 status.ok() ? "its weights are used from now on" : std::string(status.message()).c_str());
+  };
   options.queue_capacity = (flags.blocks ? 4096 : std::max(flags.concurrency, 1)) + 1;
   const Clock::time_point start = Clock::now();
   MOULIN_ASSIGN_OR_RETURN(m.model, engine.Load(path, options));
@@ -110,108 +104,6 @@ StatusOr<BenchModel> LoadModel(Engine& engine, const BenchFlags& flags, size_t i
   }
   return m;
 }
-
-bool SameBits(const Tensor& a, const Tensor& b) {
-  if (a.dtype() != b.dtype() || a.shape() != b.shape()) return false;
-  if (a.dtype() == DType::kString) return a.strings() == b.strings();
-  return std::memcmp(a.data(), b.data(), static_cast<size_t>(a.byte_size())) == 0;
-}
-
-// Whether a request gave other bits than the model gave alone; false where that is not known.
-bool Differs(const BenchModel& m, size_t set, const NamedTensors& outputs) {
-  if (m.expected.empty()) return false;
-  const NamedTensors& expected = m.expected[set];
-  return !std::equal(outputs.begin(), outputs.end(), expected.begin(), expected.end(),
-                     [](const auto& a, const auto& b) { return SameBits(a.second, b.second); });
-}
-
-// Rounds one after another, each request awaited before the next.
-Status RunSync(std::vector<BenchModel>& models, Clock::time_point end) {
-  do {
-    for (BenchModel& m : models) {
-      const Clock::time_point start = Clock::now();
-      const size_t set = m.NextTurn();
-      MOULIN_ASSIGN_OR_RETURN(const NamedTensors outputs, m.model->Run(m.input_sets[set]));
-      m.latencies_ms.push_back(Milliseconds(Clock::now() - start));
-      if (Differs(m, set, outputs)) ++m.different;
-    }
-  } while (Clock::now() < end);
-  return absl::OkStatus();
-}
-
-// Counts the requests in flight of each round and hands out rounds as they end.
-class AsyncRounds {
- public:
-  AsyncRounds(std::vector<BenchModel>& models, int concurrency) : models_(models), idle_(concurrency) {}
-
-  Status Run(Clock::time_point end) {
-    do {
-      WaitForIdle(1);
-      MOULIN_RETURN_IF_ERROR(SubmitRound());
-    } while (Clock::now() < end && ok());
-    return Finish();
-  }
-
-  // Waits for every round, also after an error.
-  Status Finish() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [&] { return in_flight_ == 0; });
-    return status_;
-  }
-
- private:
-  bool ok() {
-    std::lock_guard<std::mutex> lock(mutex_);
-    return status_.ok();
-  }
-
-  void WaitForIdle(int rounds) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [&] { return idle_ >= rounds; });
-    idle_ -= rounds;
-  }
-
-  Status SubmitRound() {
-    auto left = std::make_shared<int>(static_cast<int>(models_.size()));  // guarded by mutex_
-    for (BenchModel& m : models_) {
-      {
-        std::lock_guard<std::mutex> lock(mutex_);
-        ++in_flight_;
-      }
-      Request request;
-      const size_t set = m.NextTurn();
-      request.inputs = m.input_sets[set];
-      request.priority = m.priority;
-      const Clock::time_point start = Clock::now();
-      request.callback = [this, &m, set, left, start](const StatusOr<NamedTensors>& result) {
-        const double latency_ms = Milliseconds(Clock::now() - start);
-        const bool different = result.ok() && Differs(m, set, *result);
-        Done(m, left.get(), latency_ms, different, result.status());
-      };
-      const Status status = m.model->Submit(std::move(request)).status();
-      m.submit_us.push_back(Milliseconds(Clock::now() - start) * 1e3);
-      if (!status.ok()) Done(m, left.get(), 0, false, status);
-    }
-    return absl::OkStatus();
-  }
-
-  void Done(BenchModel& m, int* left, double latency_ms, bool different, const Status& status) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    m.different += different ? 1 : 0;
-    if (status.ok()) m.latencies_ms.push_back(latency_ms);
-    if (status_.ok()) status_ = status;
-    --in_flight_;
-    if (--*left == 0) ++idle_;
-    changed_.notify_all();
-  }
-
-  std::vector<BenchModel>& models_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int idle_;           // rounds that may start
-  int in_flight_ = 0;  // requests
-  Status status_;      // the first error
-};
 
 double Percentile(const std::vector<double>& sorted, double p) {
   if (sorted.empty()) return 0;
@@ -260,6 +152,11 @@ nlohmann::json Record(const BenchModel& m, const BenchFlags& flags, double secon
   if (!m.submit_us.empty()) record["submit_us"] = Percentiles(m.submit_us);
   if (flags.device_time) record["device_ms"] = {{"p50", m.model->stats().device_ms}};
   if (flags.verify) record["different"] = m.different;
+  if (flags.follow) {
+    record["checkpoints"] = {{"taken", m.model->stats().checkpoints_taken},
+                             {"refused", m.model->stats().checkpoints_refused}};
+  }
+  if (flags.profile) record["steps"] = ToJson(m.model->impl().step_profile().totals());
   return record;
 }
 
@@ -288,7 +185,7 @@ nlohmann::json Records(const std::vector<BenchModel>& models, const BenchFlags& 
 
 Status RunFor(std::vector<BenchModel>& models, const BenchFlags& flags, double seconds) {
   const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-  return flags.mode == "sync" ? RunSync(models, end) : AsyncRounds(models, flags.concurrency).Run(end);
+  return flags.mode == "sync" ? RunSync(models, end) : RunAsync(models, flags.concurrency, end);
 }
 
 // Fills the models' latencies; the seconds that it took.
@@ -325,8 +222,25 @@ StatusOr<int> AnswerBlocks(std::vector<BenchModel>& models, BenchFlags flags) {
   return kDone;
 }
 
+Status ReportSteps(const std::vector<BenchModel>& models, const BenchFlags& flags) {
+  for (const BenchModel& m : models) {
+    MOULIN_ASSIGN_OR_RETURN(internal::StepProfile * profile, ProfileOf(*m.model));
+    if (!flags.json) {
+      std::printf("\n%s\n%s", m.path.c_str(), SlowestSteps(profile->totals(), kSlowestSteps).c_str());
+    }
+    if (flags.tensorboard.empty()) continue;
+    // A folder a model: TensorBoard shows one graph of each.
+    const std::string logdir =
+        models.size() == 1 ? flags.tensorboard : absl::StrCat(flags.tensorboard, "/", m.model->name());
+    MOULIN_ASSIGN_OR_RETURN(const std::string file, WriteStepEvents(*m.model, m.path, logdir));
+    if (!flags.json) std::printf("%s\n", Printable(file).c_str());
+  }
+  return absl::OkStatus();
+}
+
 StatusOr<int> Bench(const BenchFlags& flags) {
   EngineOptions options = flags.device.engine_options();
+  options.measure_steps = flags.profile;
   options.measure_device_time = flags.device_time;
   MOULIN_ASSIGN_OR_RETURN(const auto engine, OpenEngine(options));
   std::vector<BenchModel> models;
@@ -343,6 +257,7 @@ StatusOr<int> Bench(const BenchFlags& flags) {
   }
   progress.Show(0, "warming up");
   MOULIN_RETURN_IF_ERROR(RunFor(models, flags, flags.seconds / 5));
+  for (BenchModel& m : models) m.model->impl().step_profile().Clear();
   progress.Clear();
   progress.Show(0, "measuring");
   MOULIN_ASSIGN_OR_RETURN(const double seconds, Measure(models, flags));
@@ -353,6 +268,7 @@ StatusOr<int> Bench(const BenchFlags& flags) {
   } else {
     PrintTable(records);
   }
+  if (flags.profile) MOULIN_RETURN_IF_ERROR(ReportSteps(models, flags));
   return kDone;
 }
 
@@ -405,6 +321,15 @@ void AddBench(CLI::App& app, Action* action) {
                     "measure once for each line \"sync|async CONCURRENCY SECONDS\" of the standard input");
   command->add_flag("--device-time", flags->device_time,
                     "with --json: also the time that a GPU is busy with a request");
+  CLI::Option* profile = command->add_flag(
+      "--profile", flags->profile, "measure each step (cpu, reference) and print the slowest; with --json: all");
+  command->add_option("--tensorboard", flags->tensorboard, "with --profile: write the graph and the steps' times")
+      ->type_name("LOGDIR")
+      ->needs(profile);
+  command->add_option("--checkpoint", flags->checkpoint, "take the variables' values from there")
+      ->type_name("PREFIX_OR_DIR");
+  command->add_flag("--follow", flags->follow,
+                    "take newer checkpoints as a manager saves them in the directory of --checkpoint, or MODEL");
   AddDeviceFlags(command, &flags->device);
   command->callback([=] { *action = [flags] { return Bench(*flags); }; });
 }

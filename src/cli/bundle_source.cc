@@ -63,7 +63,7 @@ StatusOr<BundleSource> ReadBundleSource(const std::string& path, const SourceOpt
   freeze.checkpoint = options.checkpoint;
   const bool is_meta_graph = IsSavedModelDirectory(path) || internal::IsCheckpointModel(path);
   if (is_meta_graph && options.outputs.empty()) {
-    MOULIN_ASSIGN_OR_RETURN(const internal::MetaGraphFile file, internal::ReadMetaGraphFile(path, {}, Limits()));
+    MOULIN_ASSIGN_OR_RETURN(const internal::MetaGraphFile file, internal::ReadMetaGraphFile(path, {}, "", Limits()));
     // The inputs are kept as well: an output need not depend on each.
     MOULIN_ASSIGN_OR_RETURN(source.signatures, ReadSignatures(file.meta_graph, options, &freeze.outputs));
   } else {

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/input_file.h"
 #include "cli/random_inputs.h"
+#include "cli/step_report.h"
 #include "moulin/engine.h"
 #include "nlohmann/json.hpp"
 
@@ -22,6 +23,7 @@ struct CompareFlags {
   int64_t batch = 1;
   bool layers = false;
   bool json = false;
+  std::string tensorboard;
   CompareOptions options;
   DeviceFlags device;
 };
@@ -77,6 +79,20 @@ void PrintJson(const CompareReport& report) {
   std::printf("%s\n", out.dump(1).c_str());
 }
 
+// The times are those of a run of the model as it is, not of the one that keeps every value for comparison.
+Status WriteTimes(const CompareFlags& flags, const NamedTensors& inputs) {
+  EngineOptions options = flags.device.engine_options();
+  options.measure_steps = true;
+  MOULIN_ASSIGN_OR_RETURN(const auto engine, Engine::Create(options));
+  ModelOptions model_options = flags.options.model;
+  model_options.precision = flags.device.precision;
+  MOULIN_ASSIGN_OR_RETURN(const auto model, engine->Load(flags.model, model_options));
+  for (int warm_and_measured = 0; warm_and_measured < 2; ++warm_and_measured) {
+    MOULIN_RETURN_IF_ERROR(model->Run(inputs).status());
+  }
+  return WriteStepEvents(*model, flags.model, flags.tensorboard).status();
+}
+
 StatusOr<int> Compare(const CompareFlags& flags) {
   MOULIN_ASSIGN_OR_RETURN(const auto device, OpenEngine(flags.device.engine_options()));
   MOULIN_ASSIGN_OR_RETURN(const auto reference, Engine::Create({.device = flags.reference}));
@@ -93,6 +109,7 @@ StatusOr<int> Compare(const CompareFlags& flags) {
     PrintFirst("first difference", report, report.first_divergence);
     if (report.agrees()) std::printf("%zu values agree\n", report.values.size());
   }
+  if (!flags.tensorboard.empty()) MOULIN_RETURN_IF_ERROR(WriteTimes(flags, inputs));
   return report.agrees() ? kDone : kNo;
 }
 
@@ -112,6 +129,10 @@ void AddCompare(CLI::App& app, Action* action) {
   command->add_option("--shape", flags->shapes, "shape of an input that the model leaves open")
       ->type_name("NAME=SIZE,SIZE...");
   command->add_flag("--json", flags->json, "as JSON");
+  command
+      ->add_option("--tensorboard", flags->tensorboard,
+                   "write the graph and the times of the steps of a run on the device")
+      ->type_name("LOGDIR");
   AddDeviceFlags(command, &flags->device);
   command->callback([=] { *action = [flags] { return Compare(*flags); }; });
 }

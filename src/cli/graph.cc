@@ -86,7 +86,8 @@ StatusOr<int> ShowGraph(const GraphFlags& flags) {
   };
   MOULIN_ASSIGN_OR_RETURN(const auto model, engine->Load(flags.model, options));
   if (flags.at == "passes") return kDone;
-  const Graph& graph = internal::GraphOf(*model);
+  const std::shared_ptr<const Graph> shared = internal::GraphOf(*model);
+  const Graph& graph = *shared;
   if (!flags.dot.empty()) {
     MOULIN_RETURN_IF_ERROR(WriteFile(flags.dot, ToDot(graph)));
     std::printf("%s: %d nodes\n", flags.dot.c_str(), graph.num_nodes());

@@ -14,6 +14,7 @@ namespace {
 struct RunFlags {
   std::string model;
   std::string signature;
+  std::string checkpoint;
   std::string inputs;
   std::vector<std::string> expressions;
   std::string outputs;
@@ -30,6 +31,7 @@ StatusOr<int> Run(const RunFlags& flags) {
   options.signature = flags.signature;
   options.tags = flags.tags;
   for (const std::string& tensor : flags.feed) options.inputs.push_back({"", tensor});
+  options.checkpoint = flags.checkpoint;
   for (const std::string& tensor : flags.fetch) options.outputs.push_back({"", tensor});
   MOULIN_ASSIGN_OR_RETURN(const auto model, engine->Load(flags.model, options));
   NamedTensors inputs;
@@ -49,6 +51,8 @@ void AddRun(CLI::App& app, Action* action) {
   auto flags = std::make_shared<RunFlags>();
   CLI::App* command = app.add_subcommand("run", "Run a model once on arrays from an .npz file or the command line");
   command->add_option("model", flags->model, "the model")->required()->type_name("MODEL");
+  command->add_option("--checkpoint", flags->checkpoint, "take the variables' values from there")
+      ->type_name("PREFIX_OR_DIR");
   command->add_option("--signature", flags->signature, "signature of a SavedModel; serving_default, or the only one");
   command->add_option("--inputs", flags->inputs, "arrays, named as `moulin show` names the inputs")
       ->type_name("IN.npz");

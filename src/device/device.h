@@ -41,6 +41,13 @@ using Outputs = std::vector<Tensor>;
 // Called exactly once, on a thread of the device. It may launch further work but must not block on this stream.
 using LaunchCallback = std::function<void(StatusOr<Outputs>)>;
 
+// When one step of a plan ran, in nanoseconds of the steady clock.
+struct StepTime {
+  int step = 0;  // of plan().steps
+  int64_t start_ns = 0;
+  int64_t end_ns = 0;
+};
+
 // Everything mutable of one run in flight: arena, events, staging buffers. Used by one run at a time.
 class Execution {
  public:
@@ -54,6 +61,11 @@ class Execution {
   // Milliseconds that the device was busy with the last run, copies included; 0 where that is not measured
   // (DeviceOptions::measure_time). To be asked from the callback.
   virtual double device_ms() const { return 0; }
+  // Measures the steps of further runs, which costs two readings of the clock a step. False where the device cannot: a
+  // GPU's steps are one graph.
+  virtual bool MeasureSteps() { return false; }
+  // Of the last run, in no order; to be asked from the callback.
+  virtual std::vector<StepTime> step_times() const { return {}; }
 };
 
 // A plan made ready on a device. Immutable and thread-safe; shares constants with other executables of the device.

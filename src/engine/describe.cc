@@ -26,7 +26,7 @@ StatusOr<std::shared_ptr<CompiledStage>> StageOf(const Model& model, absl::Span<
 
 }  // namespace
 
-const Graph& GraphOf(const Model& model) { return *model.impl().graph(); }
+std::shared_ptr<const Graph> GraphOf(const Model& model) { return model.impl().program()->shared_graph(); }
 
 std::vector<std::string> PassNames() {
   std::vector<std::string> names;

@@ -13,8 +13,8 @@
 
 namespace moulin::internal {
 
-// The optimised graph, which lives as long as the model.
-const Graph& GraphOf(const Model& model);
+// The optimised graph.
+std::shared_ptr<const Graph> GraphOf(const Model& model);
 
 // The passes, in the order they run.
 std::vector<std::string> PassNames();

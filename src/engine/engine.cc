@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "engine/engine_impl.h"
 #include "engine/quantization.h"
+#include "formats/checkpoint.h"
 
 namespace moulin {
 namespace internal {
@@ -26,6 +29,7 @@ ModelEnvironment EnvironmentOf(std::shared_ptr<Device> device, const EngineOptio
   environment.live_models = std::make_shared<LiveCount>();
   environment.queue_capacity = options.queue_capacity;
   environment.plan_cache_entries = options.plan_cache_entries;
+  environment.measures_steps = options.measure_steps;
   return environment;
 }
 
@@ -55,39 +59,45 @@ Status EngineImpl::Adopt(const std::shared_ptr<ModelImpl>& model) {
   return absl::OkStatus();
 }
 
-StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeModel(const Graph& graph, const std::string& name,
-                                                           const ModelOptions& options) {
-  if (IsInt8(options.precision) && !options.quantization.examples.empty()) {
-    return MakeCheckedModel(graph, name, options);
-  }
-  PassOptions passes = PassOptionsFor(options, device_info(), limits_);
-  auto optimized = std::make_shared<Graph>(graph);
-  MOULIN_RETURN_IF_ERROR(SetPrecision(options, optimized.get()));
+StatusOr<PassOptions> EngineImpl::Optimize(Graph* graph, const ModelOptions& options) const {
+  MOULIN_RETURN_IF_ERROR(SetPrecision(options, graph));
+  PassOptions passes = PassOptionsFor(options, environment_.device->info(), limits_);
   if (options.dump) {
-    options.dump("import", GraphToString(*optimized));
+    options.dump("import", GraphToString(*graph));
     passes.after = [&](const char* pass, const Graph& g) { options.dump(pass, GraphToString(g)); };
   }
-  MOULIN_RETURN_IF_ERROR(RunPasses(optimized.get(), passes));
+  MOULIN_RETURN_IF_ERROR(RunPasses(graph, passes));
   passes.after = nullptr;
+  return passes;
+}
+
+StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeModel(std::shared_ptr<Graph> graph, const std::string& name,
+                                                           const ModelOptions& options, bool owns_constants) {
+  if (IsInt8(options.precision) && !options.quantization.examples.empty()) {
+    return MakeCheckedModel(*graph, name, options);
+  }
+  MOULIN_ASSIGN_OR_RETURN(const PassOptions passes, Optimize(graph.get(), options));
   ModelEnvironment environment = environment_;
+  environment.owns_constants = owns_constants;
   if (options.multiprocessors != 0) {
     MOULIN_ASSIGN_OR_RETURN(environment.device, environment_.device->Partition(options.multiprocessors));
   }
-  return ModelImpl::Make(name, std::move(optimized), options, passes, environment);
+  return ModelImpl::Make(name, std::move(graph), options, passes, environment);
 }
 
 StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeCheckedModel(const Graph& graph, const std::string& name,
                                                                   ModelOptions options) {
+  const auto make = [&] { return MakeModel(std::make_shared<Graph>(graph), name, options, /*owns_constants=*/false); };
   const Quantization quantization = std::move(options.quantization);
   options.quantization = {quantization.ranges, {}, quantization.max_error};
   if (quantization.ranges.empty()) {
     MOULIN_ASSIGN_OR_RETURN(options.quantization.ranges, MeasureRanges(*this, graph, quantization.examples, options));
   }
-  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<ModelImpl> model, MakeModel(graph, name, options));
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<ModelImpl> model, make());
   options.precision = Precision::kStrict;
   options.multiprocessors = 0;
   options.dump = nullptr;
-  MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<ModelImpl> exact, MakeModel(graph, name, options));
+  MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<ModelImpl> exact, make());
   MOULIN_ASSIGN_OR_RETURN(const double error, CheckAccuracy(*model, *exact, quantization));
   model->set_quantization_error(error);
   return model;
@@ -95,8 +105,8 @@ StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeCheckedModel(const Graph& g
 
 StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeFromSource(SourceModel source, ModelOptions options) {
   if (options.max_batch == 0) options.max_batch = source.origin.signature.max_batch;
-  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<ModelImpl> model, MakeModel(*source.graph, source.name, options));
-  source.graph.reset();
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<ModelImpl> model,
+                          MakeModel(std::move(source.graph), source.name, options, source.origin.bundle == nullptr));
   if (runs_warm_up_ && options.warm_up) MOULIN_RETURN_IF_ERROR(WarmUp(*model, source.origin));
   if (runs_goldens_) MOULIN_RETURN_IF_ERROR(CheckGoldens(*model, source.origin));
   return model;
@@ -105,19 +115,43 @@ StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeFromSource(SourceModel sour
 StatusOr<std::shared_ptr<Model>> EngineImpl::LoadGraph(std::shared_ptr<const Graph> graph, const std::string& name,
                                                        const ModelOptions& options) {
   const Clock::time_point start = Clock::now();
-  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<ModelImpl> model, MakeModel(*graph, name, options));
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<ModelImpl> model,
+                          MakeModel(std::make_shared<Graph>(*graph), name, options, false));
   model->set_load_time(MillisecondsSince(start));
   MOULIN_RETURN_IF_ERROR(Adopt(model));
   return std::make_shared<Model>(std::move(model));
 }
 
+namespace {
+
+// The directory of checkpoints that a model is to follow. E_OPTION where there is none.
+StatusOr<std::string> FollowedDirectory(const std::string& path, const ModelOptions& options) {
+  if (!options.quantization.examples.empty()) {
+    return MakeError(ErrorCode::kOption, "follow: newer weights are not held against examples; expected ranges alone");
+  }
+  const std::string& directory = options.checkpoint.empty() ? path : options.checkpoint;
+  std::error_code error;
+  if (std::filesystem::is_directory(directory, error) && IsCheckpoint(directory)) return directory;
+  return AtFile(MakeError(ErrorCode::kOption, "follow: expected a directory with a \"checkpoint\" file, found \"",
+                          Printable(directory), "\""),
+                path);
+}
+
+}  // namespace
+
 StatusOr<std::shared_ptr<Model>> EngineImpl::Load(const std::string& path, const ModelOptions& options) {
   const Clock::time_point start = Clock::now();
+  std::string followed, loaded;
+  if (options.follow) {
+    MOULIN_ASSIGN_OR_RETURN(followed, FollowedDirectory(path, options));
+    loaded = LookAtCheckpoint(followed, limits_).text;
+  }
   MOULIN_ASSIGN_OR_RETURN(SourceModel source, ReadModel(path, options, limits_));
   StatusOr<std::shared_ptr<ModelImpl>> model = MakeFromSource(std::move(source), options);
   if (!model.ok()) return AtFile(model.status(), path);
   (*model)->set_load_time(MillisecondsSince(start));
   MOULIN_RETURN_IF_ERROR(Adopt(*model));
+  if (options.follow) Follow(*model, path, options, followed, loaded);
   return std::make_shared<Model>(*std::move(model));
 }
 
@@ -128,48 +162,69 @@ StatusOr<std::vector<TensorRange>> EngineImpl::Calibrate(const std::string& path
   StatusOr<std::vector<TensorRange>> ranges = MeasureRanges(*this, *source.graph, examples, options);
   if (!ranges.ok()) return AtFile(ranges.status(), path);
   return ranges;
-}
+  void EngineImpl::Follow(const std::shared_ptr<ModelImpl>& model, const std::string& path, const ModelOptions& options,
+                          const std::string& directory, const std::string& loaded) {
+    CheckpointWatcher::Watch watch{directory, options.follow_interval, loaded, nullptr, nullptr};
+    const std::weak_ptr<ModelImpl> weak = model;
+    watch.is_wanted = [weak] { return !weak.expired(); };
+    watch.on_newer = [this, weak, path, options](const CheckpointState& state) {
+      const std::shared_ptr<ModelImpl> followed = weak.lock();
+      if (followed == nullptr) return;
+      const Status status = state.status.ok() ? Renew(*followed, path, options) : state.status;
+      followed->NoteCheckpoint(status.ok());
+      if (options.on_checkpoint) options.on_checkpoint(state.prefix, status);
+    };
+    watcher_.Add(std::move(watch));
+  }
 
-StatusOr<Bundle> EngineImpl::LoadBundle(const std::string& path, const ModelOptions& options) {
-  if (!options.name.empty() || !options.inputs.empty() || !options.outputs.empty() || !options.signature.empty()) {
-    return AtFile(MakeError(ErrorCode::kOption, "a bundle's models have names, inputs and outputs of their own; none ",
-                            "may be given"),
-                  path);
+  Status EngineImpl::Renew(ModelImpl & model, const std::string& path, const ModelOptions& options) {
+    MOULIN_ASSIGN_OR_RETURN(SourceModel source, ReadModel(path, options, limits_));
+    MOULIN_RETURN_IF_ERROR(AtFile(Optimize(source.graph.get(), options).status(), path));
+    return AtFile(model.Renew(std::move(source.graph)), path);
   }
-  const Clock::time_point start = Clock::now();
-  MOULIN_ASSIGN_OR_RETURN(std::vector<SourceModel> sources, ReadBundle(path, limits_));
-  std::vector<std::shared_ptr<ModelImpl>> impls;
-  for (SourceModel& source : sources) {
-    const std::string place = absl::StrCat(path, ":", source.name);
-    StatusOr<std::shared_ptr<ModelImpl>> model = MakeFromSource(std::move(source), options);
-    if (!model.ok()) return AtFile(model.status(), place);
-    (*model)->set_load_time(MillisecondsSince(start));
-    impls.push_back(*std::move(model));
-  }
-  std::vector<std::shared_ptr<Model>> models;
-  for (auto& impl : impls) {
-    MOULIN_RETURN_IF_ERROR(Adopt(impl));
-    models.push_back(std::make_shared<Model>(std::move(impl)));
-  }
-  return Bundle(std::move(models));
-}
 
-void EngineImpl::Shutdown() {
-  std::vector<std::shared_ptr<ModelImpl>> models;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (stopped_) return;  // callers may still hold models, which are no longer counted below
-    stopped_ = true;
-    for (const auto& weak : models_) {
-      if (auto model = weak.lock()) models.push_back(std::move(model));
+  StatusOr<Bundle> EngineImpl::LoadBundle(const std::string& path, const ModelOptions& options) {
+    if (!options.name.empty() || !options.inputs.empty() || !options.outputs.empty() || !options.signature.empty() ||
+        !options.checkpoint.empty() || options.follow) {
+      return AtFile(MakeError(ErrorCode::kOption, "a bundle's models have names, inputs, outputs and weights of their ",
+                              "own; none may be given"),
+                    path);
     }
-    models_.clear();
+    const Clock::time_point start = Clock::now();
+    MOULIN_ASSIGN_OR_RETURN(std::vector<SourceModel> sources, ReadBundle(path, limits_));
+    std::vector<std::shared_ptr<ModelImpl>> impls;
+    for (SourceModel& source : sources) {
+      const std::string place = absl::StrCat(path, ":", source.name);
+      StatusOr<std::shared_ptr<ModelImpl>> model = MakeFromSource(std::move(source), options);
+      if (!model.ok()) return AtFile(model.status(), place);
+      (*model)->set_load_time(MillisecondsSince(start));
+      impls.push_back(*std::move(model));
+    }
+    std::vector<std::shared_ptr<Model>> models;
+    for (auto& impl : impls) {
+      MOULIN_RETURN_IF_ERROR(Adopt(impl));
+      models.push_back(std::make_shared<Model>(std::move(impl)));
+    }
+    return Bundle(std::move(models));
   }
-  for (const auto& model : models) model->Stop();
-  // Models whose last handle was dropped while a request ran are destroyed by the device's threads.
-  environment_.live_models->WaitUntilAtMost(models.size());
-  environment_.timer->Stop();
-}
+
+  void EngineImpl::Shutdown() {
+    std::vector<std::shared_ptr<ModelImpl>> models;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (stopped_) return;  // callers may still hold models, which are no longer counted below
+      stopped_ = true;
+      for (const auto& weak : models_) {
+        if (auto model = weak.lock()) models.push_back(std::move(model));
+      }
+      models_.clear();
+    }
+    watcher_.Stop();
+    for (const auto& model : models) model->Stop();
+    // Models whose last handle was dropped while a request ran are destroyed by the device's threads.
+    environment_.live_models->WaitUntilAtMost(models.size());
+    environment_.timer->Stop();
+  }
 
 }  // namespace internal
 

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "device/device.h"
+#include "engine/checkpoint_watch.h"
 #include "engine/model_impl.h"
 #include "engine/model_source.h"
 #include "ir/graph.h"
@@ -34,14 +35,22 @@ class EngineImpl {
   void Shutdown();
 
  private:
-  StatusOr<std::shared_ptr<ModelImpl>> MakeModel(const Graph& graph, const std::string& name,
-                                                 const ModelOptions& options);
+  // Takes the graph, so that what the passes replace is let go of at once.
+  StatusOr<std::shared_ptr<ModelImpl>> MakeModel(std::shared_ptr<Graph> graph, const std::string& name,
+                                                 const ModelOptions& options, bool owns_constants);
   // MakeModel for int8 with examples at hand: measures ranges where none are given, and refuses what loses too much.
   StatusOr<std::shared_ptr<ModelImpl>> MakeCheckedModel(const Graph& graph, const std::string& name,
                                                         ModelOptions options);
-  // Makes a model of a file that was read, runs the examples that a bundle has for it, and lets go of the file's graph.
+  // Optimises `graph` in place, as for a model loaded so; what the passes were told.
+  StatusOr<PassOptions> Optimize(Graph* graph, const ModelOptions& options) const;
+  // Makes a model of a file that was read, and runs the examples that a bundle has for it.
   StatusOr<std::shared_ptr<ModelImpl>> MakeFromSource(SourceModel source, ModelOptions options);
   Status Adopt(const std::shared_ptr<ModelImpl>& model);
+  // Takes newer checkpoints of `directory`, whose latest was in the state `loaded` before the model was read.
+  void Follow(const std::shared_ptr<ModelImpl>& model, const std::string& path, const ModelOptions& options,
+              const std::string& directory, const std::string& loaded);
+  // Reads the model anew and lets it run that from now on.
+  Status Renew(ModelImpl& model, const std::string& path, const ModelOptions& options);
 
   const ModelEnvironment environment_;
   const bool runs_warm_up_;
@@ -50,6 +59,7 @@ class EngineImpl {
   std::mutex mutex_;
   std::vector<std::weak_ptr<ModelImpl>> models_;  // guarded by mutex_; gone ones are dropped at the next load
   bool stopped_ = false;                          // guarded by mutex_
+  CheckpointWatcher watcher_{limits_};            // last: its thread uses the rest
 };
 
 // What the passes are told for a model loaded so on that device.

@@ -9,25 +9,9 @@
 #include "engine/meta_graph_source.h"
 #include "engine/signature.h"
 #include "engine/variable_source.h"
-#include "formats/graphdef.h"
-#include "formats/savedmodel.h"
 
 namespace moulin::internal {
 namespace {
-
-StatusOr<MetaGraphFile> ReadSource(const std::string& path, const FreezeOptions& options, const Limits& limits) {
-  MetaGraphFile source;
-  if (IsSavedModelDirectory(path) || IsCheckpointModel(path)) {
-    MOULIN_ASSIGN_OR_RETURN(source, ReadMetaGraphFile(path, options.tags, limits));
-  } else {
-    MOULIN_ASSIGN_OR_RETURN(*source.meta_graph.mutable_graph_def(), ReadGraphDef(path, limits));
-    source.has_variables = false;
-  }
-  if (options.checkpoint.empty()) return source;
-  MOULIN_ASSIGN_OR_RETURN(source.variables, FindCheckpoint(options.checkpoint, limits));
-  source.has_variables = true;
-  return source;
-}
 
 StatusOr<std::vector<std::string>> OutputsOf(const tf::MetaGraphDef& meta_graph, const FreezeOptions& options) {
   if (!options.outputs.empty()) return options.outputs;
@@ -41,7 +25,8 @@ StatusOr<std::vector<std::string>> OutputsOf(const tf::MetaGraphDef& meta_graph,
 }  // namespace
 
 StatusOr<tf::GraphDef> Freeze(const std::string& path, const FreezeOptions& options, const Limits& limits) {
-  MOULIN_ASSIGN_OR_RETURN(const MetaGraphFile source, ReadSource(path, options, limits));
+  MOULIN_ASSIGN_OR_RETURN(const MetaGraphFile source,
+                          ReadMetaGraphFile(path, options.tags, options.checkpoint, limits));
   MOULIN_ASSIGN_OR_RETURN(const std::vector<std::string> outputs, OutputsOf(source.meta_graph, options));
   std::optional<VariableSource> variables;
   if (source.has_variables) {

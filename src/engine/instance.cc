@@ -50,7 +50,8 @@ void Instance::Pump() {
       Complete(*request_, DeadlineError());
       continue;
     }
-    run_.emplace(model->program(), std::move(request_->request().inputs));
+    program_ = model->program();
+    run_.emplace(program_.get(), std::move(request_->request().inputs));
     if (LaunchStage()) return;
   }
 }
@@ -68,7 +69,7 @@ bool Instance::LaunchStage() {
     return false;
   }
   (*execution)->Launch(lanes_, run_->TakeInputs(), [this, stage = *execution](StatusOr<Outputs> outputs) {
-    device_ms_ += stage->device_ms();
+    NoteTimes(*stage, run_->plan());
     OnStageDone(std::move(outputs));
   });
   return true;
@@ -103,20 +104,29 @@ StatusOr<Outputs> Instance::LaunchAndWait(Execution& execution, std::vector<Tens
 void Instance::RunHere(RequestState& request) {
   started_ = std::chrono::steady_clock::now();
   if (IsTooLate(request)) return Complete(request, DeadlineError());
-  StageRun run(model_->program(), std::move(request.request().inputs));
+  const std::shared_ptr<Program> program = model_->program();
+  StageRun run(program.get(), std::move(request.request().inputs));
   for (;;) {
     StatusOr<Execution*> execution = PrepareStage(request, &run);
     if (!execution.ok()) return Complete(request, execution.status());
     StatusOr<Outputs> outputs = LaunchAndWait(**execution, run.TakeInputs());
-    device_ms_ += (*execution)->device_ms();
+    NoteTimes(**execution, run.plan());
     if (!outputs.ok()) return Complete(request, outputs.status());
     if (run.Advance(*std::move(outputs))) return Complete(request, std::move(run.results()));
   }
 }
 
+void Instance::NoteTimes(const Execution& execution, const Plan& plan) {
+  device_ms_ += execution.device_ms();
+  AppendTimedSteps(plan, execution.step_times(), &steps_);
+}
+
 void Instance::Complete(RequestState& request, StatusOr<Outputs> results) {
   run_.reset();  // lets the request's tensors go before its caller is told
+  program_.reset();
   const double device_ms = std::exchange(device_ms_, 0);
+  std::vector<TimedStep> steps = std::exchange(steps_, {});
+  if (results.ok() && !steps.empty()) model_->step_profile().Add(std::move(steps));
   if (results.ok()) model_->NoteSuccess(std::chrono::steady_clock::now() - started_, device_ms);
   request.Complete(model_->Finish(request.request().outputs, std::move(results)));
 }

@@ -10,6 +10,7 @@
 #include "device/device.h"
 #include "engine/request_state.h"
 #include "engine/stage_run.h"
+#include "engine/step_profile.h"
 
 namespace moulin::internal {
 
@@ -48,6 +49,7 @@ class Instance {
   void OnStageDone(StatusOr<Outputs> outputs);
   StatusOr<Execution*> PrepareStage(const RequestState& request, StageRun* run);
   StatusOr<Outputs> LaunchAndWait(Execution& execution, std::vector<Tensor> inputs);
+  void NoteTimes(const Execution& execution, const Plan& plan);
   void Complete(RequestState& request, StatusOr<Outputs> results);
 
   ModelImpl* const model_;
@@ -60,9 +62,11 @@ class Instance {
   // While pumping.
   std::shared_ptr<ModelImpl> keep_alive_;
   std::shared_ptr<RequestState> request_;
+  std::shared_ptr<Program> program_;  // of run_
   std::optional<StageRun> run_;
   std::chrono::steady_clock::time_point started_;  // of the request
   double device_ms_ = 0;                           // of the request's stages so far
+  std::vector<TimedStep> steps_;                   // the same, where they are measured
 };
 
 }  // namespace moulin::internal

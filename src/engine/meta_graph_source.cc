@@ -8,9 +8,11 @@
 #include "absl/strings/strip.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "engine/assets.h"
 #include "engine/init_op.h"
 #include "engine/signature.h"
 #include "engine/variable_source.h"
+#include "formats/graphdef.h"
 #include "formats/savedmodel.h"
 #include "import/import.h"
 
@@ -36,10 +38,12 @@ StatusOr<Variables> VariablesOf(const MetaGraphFile& file, const Limits& limits)
   });
 }
 
-StatusOr<SourceModel> Import(tf::MetaGraphDef meta_graph, const std::string& path, const ModelOptions& options,
+StatusOr<SourceModel> Import(MetaGraphFile file, const std::string& path, const ModelOptions& options,
                              const Limits& limits, Variables variables) {
+  tf::MetaGraphDef& meta_graph = file.meta_graph;
   MOULIN_RETURN_IF_ERROR(CheckInitOp(meta_graph));
   ImportOptions import_options;
+  if (!file.assets.empty()) import_options.read_asset = AssetReader(file.assets, &meta_graph, limits);
   import_options.inputs = Refs(options.inputs);
   import_options.outputs = Refs(options.outputs);
   import_options.limits = limits;
@@ -64,37 +68,55 @@ Status NoSignatureError() {
   return MakeError(ErrorCode::kOutput, "the graph has no signature, so its outputs must be named");
 }
 
-StatusOr<MetaGraphFile> ReadMetaGraphFile(const std::string& path, const std::vector<std::string>& tags,
-                                          const Limits& limits) {
+namespace {
+
+StatusOr<MetaGraphFile> ReadWithOwnVariables(const std::string& path, const std::vector<std::string>& tags,
+                                             const Limits& limits) {
   MetaGraphFile result;
   if (IsSavedModelDirectory(path)) {
     MOULIN_ASSIGN_OR_RETURN(SavedModelFile file, ReadSavedModel(path, tags, limits));
     result.meta_graph = std::move(file.meta_graph);
     result.variables = file.directory + "/variables/variables";
+    result.assets = file.directory + "/assets";
     result.has_variables = file.has_variables;
-    return result;
+  } else if (IsCheckpointModel(path)) {
+    MOULIN_ASSIGN_OR_RETURN(result.variables,
+                            FindCheckpoint(std::string(absl::StripSuffix(path, kMetaSuffix)), limits));
+    MOULIN_ASSIGN_OR_RETURN(result.meta_graph, ReadMetaGraph(absl::StrCat(result.variables, kMetaSuffix), limits));
+  } else {
+    MOULIN_ASSIGN_OR_RETURN(*result.meta_graph.mutable_graph_def(), ReadGraphDef(path, limits));
+    result.has_variables = false;
   }
-  MOULIN_ASSIGN_OR_RETURN(result.variables, FindCheckpoint(std::string(absl::StripSuffix(path, kMetaSuffix)), limits));
-  MOULIN_ASSIGN_OR_RETURN(result.meta_graph, ReadMetaGraph(absl::StrCat(result.variables, kMetaSuffix), limits));
+  return result;
+}
+
+}  // namespace
+
+StatusOr<MetaGraphFile> ReadMetaGraphFile(const std::string& path, const std::vector<std::string>& tags,
+                                          const std::string& checkpoint, const Limits& limits) {
+  MOULIN_ASSIGN_OR_RETURN(MetaGraphFile result, ReadWithOwnVariables(path, tags, limits));
+  if (checkpoint.empty()) return result;
+  MOULIN_ASSIGN_OR_RETURN(result.variables, FindCheckpoint(checkpoint, limits));
+  result.has_variables = true;
   return result;
 }
 
 StatusOr<SourceModel> ReadSavedModelDirectory(const std::string& path, const ModelOptions& options,
                                               const Limits& limits) {
-  MOULIN_ASSIGN_OR_RETURN(MetaGraphFile file, ReadMetaGraphFile(path, options.tags, limits));
+  MOULIN_ASSIGN_OR_RETURN(MetaGraphFile file, ReadMetaGraphFile(path, options.tags, options.checkpoint, limits));
   MOULIN_ASSIGN_OR_RETURN(Variables variables, VariablesOf(file, limits));
-  return Import(std::move(file.meta_graph), path, options, limits, std::move(variables));
+  return Import(std::move(file), path, options, limits, std::move(variables));
 }
 
 bool IsCheckpointModel(const std::string& path) { return absl::EndsWith(path, kMetaSuffix) || IsCheckpoint(path); }
 
 StatusOr<SourceModel> ReadCheckpointModel(const std::string& path, const ModelOptions& options, const Limits& limits) {
-  MOULIN_ASSIGN_OR_RETURN(MetaGraphFile file, ReadMetaGraphFile(path, options.tags, limits));
+  MOULIN_ASSIGN_OR_RETURN(MetaGraphFile file, ReadMetaGraphFile(path, options.tags, options.checkpoint, limits));
   if (options.outputs.empty() && options.signature.empty() && file.meta_graph.signature_def().empty()) {
     return NoSignatureError();
   }
   MOULIN_ASSIGN_OR_RETURN(Variables variables, VariablesOf(file, limits));
-  return Import(std::move(file.meta_graph), path, options, limits, std::move(variables));
+  return Import(std::move(file), path, options, limits, std::move(variables));
 }
 
 }  // namespace moulin::internal

@@ -18,20 +18,23 @@ namespace moulin::internal {
 StatusOr<SourceModel> ReadSavedModelDirectory(const std::string& path, const ModelOptions& options,
                                               const Limits& limits);
 
-// A checkpoint by any of its names (formats/checkpoint.h), or its .meta file. The outputs must be named unless the
-// graph has a signature; E_OUTPUT otherwise. E_FILE where there is no .meta.
+// A checkpoint by any of its names (formats/checkpoint.h), its .meta file, or a GraphDef with the checkpoint that the
+// options name. The outputs must be named unless the graph has a signature; E_OUTPUT otherwise. E_FILE where there is
+// no .meta.
 StatusOr<SourceModel> ReadCheckpointModel(const std::string& path, const ModelOptions& options, const Limits& limits);
 
 // A graph and the checkpoint with its variables.
 struct MetaGraphFile {
   tf::MetaGraphDef meta_graph;
   std::string variables;      // the checkpoint's prefix
+  std::string assets;         // the folder of the files that come with the graph; "" where none do
   bool has_variables = true;  // false: there is no checkpoint of that prefix (a SavedModel without variables)
 };
 
-// What a SavedModel directory or (IsCheckpointModel) a checkpoint holds. Errors as of the two above.
+// What a SavedModel directory, (IsCheckpointModel) a checkpoint or else a GraphDef holds; the variables are those of
+// `checkpoint` where that is not "" (a prefix, or a directory: its latest). Errors as of the two above.
 StatusOr<MetaGraphFile> ReadMetaGraphFile(const std::string& path, const std::vector<std::string>& tags,
-                                          const Limits& limits);
+                                          const std::string& checkpoint, const Limits& limits);
 
 // E_OUTPUT: nothing says what the outputs are.
 Status NoSignatureError();

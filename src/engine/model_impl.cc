@@ -13,6 +13,10 @@ namespace {
 
 constexpr int kMaxInstances = 256;
 
+std::shared_ptr<Weights> WeightsOf(const Graph& graph, const ProgramContext& context) {
+  return context.owns_constants ? std::make_shared<Weights>(graph) : nullptr;
+}
+
 Status AtModel(const Status& status, const std::string& name) {
   return Status(status.code(), absl::StrCat(status.message(), "; model \"", Printable(name), "\""));
 }
@@ -37,9 +41,11 @@ StatusOr<std::shared_ptr<ModelImpl>> ModelImpl::Make(std::string name, std::shar
   context->cache_entries = environment.plan_cache_entries;
   context->instances = options.instances > 0 ? options.instances : std::max(environment.device->info().instances, 1);
   context->memory_budget_bytes = options.memory_budget_bytes;
+  context->measures_steps = environment.measures_steps;
+  context->owns_constants = environment.owns_constants;
   const int launch_streams = environment.device->info().launch_streams;
   const int streams = launch_streams > 0 ? launch_streams : context->plan.max_lanes;
-  std::shared_ptr<ModelImpl> model(new ModelImpl(std::move(name), std::move(graph), context, options, environment));
+  std::shared_ptr<ModelImpl> model(new ModelImpl(std::move(name), graph, context, options, environment));
   for (int i = 0; i < context->instances; ++i) {
     MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<Instance> instance,
                             Instance::Make(model.get(), i, environment.device.get(), streams, options.priority));
@@ -49,16 +55,16 @@ StatusOr<std::shared_ptr<ModelImpl>> ModelImpl::Make(std::string name, std::shar
   return model;
 }
 
-ModelImpl::ModelImpl(std::string name, std::shared_ptr<const Graph> graph, std::shared_ptr<ProgramContext> context,
-                     const ModelOptions& options, const ModelEnvironment& environment)
+ModelImpl::ModelImpl(std::string name, const std::shared_ptr<const Graph>& graph,
+                     std::shared_ptr<ProgramContext> context, const ModelOptions& options,
+                     const ModelEnvironment& environment)
     : alive_(environment.live_models),
-      graph_(std::move(graph)),
       environment_(environment),
       queue_capacity_(options.queue_capacity > 0 ? options.queue_capacity : environment.queue_capacity),
-      interface_(std::move(name), *graph_, options.max_batch),
+      interface_(std::move(name), *graph, options.max_batch),
       context_(std::move(context)),
       counters_(std::make_shared<RequestCounters>()),
-      program_(graph_, context_) {}
+      program_(std::make_shared<Program>(graph, context_, WeightsOf(*graph, *context_))) {}
 
 Status ModelImpl::StoppedError() const {
   return MakeError(ErrorCode::kStopped, "model \"", Printable(interface_.name()), "\": the engine is shut down");
@@ -171,8 +177,54 @@ Status ModelImpl::Prepare(absl::Span<const InputShape> shapes) {
     if (stopped_) return StoppedError();
   }
   MOULIN_ASSIGN_OR_RETURN(const std::vector<Shape> bound, interface_.BindShapes(shapes));
-  const Status status = program_.StageForShapes(bound).status();
+  const Status status = program()->StageForShapes(bound).status();
   return status.ok() ? status : AtModel(status, interface_.name());
+}
+
+std::shared_ptr<Program> ModelImpl::program() const {
+  std::lock_guard<std::mutex> lock(program_mutex_);
+  return program_;
+}
+
+namespace {
+
+// The same names, tensors, types and shapes.
+Status CheckSame(const std::vector<TensorInfo>& found, const std::vector<TensorInfo>& expected, const char* what) {
+  if (found.size() != expected.size()) {
+    return MakeError(ErrorCode::kName, "the newer graph has ", found.size(), " ", what, "s, the model ",
+                     expected.size());
+  }
+  for (size_t i = 0; i < found.size(); ++i) {
+    const TensorInfo &a = found[i], &b = expected[i];
+    if (a.name != b.name) {
+      return MakeError(ErrorCode::kName, "the newer graph has the ", what, " \"", Printable(a.name), "\", the model \"",
+                       Printable(b.name), "\"");
+    }
+    if (a.dtype == b.dtype && a.shape == b.shape) continue;
+    return MakeError(a.dtype == b.dtype ? ErrorCode::kShape : ErrorCode::kDType, what, " \"", Printable(a.name),
+                     "\" is ", ShortName(a.dtype), a.shape.ToString(), " in the newer graph, in the model ",
+                     ShortName(b.dtype), b.shape.ToString());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Status ModelImpl::Renew(std::shared_ptr<const Graph> graph) {
+  constexpr size_t kPreparedShapes = 4;
+  const ModelInterface found(interface_.name(), *graph);
+  MOULIN_RETURN_IF_ERROR(CheckSame(found.inputs(), interface_.inputs(), "input"));
+  MOULIN_RETURN_IF_ERROR(CheckSame(found.outputs(), interface_.outputs(), "output"));
+  auto weights = WeightsOf(*graph, *context_);
+  auto renewed = std::make_shared<Program>(std::move(graph), context_, std::move(weights));
+  std::vector<std::vector<Shape>> shapes = program()->cached_shapes();
+  shapes.resize(std::min(shapes.size(), kPreparedShapes));
+  for (const std::vector<Shape>& inputs : shapes) {
+    MOULIN_RETURN_IF_ERROR(renewed->StageForShapes(inputs).status());
+  }
+  std::lock_guard<std::mutex> lock(program_mutex_);
+  program_.swap(renewed);  // the old one goes when the last request that runs it does
+  return absl::OkStatus();
 }
 
 ModelStats ModelImpl::stats() const {
@@ -189,7 +241,9 @@ ModelStats ModelImpl::stats() const {
   stats.succeeded = counters_->succeeded.load(std::memory_order_relaxed);
   stats.failed = counters_->failed.load(std::memory_order_relaxed);
   stats.refused = counters_->refused.load(std::memory_order_relaxed);
-  stats.plans = program_.cached();
+  stats.plans = program()->cached();
+  stats.checkpoints_taken = checkpoints_taken_.load(std::memory_order_relaxed);
+  stats.checkpoints_refused = checkpoints_refused_.load(std::memory_order_relaxed);
   return stats;
 }
 

@@ -18,6 +18,7 @@
 #include "engine/program.h"
 #include "engine/recent_times.h"
 #include "engine/request_queue.h"
+#include "engine/step_profile.h"
 #include "ir/graph.h"
 #include "moulin/model.h"
 
@@ -30,6 +31,8 @@ struct ModelEnvironment {
   std::shared_ptr<LiveCount> live_models;
   int queue_capacity = 1024;
   int plan_cache_entries = 32;
+  bool measures_steps = false;
+  bool owns_constants = false;  // nobody else reads those of the graph
 };
 
 // Requests wait only while every instance is busy: Submit wakes an idle one, and one that is done looks for the next
@@ -43,8 +46,8 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
 
   const ModelInterface& interface() const { return interface_; }
   const std::string& device_name() const { return environment_.device->info().name; }
-  const std::shared_ptr<const Graph>& graph() const { return graph_; }
-  Program* program() { return &program_; }
+  // What requests that start now run.
+  std::shared_ptr<Program> program() const;
   const PassOptions& pass_options() const { return context_->passes; }
   void set_load_time(double ms) { load_ms_ = ms; }
   void set_quantization_error(double error) { quantization_error_ = error; }
@@ -53,6 +56,13 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
   StatusOr<NamedTensors> Run(Request request);
   Status Prepare(absl::Span<const InputShape> shapes);
   ModelStats stats() const;
+  StepProfile& step_profile() { return step_profile_; }
+
+  // Lets requests that start from now on run `graph`, the same model with other weights; those that run finish as they
+  // are. Plans first for the shapes that were used last. E_NAME, E_DTYPE or E_SHAPE where the graph takes or gives
+  // something else; the errors of planning. Nothing has changed then.
+  Status Renew(std::shared_ptr<const Graph> graph);
+  void NoteCheckpoint(bool is_taken) { ++(is_taken ? checkpoints_taken_ : checkpoints_refused_); }
 
   // Refuses further requests, completes those that wait with E_STOPPED, waits for those that run.
   void Stop();
@@ -65,7 +75,7 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
   StatusOr<NamedTensors> Finish(const std::vector<int>& wanted, StatusOr<Outputs> results) const;
 
  private:
-  ModelImpl(std::string name, std::shared_ptr<const Graph> graph, std::shared_ptr<ProgramContext> context,
+  ModelImpl(std::string name, const std::shared_ptr<const Graph>& graph, std::shared_ptr<ProgramContext> context,
             const ModelOptions& options, const ModelEnvironment& environment);
 
   StatusOr<std::shared_ptr<RequestState>> Bind(Request request);
@@ -78,7 +88,6 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
   void GiveBack(Instance* instance);
 
   const LiveCount::Token alive_;  // first: all else is gone when it goes
-  const std::shared_ptr<const Graph> graph_;
   const ModelEnvironment environment_;
   const int queue_capacity_;
   const ModelInterface interface_;
@@ -88,7 +97,11 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
   double quantization_error_ = 0;
   std::atomic<int64_t> first_ns_{0};
   RecentTimes device_ms_;
-  Program program_;
+  StepProfile step_profile_;
+  std::atomic<int64_t> checkpoints_taken_{0};
+  std::atomic<int64_t> checkpoints_refused_{0};
+  mutable std::mutex program_mutex_;
+  std::shared_ptr<Program> program_;  // guarded by program_mutex_
 
   std::mutex mutex_;
   std::condition_variable instance_idle_;

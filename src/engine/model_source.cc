@@ -123,10 +123,15 @@ std::string DefaultModelName(const std::string& path) {
 StatusOr<SourceModel> ReadModel(const std::string& path, const ModelOptions& options, const Limits& limits) {
   const ModelPath split = SplitModelPath(path);
   const bool is_bundle = !split.name.empty() || absl::EndsWith(split.file, ".moulin");
+  if (is_bundle && !options.checkpoint.empty()) {
+    return AtFile(MakeError(ErrorCode::kOption, "a bundle's models have their weights; no checkpoint may be given"),
+                  path);
+  }
   StatusOr<SourceModel> model = is_bundle                     ? ReadOneOfBundle(split, options, limits)
                                 : IsSavedModelDirectory(path) ? ReadSavedModelDirectory(path, options, limits)
-                                : IsCheckpointModel(path)     ? ReadCheckpointModel(path, options, limits)
-                                                              : ReadGraphFile(path, options, limits);
+                                : IsCheckpointModel(path) || !options.checkpoint.empty()
+                                    ? ReadCheckpointModel(path, options, limits)
+                                    : ReadGraphFile(path, options, limits);
   if (!model.ok()) return AtFile(model.status(), path);
   return model;
 }

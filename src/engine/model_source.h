@@ -23,7 +23,7 @@ struct SourceModel {
 
 // Reads what `path` names: a GraphDef file, a SavedModel directory, a checkpoint with its .meta graph, or one model of
 // a bundle ("B.moulin:NAME" or "B.moulin:NAME:SIGNATURE"; "B.moulin" where it holds one only). Of `options` it reads
-// name, inputs, outputs, signature and tags. Errors as of Engine::Load.
+// name, inputs, outputs, signature, tags and checkpoint. Errors as of Engine::Load.
 StatusOr<SourceModel> ReadModel(const std::string& path, const ModelOptions& options, const Limits& limits);
 
 // Every signature of every model of a bundle, in the order of the file, or of the model that `path` names. A model's

@@ -1,6 +1,8 @@
 // Tested by tests/engine/program_test.cc.
 #include "engine/program.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/errors.h"
@@ -51,6 +53,7 @@ StatusOr<Execution*> CompiledStage::ExecutionFor(int instance) {
   if (execution == nullptr) {
     MOULIN_RETURN_IF_ERROR(CheckBudget());
     MOULIN_ASSIGN_OR_RETURN(execution, executable_->NewExecution());
+    if (context_->measures_steps) execution->MeasureSteps();
     context_->arena_bytes.Add(execution->bytes());
   }
   return execution.get();
@@ -66,8 +69,17 @@ Status CompiledStage::CheckBudget() const {
                    ", its arenas for other shapes and requests ", held, ", and this one would take ", arena);
 }
 
-Program::Program(std::shared_ptr<const Graph> graph, std::shared_ptr<ProgramContext> context)
-    : graph_(std::move(graph)), context_(std::move(context)), read_as_shapes_(InputsReadAsShapes(*graph_)) {}
+Program::Program(std::shared_ptr<const Graph> graph, std::shared_ptr<ProgramContext> context,
+                 std::shared_ptr<Weights> weights)
+    : graph_(std::move(graph)),
+      context_(std::move(context)),
+      weights_(std::move(weights)),
+      read_as_shapes_(InputsReadAsShapes(*graph_)) {}
+
+std::shared_ptr<const Graph> Program::shared_graph() const {
+  if (weights_ != nullptr) weights_->KeepAll();
+  return graph_;
+}
 
 namespace {
 
@@ -86,7 +98,7 @@ std::string Program::KeyOf(absl::Span<const Tensor> inputs) const {
   return key;
 }
 
-std::shared_ptr<Program::Slot> Program::SlotFor(const std::string& key) {
+std::shared_ptr<Program::Slot> Program::SlotFor(const std::string& key, absl::Span<const Tensor> inputs) {
   std::lock_guard<std::mutex> lock(mutex_);
   auto it = cache_.find(key);
   if (it == cache_.end()) {
@@ -98,6 +110,7 @@ std::shared_ptr<Program::Slot> Program::SlotFor(const std::string& key) {
       cache_.erase(oldest);  // lives on while a request runs in it
     }
     it = cache_.emplace(key, std::make_shared<Slot>()).first;
+    for (const Tensor& input : inputs) it->second->shapes.push_back(input.shape());
   }
   it->second->last_used = ++uses_;
   return it->second;
@@ -111,7 +124,7 @@ void Program::Forget(const std::string& key, const std::shared_ptr<Slot>& slot) 
 
 StatusOr<std::shared_ptr<CompiledStage>> Program::StageFor(absl::Span<const Tensor> inputs) {
   const std::string key = KeyOf(inputs);
-  const std::shared_ptr<Slot> slot = SlotFor(key);
+  const std::shared_ptr<Slot> slot = SlotFor(key, inputs);
   std::lock_guard<std::mutex> lock(slot->mutex);
   if (slot->stage == nullptr) {
     StatusOr<std::shared_ptr<CompiledStage>> stage = Compile(inputs);
@@ -139,7 +152,19 @@ int64_t Program::cached() const {
   return static_cast<int64_t>(cache_.size());
 }
 
+std::vector<std::vector<Shape>> Program::cached_shapes() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<std::shared_ptr<Slot>> slots;
+  for (const auto& [key, slot] : cache_) slots.push_back(slot);
+  std::sort(slots.begin(), slots.end(), [](const auto& a, const auto& b) { return a->last_used > b->last_used; });
+  std::vector<std::vector<Shape>> shapes;
+  for (const auto& slot : slots) shapes.push_back(slot->shapes);
+  return shapes;
+}
+
 StatusOr<std::shared_ptr<CompiledStage>> Program::Compile(absl::Span<const Tensor> inputs) const {
+  std::optional<Weights::Session> session;
+  if (weights_ != nullptr) session.emplace(weights_.get());
   std::vector<Tensor> values(inputs.size());  // copies, for the caller may write his own when his request is done
   std::vector<InputFact> facts;
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -152,21 +177,50 @@ StatusOr<std::shared_ptr<CompiledStage>> Program::Compile(absl::Span<const Tenso
   MOULIN_ASSIGN_OR_RETURN(StageSplit split, SplitStage(*graph));
   std::shared_ptr<Executable> executable;
   std::unique_ptr<ControlStage> control;
+  std::shared_ptr<const void> kept;
   if (split.is_control) {
     control = std::make_unique<ControlStage>(*split.now, context_);
     split.now.reset();
   } else {
-    MOULIN_ASSIGN_OR_RETURN(executable, Load(std::move(split.now)));
+    // What follows a stage is planned while requests run, from the constants as they are.
+    const bool releases = session.has_value() && split.rest == nullptr;
+    MOULIN_ASSIGN_OR_RETURN(executable, Load(std::move(split.now), releases ? &*session : nullptr));
+    if (session.has_value()) kept = session->Keep(executable->plan());
+  }
+  if (weights_ != nullptr && (split.is_control || split.rest != nullptr)) {
+    session.reset();
+    weights_->KeepAll();
   }
   std::unique_ptr<Program> rest;
   if (split.rest != nullptr) rest = std::make_unique<Program>(std::move(split.rest), context_);
-  return std::make_shared<CompiledStage>(context_, std::move(executable), std::move(control), std::move(split),
-                                         std::move(rest));
+  auto stage = std::make_shared<CompiledStage>(context_, std::move(executable), std::move(control), std::move(split),
+                                               std::move(rest));
+  stage->KeepAlive(std::move(kept));
+  return stage;
 }
 
-StatusOr<std::shared_ptr<Executable>> Program::Load(std::shared_ptr<Graph> graph) const {
-  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan,
-                          MakePlan(std::move(graph), *context_->device, context_->plan));
+namespace {
+
+// How many of the graph's constants have their elements at an address: a view of another one shares them.
+absl::flat_hash_map<const void*, int> UsesOfMemory(const Graph& graph) {
+  absl::flat_hash_map<const void*, int> uses;
+  for (ValueId v = 0; v < graph.num_values(); ++v) {
+    if (graph.value(v).is_constant()) ++uses[graph.value(v).constant.data()];
+  }
+  return uses;
+}
+
+}  // namespace
+
+StatusOr<std::shared_ptr<Executable>> Program::Load(std::shared_ptr<Graph> graph, Weights::Session* session) const {
+  PlanOptions options = context_->plan;
+  if (session != nullptr) {
+    options.on_copied = [session, uses = UsesOfMemory(*graph)](const Tensor& constant,
+                                                               std::shared_ptr<const TensorCopy> copy) {
+      if (uses.at(constant.data()) == 1) session->Release(constant, std::move(copy));
+    };
+  }
+  MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, MakePlan(std::move(graph), *context_->device, options));
   // Always: it costs little beside the preparation of kernels, and a plan that races gives wrong answers now and then.
   MOULIN_RETURN_IF_ERROR(VerifyPlan(*plan));
   return context_->device->Load(std::move(plan));

@@ -8,11 +8,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/types/span.h"
 #include "device/device.h"
+#include "engine/weights.h"
 #include "ir/graph.h"
 #include "passes/pass.h"
 #include "plan/plan.h"
@@ -41,6 +43,8 @@ struct ProgramContext {
   int cache_entries = 32;
   int instances = 1;
   int64_t memory_budget_bytes = 0;  // of the model; 0: no bound
+  bool measures_steps = false;
+  bool owns_constants = false;  // nobody else reads those of the model's graph
   ByteMeter arena_bytes;
 };
 
@@ -54,6 +58,8 @@ class CompiledStage {
   // One of `executable` and `control` is null.
   CompiledStage(std::shared_ptr<ProgramContext> context, std::shared_ptr<Executable> executable,
                 std::unique_ptr<ControlStage> control, StageSplit split, std::unique_ptr<Program> rest);
+  // What must live as long as the plan.
+  void KeepAlive(std::shared_ptr<const void> kept) { kept_ = std::move(kept); }
   ~CompiledStage();
 
   // The choice or loop, or null for a stage that has a plan.
@@ -69,6 +75,7 @@ class CompiledStage {
  private:
   Status CheckBudget() const;
   const std::shared_ptr<ProgramContext> context_;
+  std::shared_ptr<const void> kept_;
   const std::shared_ptr<Executable> executable_;
   const std::unique_ptr<ControlStage> control_;
   const StageSplit split_;  // without its graphs
@@ -79,9 +86,14 @@ class CompiledStage {
 // Thread-safe.
 class Program {
  public:
-  Program(std::shared_ptr<const Graph> graph, std::shared_ptr<ProgramContext> context);
+  // `weights` are not null where the program may release constants of the graph.
+  Program(std::shared_ptr<const Graph> graph, std::shared_ptr<ProgramContext> context,
+          std::shared_ptr<Weights> weights = nullptr);
 
   const Graph& graph() const { return *graph_; }
+  // The graph for others to read: its constants stay in memory from then on.
+  std::shared_ptr<const Graph> shared_graph() const;
+  const Weights* weights() const { return weights_.get(); }
   // The stage for these inputs, from the cache or made now (which takes its time; a second caller that wants the same
   // one waits for it). Errors of specialisation and planning, naming the node.
   StatusOr<std::shared_ptr<CompiledStage>> StageFor(absl::Span<const Tensor> inputs);
@@ -90,21 +102,26 @@ class Program {
   StatusOr<std::shared_ptr<CompiledStage>> StageForShapes(absl::Span<const Shape> shapes);
   // Plans in the cache.
   int64_t cached() const;
+  // The shapes of the inputs that the cache has plans for, those used last first.
+  std::vector<std::vector<Shape>> cached_shapes() const;
 
  private:
   struct Slot {
     std::mutex mutex;
     std::shared_ptr<CompiledStage> stage;  // guarded by mutex
+    std::vector<Shape> shapes;             // guarded by Program::mutex_
     uint64_t last_used = 0;                // guarded by Program::mutex_
   };
   std::string KeyOf(absl::Span<const Tensor> inputs) const;
-  std::shared_ptr<Slot> SlotFor(const std::string& key);
+  std::shared_ptr<Slot> SlotFor(const std::string& key, absl::Span<const Tensor> inputs);
   void Forget(const std::string& key, const std::shared_ptr<Slot>& slot);
   StatusOr<std::shared_ptr<CompiledStage>> Compile(absl::Span<const Tensor> inputs) const;
-  StatusOr<std::shared_ptr<Executable>> Load(std::shared_ptr<Graph> graph) const;
+  // A plan for the graph, ready to run. `session`, where there is one, releases what no step reads.
+  StatusOr<std::shared_ptr<Executable>> Load(std::shared_ptr<Graph> graph, Weights::Session* session) const;
 
   const std::shared_ptr<const Graph> graph_;
   const std::shared_ptr<ProgramContext> context_;
+  const std::shared_ptr<Weights> weights_;
   const std::vector<bool> read_as_shapes_;  // per input: its elements are part of the key
   mutable std::mutex mutex_;
   absl::flat_hash_map<std::string, std::shared_ptr<Slot>> cache_;  // guarded by mutex_

@@ -20,6 +20,8 @@ class StageRun {
 
   // Prepares the current stage for an instance.
   StatusOr<Execution*> Prepare(int instance);
+  // Its plan.
+  const Plan& plan() const { return frames_.back().stages.back()->plan(); }
   // The inputs to launch it with.
   std::vector<Tensor> TakeInputs();
   // Takes the results of the stage; true where it was the last one.

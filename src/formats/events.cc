@@ -55,16 +55,23 @@ StatusOr<std::string> EncodeEvents(double wall_time, const std::vector<tf::Event
   return file;
 }
 
-StatusOr<std::string> WriteGraphEvents(const tf::GraphDef& graph, const std::string& logdir) {
+StatusOr<std::string> WriteGraphEvents(const tf::GraphDef& graph, const std::string& logdir, const tf::RunMetadata* run,
+                                       const std::string& tag) {
   std::error_code error;
   std::filesystem::create_directories(logdir, error);
   if (error) return MakeError(ErrorCode::kFile, "cannot make the folder ", Printable(logdir), ": ", error.message());
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const int64_t microseconds = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-  tf::Event event;
-  event.set_wall_time(static_cast<double>(microseconds) * 1e-6);
-  MOULIN_ASSIGN_OR_RETURN(*event.mutable_graph_def(), SerializeProto(graph, ProtoForm::kBinary));
-  MOULIN_ASSIGN_OR_RETURN(const std::string file, EncodeEvents(event.wall_time(), {event}));
+  std::vector<tf::Event> events(1);
+  MOULIN_ASSIGN_OR_RETURN(*events[0].mutable_graph_def(), SerializeProto(graph, ProtoForm::kBinary));
+  if (run != nullptr) {
+    tf::TaggedRunMetadata* tagged = events.emplace_back().mutable_tagged_run_metadata();
+    tagged->set_tag(tag);
+    MOULIN_ASSIGN_OR_RETURN(*tagged->mutable_run_metadata(), SerializeProto(*run, ProtoForm::kBinary));
+  }
+  const double wall_time = static_cast<double>(microseconds) * 1e-6;
+  for (tf::Event& event : events) event.set_wall_time(wall_time);
+  MOULIN_ASSIGN_OR_RETURN(const std::string file, EncodeEvents(wall_time, events));
   const std::string path = NewEventFile(logdir, microseconds);
   MOULIN_RETURN_IF_ERROR(WriteFile(path, file));
   return path;

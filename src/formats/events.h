@@ -9,6 +9,7 @@
 #include "moulin/status.h"
 #include "proto/event.pb.h"
 #include "proto/graph.pb.h"
+#include "proto/step_stats.pb.h"
 
 namespace moulin {
 
@@ -19,9 +20,11 @@ std::string FrameRecord(absl::string_view bytes);
 // first. E_LIMIT for an event of 2 GiB.
 StatusOr<std::string> EncodeEvents(double wall_time, const std::vector<tf::Event>& events);
 
-// Writes a new event file with a graph to the folder `logdir`, which is made where it is not there. Returns its path.
-// E_FILE; E_LIMIT for a graph of 2 GiB.
-StatusOr<std::string> WriteGraphEvents(const tf::GraphDef& graph, const std::string& logdir);
+// Writes a new event file with a graph to the folder `logdir`, which is made where it is not there; and with the times
+// of a run of it, which TensorBoard lists as `tag`, where `run` is not null. Returns its path. E_FILE; E_LIMIT for a
+// graph of 2 GiB.
+StatusOr<std::string> WriteGraphEvents(const tf::GraphDef& graph, const std::string& logdir,
+                                       const tf::RunMetadata* run = nullptr, const std::string& tag = "");
 
 }  // namespace moulin
 

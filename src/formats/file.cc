@@ -31,8 +31,11 @@ Status WriteAll(int fd, absl::string_view piece) {
 }  // namespace
 
 // O_NONBLOCK keeps the open of a FIFO, which is refused right after, from waiting for a writer.
-StatusOr<OpenFile> OpenFile::ForReading(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+StatusOr<OpenFile> OpenFile::Open(const std::string& path, bool may_be_link) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | (may_be_link ? 0 : O_NOFOLLOW));
+  if (fd < 0 && errno == ELOOP && !may_be_link) {
+    return AtFile(MakeError(ErrorCode::kFile, "is a symbolic link, which is not followed here"), path);
+  }
   if (fd < 0) return FileError("open", path);
   struct stat info;
   if (::fstat(fd, &info) != 0) {
@@ -45,8 +48,15 @@ StatusOr<OpenFile> OpenFile::ForReading(const std::string& path) {
     return AtFile(MakeError(ErrorCode::kFile, S_ISDIR(info.st_mode) ? "is a directory" : "is not a regular file"),
                   path);
   }
+  if (!may_be_link && info.st_nlink > 1) {
+    return AtFile(MakeError(ErrorCode::kFile, "has ", info.st_nlink, " names (hard links), which is not allowed here"),
+                  path);
+  }
   return file;
 }
+
+StatusOr<OpenFile> OpenFile::ForReading(const std::string& path) { return Open(path, /*may_be_link=*/true); }
+StatusOr<OpenFile> OpenFile::ForReadingOwn(const std::string& path) { return Open(path, /*may_be_link=*/false); }
 
 OpenFile::~OpenFile() {
   if (fd_ >= 0) ::close(fd_);
@@ -66,14 +76,19 @@ Status OpenFile::ReadAt(int64_t offset, int64_t bytes, void* to) const {
   return absl::OkStatus();
 }
 
-StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes) {
-  MOULIN_ASSIGN_OR_RETURN(const OpenFile file, OpenFile::ForReading(path));
+StatusOr<std::string> ReadFile(const OpenFile& file, int64_t max_bytes) {
   if (file.size() > max_bytes) {
-    return AtFile(MakeError(ErrorCode::kLimit, "file has ", file.size(), " bytes, the limit is ", max_bytes), path);
+    return MakeError(ErrorCode::kLimit, "file has ", file.size(), " bytes, the limit is ", max_bytes);
   }
   std::string content(file.size(), '\0');
-  const Status read = file.ReadAt(0, file.size(), content.data());
-  if (!read.ok()) return AtFile(read, path);
+  MOULIN_RETURN_IF_ERROR(file.ReadAt(0, file.size(), content.data()));
+  return content;
+}
+
+StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes) {
+  MOULIN_ASSIGN_OR_RETURN(const OpenFile file, OpenFile::ForReading(path));
+  StatusOr<std::string> content = ReadFile(file, max_bytes);
+  if (!content.ok()) return AtFile(content.status(), path);
   return content;
 }
 

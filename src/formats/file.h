@@ -17,6 +17,9 @@ class OpenFile {
   // Opens a regular file for reading. E_FILE for what is absent, unreadable or not a regular file (a directory, a FIFO,
   // a device).
   static StatusOr<OpenFile> ForReading(const std::string& path);
+  // The same of files that others name: E_FILE also for a symbolic link, and a file that has further names (hard
+  // links).
+  static StatusOr<OpenFile> ForReadingOwn(const std::string& path);
   OpenFile(OpenFile&& other) noexcept : fd_(other.fd_), size_(other.size_) { other.fd_ = -1; }
   OpenFile& operator=(OpenFile&&) = delete;
   ~OpenFile();
@@ -27,9 +30,13 @@ class OpenFile {
 
  private:
   OpenFile(int fd, int64_t size) : fd_(fd), size_(size) {}
+  static StatusOr<OpenFile> Open(const std::string& path, bool may_be_link);
   int fd_;
   int64_t size_;
 };
+
+// The content of a file. E_LIMIT, before anything is read, for more than `max_bytes`; E_FILE.
+StatusOr<std::string> ReadFile(const OpenFile& file, int64_t max_bytes);
 
 // The content of `path`. E_LIMIT, before anything is read, for more than `max_bytes`; E_FILE. Errors name the file.
 StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes);

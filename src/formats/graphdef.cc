@@ -1,11 +1,17 @@
 #include "formats/graphdef.h"
 
+#include <algorithm>
+#include <climits>
+#include <utility>
+
 #include "absl/strings/match.h"
 #include "absl/types/optional.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "base/wire.h"
+#include "formats/field_pieces.h"
 #include "formats/file.h"
+#include "formats/wire.h"
 
 namespace moulin {
 namespace {
@@ -127,7 +133,30 @@ StatusOr<tf::GraphDef> ParseGraphDef(absl::string_view bytes, const Limits& limi
   return graph;
 }
 
+namespace {
+
+// Reads a large binary file node by node, so that it is in memory once. Takes what is well formed throughout; nothing
+// where anything is the matter, for ParseGraphDef to tell what.
+absl::optional<tf::GraphDef> ReadInPieces(const OpenFile& file, const Limits& limits) {
+  tf::GraphDef graph;
+  PiecewiseWireCheck check(graph.GetDescriptor(), file.size(), limits);
+  bool is_first = true;
+  const bool read = ReadFieldPieces(file, [&](absl::string_view piece) {
+    if (std::exchange(is_first, false) && DetectProtoForm(piece) == ProtoForm::kText) return false;
+    if (FindOtherKind(piece, ProtoForm::kBinary) || !check.Check(piece).ok()) return false;
+    return MergeBinary(piece, limits, &graph).ok() && graph.node_size() <= limits.nodes;
+  });
+  if (!read || graph.node_size() == 0 || !CheckCounts(graph, limits).ok()) return absl::nullopt;
+  return graph;
+}
+
+}  // namespace
+
 StatusOr<tf::GraphDef> ReadGraphDef(const std::string& path, const Limits& limits) {
+  MOULIN_ASSIGN_OR_RETURN(const OpenFile file, OpenFile::ForReading(path));
+  if (file.size() <= std::min<int64_t>(limits.graph_bytes, INT_MAX)) {
+    if (absl::optional<tf::GraphDef> graph = ReadInPieces(file, limits)) return *std::move(graph);
+  }
   MOULIN_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, limits.graph_bytes));
   StatusOr<tf::GraphDef> graph = ParseGraphDef(bytes, limits);
   if (!graph.ok()) return AtFile(graph.status(), path);

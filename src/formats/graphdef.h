@@ -13,8 +13,8 @@
 namespace moulin {
 
 // Reads a file whose form is told by its content, not by its name. What is checked is the format; whether the graph
-// makes sense (names, inputs, types) is the importer's business. Memory: the file once while it is parsed, and the
-// messages.
+// makes sense (names, inputs, types) is the importer's business. Memory: the messages, and while it is parsed the
+// largest node; of text, the file.
 //
 // Errors name the file:
 //   E_FILE        cannot be opened or read

@@ -102,15 +102,20 @@ Status ParseText(absl::string_view text, const Limits& limits, UnknownTextFields
 
 Status ParseBinary(absl::string_view bytes, const Limits& limits, Message* message) {
   MOULIN_RETURN_IF_ERROR(CheckWire(bytes, message->GetDescriptor(), limits));
+  return MergeBinary(bytes, limits, message);
+}
+
+}  // namespace
+
+Status MergeBinary(absl::string_view bytes, const Limits& limits, Message* message) {
+  google::protobuf::LogSilencer silencer;
   google::protobuf::io::CodedInputStream input(reinterpret_cast<const uint8_t*>(bytes.data()),
                                                static_cast<int>(bytes.size()));
   input.SetTotalBytesLimit(INT_MAX);
   input.SetRecursionLimit(limits.attribute_depth);
-  if (message->ParseFromCodedStream(&input) && input.ConsumedEntireMessage()) return absl::OkStatus();
+  if (message->MergeFromCodedStream(&input) && input.ConsumedEntireMessage()) return absl::OkStatus();
   return MakeError(ErrorCode::kParse, "not a ", message->GetDescriptor()->name(), " message");
 }
-
-}  // namespace
 
 ProtoForm DetectProtoForm(absl::string_view bytes) {
   if (absl::StartsWith(bytes, kByteOrderMark)) return ProtoForm::kText;

@@ -27,6 +27,9 @@ enum class UnknownTextFields { kRefuse, kSkip };
 Status ParseProto(absl::string_view bytes, ProtoForm form, const Limits& limits, UnknownTextFields unknown,
                   google::protobuf::Message* message);
 
+// Merges fields in binary form, which have been checked (formats/wire.h), into `*message`. E_PARSE.
+Status MergeBinary(absl::string_view bytes, const Limits& limits, google::protobuf::Message* message);
+
 // The bytes of `message`, the same for equal messages. E_LIMIT where binary would reach 2 GiB.
 StatusOr<std::string> SerializeProto(const google::protobuf::Message& message, ProtoForm form);
 

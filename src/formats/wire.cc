@@ -49,9 +49,14 @@ struct Bound {
 
 class WireChecker {
  public:
-  WireChecker(absl::string_view file, const Limits& limits) : file_(file), limits_(limits) {}
+  // `bytes`: of the whole message.
+  WireChecker(int64_t bytes, const Limits& limits) : bytes_(bytes), limits_(limits) {}
 
-  Status Check(const Descriptor* root) { return CheckMessage(file_, root, Place{nullptr, nullptr, 0}, 1); }
+  // Checks a part of the message that consists of whole fields.
+  Status Check(absl::string_view piece, const Descriptor* root) {
+    piece_ = piece;
+    return CheckMessage(piece, root, Place{nullptr, nullptr, 0}, 1);
+  }
 
  private:
   // Where the walk is: a chain of fields from the root, on the stack.
@@ -67,15 +72,16 @@ class WireChecker {
   Status CountObject(int64_t offset, const Place& place);
   const Bound& BoundOf(const Descriptor* type);
 
-  int64_t OffsetOf(absl::string_view part) const { return part.data() - file_.data(); }
+  int64_t OffsetOf(absl::string_view part) const { return part.data() - piece_.data(); }
   template <typename... Parts>
   Status Fault(ErrorCode code, int64_t offset, const Place& place, const Parts&... what) const {
-    return MakeError(code, what..., ", at byte ", offset, " of ", file_.size(), PathOf(place));
+    return MakeError(code, what..., ", at byte ", offset, " of ", bytes_, PathOf(place));
   }
   static std::string PathOf(const Place& place);
 
-  const absl::string_view file_;
-  const Limits& limits_;
+  const int64_t bytes_;
+  const Limits limits_;
+  absl::string_view piece_;
   int64_t objects_ = 0;
   absl::flat_hash_map<const Descriptor*, Bound> bounds_;
 };
@@ -103,7 +109,7 @@ const Bound& WireChecker::BoundOf(const Descriptor* type) {
 }
 
 Status WireChecker::CountObject(int64_t offset, const Place& place) {
-  if (++objects_ <= kFreeObjects + static_cast<int64_t>(file_.size()) / kBytesPerObject) return absl::OkStatus();
+  if (++objects_ <= kFreeObjects + bytes_ / kBytesPerObject) return absl::OkStatus();
   return Fault(ErrorCode::kLimit, offset, place, "more than ", objects_ - 1, " fields with almost nothing in them");
 }
 
@@ -168,8 +174,20 @@ Status WireChecker::CheckPacked(absl::string_view packed, const FieldDescriptor&
 
 }  // namespace
 
+class PiecewiseWireCheck::Impl {
+ public:
+  Impl(const Descriptor* type, int64_t bytes, const Limits& limits) : type(type), checker(bytes, limits) {}
+  const Descriptor* type;
+  WireChecker checker;
+};
+
+PiecewiseWireCheck::PiecewiseWireCheck(const Descriptor* type, int64_t bytes, const Limits& limits)
+    : impl_(std::make_unique<Impl>(type, bytes, limits)) {}
+PiecewiseWireCheck::~PiecewiseWireCheck() = default;
+Status PiecewiseWireCheck::Check(absl::string_view piece) { return impl_->checker.Check(piece, impl_->type); }
+
 Status CheckWire(absl::string_view bytes, const Descriptor* type, const Limits& limits) {
-  return WireChecker(bytes, limits).Check(type);
+  return WireChecker(static_cast<int64_t>(bytes.size()), limits).Check(bytes, type);
 }
 
 }  // namespace moulin

@@ -3,6 +3,7 @@
 #define MOULIN_FORMATS_WIRE_H_
 
 #include <cstdint>
+#include <memory>
 
 #include "absl/strings/string_view.h"
 #include "base/limits.h"
@@ -19,6 +20,19 @@ namespace moulin {
 // path. E_LIMIT: more than limits.nodes, functions, inputs_per_node, a rank above 254, messages deeper than
 // limits.attribute_depth, or so many tiny fields that they would take many times the file's size in memory.
 Status CheckWire(absl::string_view bytes, const google::protobuf::Descriptor* type, const Limits& limits);
+
+// The same for a message that comes in pieces, each of whole fields, in order. Offsets in errors are those in a piece.
+class PiecewiseWireCheck {
+ public:
+  // `bytes`: of the whole message.
+  PiecewiseWireCheck(const google::protobuf::Descriptor* type, int64_t bytes, const Limits& limits);
+  ~PiecewiseWireCheck();
+  Status Check(absl::string_view piece);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace moulin
 

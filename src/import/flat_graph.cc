@@ -127,6 +127,7 @@ Status FlatGraph::Inputs(int node, std::vector<FlatRef>* inputs) {
     }
     MOULIN_RETURN_IF_ERROR(AppendInput(node, input, inputs));
   }
+  if (FillsFromFile(def.op()) && inputs->size() >= 2) inputs->erase(inputs->end() - 2);  // the table
   return IsLookupTable(def.op()) ? AppendTableInputs(node, inputs) : absl::OkStatus();
 }
 

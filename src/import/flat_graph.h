@@ -72,8 +72,11 @@ class FlatGraph {
   // Follows `ref` through calls to what computes it. E_PORT, E_FUNC, E_RECURSION, E_LIMIT, E_CYCLE...
   StatusOr<FlatRef> Resolve(FlatRef ref);
   // Appends the resolved data inputs of a node; checks that its control inputs exist. A lookup table reads the keys and
-  // values that the graph fills it with, and its readers read both.
+  // values that the graph fills it with, and its readers read both; a node that fills one from a file reads the name.
   Status Inputs(int node, std::vector<FlatRef>* inputs);
+
+  // The table that a node fills which Inputs gave as what fills one.
+  int TableFilledBy(int node) const { return filled_.at(node); }
 
   // Appends the nodes that a node must wait for.
   Status ControlInputs(int node, std::vector<int>* nodes) const;
@@ -137,6 +140,7 @@ class FlatGraph {
   std::deque<tf::NodeDef> substituted_;  // nodes that are not in the file as they are
   bool fillers_indexed_ = false;
   absl::flat_hash_map<std::string, int> fillers_;  // by the table's key
+  absl::flat_hash_map<int, int> filled_;           // the table that a node fills
   int64_t expanded_nodes_ = 0;
 };
 

@@ -32,6 +32,8 @@ struct ImportOptions {
   // Gives the elements of a Const that a bundle keeps apart, and those of variables (VarHandleOp, VariableV2 and their
   // kin), whose readers then get this value; empty where the graph holds all.
   std::function<StatusOr<Tensor>(const tf::NodeDef& node)> external_constant;
+  // Gives the content of a file that comes with the graph, by the name that the graph has for it; empty where none does.
+  std::function<StatusOr<std::string>(const std::string& name)> read_asset;
 };
 
 struct UnsupportedNode {

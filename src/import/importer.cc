@@ -76,6 +76,7 @@ Status Importer::LowerNode(int node, absl::Span<const FlatRef> inputs) {
     return MakeError(ErrorCode::kMissingInput, "the outputs need this placeholder, which is not among the inputs");
   }
   if (IsConstant(def.op()) || IsVariable(def.op())) return LowerSource(node);
+  if (FillsFromFile(def.op())) return LowerTableFile(node, inputs);
   if (IsForbidden(def.op())) {
     return MakeError(ErrorCode::kForbidden, "this op reads or writes files or runs outside code");
   }
@@ -104,6 +105,20 @@ Status Importer::LowerNode(int node, absl::Span<const FlatRef> inputs) {
 Status Importer::LowerSource(int node) {
   MOULIN_ASSIGN_OR_RETURN(Tensor tensor, sources_.Read(flat_, node));
   SetOutputs(node, {graph_.AddConstant(std::move(tensor))});
+  return absl::OkStatus();
+}
+
+Status Importer::LowerTableFile(int node, absl::Span<const FlatRef> inputs) {
+  Values values;
+  MOULIN_ASSIGN_OR_RETURN(const bool is_ready, InputValues(inputs, &values));
+  if (!is_ready) return absl::OkStatus();
+  const Tensor* file = values.size() == 1 ? &graph_.value(values[0]).constant : nullptr;
+  if (file == nullptr || file->dtype() != DType::kString || file->num_elements() != 1) {
+    return MakeError(ErrorCode::kUnsupported, "the name of the file that fills this table is no constant");
+  }
+  MOULIN_ASSIGN_OR_RETURN(const TableContent content, sources_.ReadTable(flat_.def(flat_.TableFilledBy(node)),
+                                                                         flat_.def(node), file->strings()[0]));
+  SetOutputs(node, {graph_.AddConstant(content.keys), graph_.AddConstant(content.values)});
   return absl::OkStatus();
 }
 

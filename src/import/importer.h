@@ -69,6 +69,7 @@ class Importer {
 
   Status LowerNode(int node, absl::Span<const FlatRef> inputs);
   Status LowerSource(int node);
+  Status LowerTableFile(int node, absl::Span<const FlatRef> inputs);
   // The values of the inputs; false where one is blocked.
   StatusOr<bool> InputValues(absl::Span<const FlatRef> inputs, Values* values) const;
   Status CheckTypes(int node, absl::Span<const ValueId> inputs) const;

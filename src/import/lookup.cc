@@ -45,6 +45,10 @@ bool FillsLookupTable(absl::string_view op) {
          op == "LookupTableImportV2";
 }
 
+bool FillsFromFile(absl::string_view op) {
+  return op == "InitializeTableFromTextFile" || op == "InitializeTableFromTextFileV2";
+}
+
 absl::Span<const OpLowering> LookupLowerings() { return kRows; }
 
 }  // namespace moulin

@@ -13,7 +13,7 @@ std::vector<bool> FlatGraph::FunctionsThatFill() const {
   std::vector<int> to_visit;
   for (int id = 0; id < library_.size(); ++id) {
     for (const tf::NodeDef& node : library_.function(id).def->node_def()) {
-      if (FillsLookupTable(node.op())) to_visit.push_back(id);
+      if (FillsLookupTable(node.op()) || FillsFromFile(node.op())) to_visit.push_back(id);
       for (const int callee : library_.FunctionsOf(node)) callers[callee].push_back(id);
     }
   }
@@ -75,10 +75,15 @@ StatusOr<std::pair<int, int>> FlatGraph::OpenedBy(int call) {
 }
 
 Status FlatGraph::IndexFiller(int node) {
-  if (!FillsLookupTable(def(node).op()) || def(node).input_size() < 3) return absl::OkStatus();
+  const bool is_filler = FillsFromFile(def(node).op())
+                             ? def(node).input_size() >= 2
+                             : FillsLookupTable(def(node).op()) && def(node).input_size() >= 3;
+  if (!is_filler) return absl::OkStatus();
   std::vector<FlatRef> table;
   MOULIN_RETURN_IF_ERROR(AppendInput(node, def(node).input(0), &table));
-  if (IsLookupTable(def(table[0].node).op())) fillers_.emplace(TableKey(table[0].node), node);
+  if (!IsLookupTable(def(table[0].node).op())) return absl::OkStatus();
+  fillers_.emplace(TableKey(table[0].node), node);
+  filled_.emplace(node, table[0].node);
   return absl::OkStatus();
 }
 
@@ -86,6 +91,11 @@ Status FlatGraph::AppendTableInputs(int table, std::vector<FlatRef>* inputs) {
   if (!fillers_indexed_) MOULIN_RETURN_IF_ERROR(IndexFillers());
   const auto it = fillers_.find(TableKey(table));
   if (it == fillers_.end()) return absl::OkStatus();
+  if (FillsFromFile(def(it->second).op())) {  // such a node gives the keys and values that it reads
+    inputs->push_back({it->second, 0});
+    inputs->push_back({it->second, 1});
+    return absl::OkStatus();
+  }
   for (const int i : {1, 2}) MOULIN_RETURN_IF_ERROR(AppendInput(it->second, def(it->second).input(i), inputs));
   return absl::OkStatus();
 }

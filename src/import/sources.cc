@@ -158,4 +158,17 @@ StatusOr<Tensor> SourceReader::ReadConstant(const FlatGraph& graph, int node) {
   return TensorFromProto(std::move(*value.mutable_tensor()), graph.limits());
 }
 
+StatusOr<TableContent> SourceReader::ReadTable(const tf::NodeDef& table, const tf::NodeDef& filler,
+                                               const std::string& file) const {
+  if (!options_.read_asset) {
+    return MakeError(ErrorCode::kUnsupported, "a file fills this table, and only a SavedModel brings files along");
+  }
+  MOULIN_ASSIGN_OR_RETURN(const DType keys, TypeAttr(table, "key_dtype"));
+  MOULIN_ASSIGN_OR_RETURN(const DType values, TypeAttr(table, "value_dtype"));
+  MOULIN_ASSIGN_OR_RETURN(const std::string text, options_.read_asset(file));
+  const StatusOr<TableContent> content = ReadTableFile(text, filler, keys, values);
+  if (!content.ok()) return AtFile(content.status(), file);
+  return content;
+}
+
 }  // namespace moulin

@@ -5,6 +5,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "import/flat_graph.h"
 #include "import/import.h"
+#include "import/table_file.h"
 #include "ir/graph.h"
 #include "moulin/status.h"
 
@@ -29,6 +30,10 @@ class SourceReader {
   // E_ATTR without a value, E_DTYPE where the attribute and the tensor differ, E_UNSUPPORTED for a variable whose value
   // nobody gives; and the errors of TensorFromProto. Moves the elements out of the GraphDef where it can.
   StatusOr<Tensor> Read(const FlatGraph& graph, int node);
+
+  // What `filler` fills `table` with from a file. E_UNSUPPORTED where no files come with the graph; the errors of
+  // ImportOptions::read_asset and ReadTableFile, naming the file.
+  StatusOr<TableContent> ReadTable(const tf::NodeDef& table, const tf::NodeDef& filler, const std::string& file) const;
 
  private:
   StatusOr<Tensor> ReadConstant(const FlatGraph& graph, int node);

@@ -5,6 +5,7 @@
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "import/importer.h"
+#include "import/kept.h"
 #include "import/lowering.h"
 
 namespace moulin {
@@ -31,7 +32,7 @@ std::vector<std::pair<std::string, int>> CountOps(const tf::GraphDef& graph_def)
 
 // By name alone: what a lowering refuses for its attributes is found at import.
 bool HasLowering(absl::string_view op) {
-  return IsPlaceholder(op) || IsConstant(op) || IsVariable(op) || FindLowering(op) != nullptr;
+  return IsPlaceholder(op) || IsConstant(op) || IsVariable(op) || FillsFromFile(op) || FindLowering(op) != nullptr;
 }
 
 // Lists what has no lowering among the nodes of `reach` and of the regions in it.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/status_macros.h"
@@ -273,19 +274,32 @@ class ScaleFolder {
     GraphBuilder& b = rewriter_.builder();
     std::vector<ValueId> inputs(node.inputs.begin(), node.inputs.end());
     const DType type = graph_.value(product.filter).type.dtype;
-    inputs[1] = b.Constant(ScaledFilter(graph_.value(product.filter).constant, product, sum.scale));
+    inputs[1] = b.Constant(ScaledFilter(product, sum.scale));
     const ValueId result = b.Add(node.kind, node.attrs, inputs);
     if (std::all_of(sum.shift.begin(), sum.shift.end(), [](double s) { return s == 0; })) return result;
     const Shape shape = ChannelShape(product.channels, product.result_axis, product.result_rank);
     return b.Binary(ExprOp::kAdd, result, b.Constant(FromDoubles(type, shape, sum.shift)));
   }
 
-  static Tensor ScaledFilter(const Tensor& filter, const Product& product, const Doubles& scale) {
-    Doubles values = *ToDoubles(filter);
-    int64_t inner = 1;
+  // The scales of the channels times the filter, which nothing else reads and which is let go of.
+  Tensor ScaledFilter(const Product& product, const Doubles& scale) {
+    const Tensor filter = std::exchange(graph_.value(product.filter).constant, Tensor());
+    return filter.dtype() == DType::kFloat32 ? Scaled<float>(filter, product, scale)
+                                             : Scaled<double>(filter, product, scale);
+  }
+
+  template <typename T>
+  static Tensor Scaled(const Tensor& filter, const Product& product, const Doubles& scale) {
+    Tensor scaled = Tensor::AllocateUninitialized(filter.dtype(), filter.shape()).value();
+    size_t inner = 1;
     for (int i = product.filter_axis + 1; i < filter.shape().rank(); ++i) inner *= filter.shape().dim(i);
-    for (size_t i = 0; i < values.size(); ++i) values[i] *= scale[(i / inner) % product.channels];
-    return FromDoubles(filter.dtype(), filter.shape(), values);
+    const absl::Span<const T> from = filter.values<T>();
+    T* to = scaled.mutable_values<T>().data();
+    for (size_t i = 0, channel = 0; i < from.size(); i += inner) {
+      for (size_t k = i; k < i + inner; ++k) to[k] = static_cast<T>(from[k] * scale[channel]);
+      channel = channel + 1 == scale.size() ? 0 : channel + 1;
+    }
+    return scaled;
   }
 
   Graph& graph_;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/tensor_copy.h"
 #include "ir/graph.h"
 #include "moulin/status.h"
 
@@ -29,6 +30,12 @@ class Kernel {
   virtual bool can_run_in_place(int i) const {
     (void)i;
     return false;
+  }
+  // The form in which the kernel itself holds input `i`, a constant, where it does not read the elements as they are
+  // given; they may then be released. Null where it reads them.
+  virtual std::shared_ptr<const TensorCopy> copy_of(int i) const {
+    (void)i;
+    return nullptr;
   }
 };
 

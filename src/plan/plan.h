@@ -7,6 +7,7 @@
 #define MOULIN_PLAN_PLAN_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -73,7 +74,13 @@ struct PlanOptions {
   // Of a plan that runs on the device alone: where the host has a part in it, its steps run one after another.
   int max_lanes = 1;
   bool allow_in_place = true;
+  // Called for a constant once every kernel that has it as an operand is prepared, where none of them reads it
+  // and each has a copy of its own.
+  std::function<void(const Tensor& constant, std::shared_ptr<const TensorCopy> copy)> on_copied;
 };
+
+// The constants that some step of the plan reads as they are; of the others the kernels have copies. Each buffer once.
+std::vector<Tensor> ConstantsRead(const Plan& plan);
 
 // Plans `graph`, all of whose shapes must be known (plan/stage.h cuts off the part whose shapes are not).
 // Errors of `kernels` are returned as they are, naming the node.

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "plan/arena.h"
@@ -161,6 +162,7 @@ class Planner {
       task.reads.push_back(buffer);
     }
     for (ValueId root : DistinctRoots(node)) --readers_left_[root];
+    NoteCopies(node, *task.kernel);
     for (size_t port = 0; port < node.outputs.size(); ++port) {
       const BufferId reused = port == 0 ? ReusableOperand(node, *task.kernel) : kNoId;
       const BufferId buffer = reused != kNoId ? reused : ResultBuffer(node.outputs[port], space);
@@ -174,6 +176,23 @@ class Planner {
     costs_.push_back(EstimateCostNs(graph_, node));
     tasks_.push_back(std::move(task));
     return absl::OkStatus();
+  }
+
+  // Tells of the constants that no kernel reads, as soon as the last one that has them as operands is prepared: so that
+  // weights and the forms that they are packed in are in memory one at a time.
+  void NoteCopies(const Node& node, const Kernel& kernel) {
+    if (!options_.on_copied) return;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const ValueId v = node.inputs[i];
+      const ValueId root = roots_[v];
+      const Tensor& constant = graph_.value(root).constant;
+      if (!constant.is_valid()) continue;
+      std::shared_ptr<const TensorCopy> copy = v == root ? kernel.copy_of(static_cast<int>(i)) : nullptr;
+      if (copy == nullptr || is_output_[root]) is_read_.insert(root);
+      const bool is_last = std::find(node.inputs.begin() + i + 1, node.inputs.end(), v) == node.inputs.end();
+      if (is_last && readers_left_[root] == 0 && !is_read_.contains(root))
+        options_.on_copied(constant, std::move(copy));
+    }
   }
 
   BufferId ResultBuffer(ValueId value, MemorySpace space) {
@@ -327,6 +346,7 @@ class Planner {
   std::vector<int> readers_left_;                       // per root value: tasks that have yet to read it
   std::vector<int> total_readers_;                      // per root value
   std::vector<bool> is_output_;                         // per root value
+  absl::flat_hash_set<ValueId> is_read_;                // constants that some kernel reads as they are
   std::vector<Step> tasks_;                             // launches and copies in order
   std::vector<double> costs_;                           // per task
 };
@@ -336,6 +356,23 @@ class Planner {
 StatusOr<std::shared_ptr<const Plan>> MakePlan(std::shared_ptr<const Graph> graph, KernelSource& kernels,
                                                const PlanOptions& options) {
   return Planner(std::move(graph), kernels, options).Run();
+}
+
+std::vector<Tensor> ConstantsRead(const Plan& plan) {
+  std::vector<bool> is_read(plan.buffers.size(), false);
+  for (const Step& step : plan.steps) {
+    for (size_t i = 0; i < step.reads.size(); ++i) {
+      const bool has_copy = step.kind == StepKind::kLaunch && step.kernel->copy_of(static_cast<int>(i)) != nullptr;
+      if (!has_copy) is_read[step.reads[i]] = true;
+    }
+  }
+  std::vector<Tensor> constants;
+  for (size_t b = 0; b < is_read.size(); ++b) {
+    const Buffer& buffer = plan.buffers[b];
+    if (buffer.kind == BufferKind::kConstant && is_read[b])
+      constants.push_back(plan.graph->value(buffer.value).constant);
+  }
+  return constants;
 }
 
 }  // namespace moulin

@@ -102,6 +102,28 @@ expect 0 "functions" "$moulin" freeze tests/engine/data/tf2_variables -o "$scrat
 expect 0 "f32" "$moulin" graph "$scratch/frozen.pb" --text
 expect 2 "E_OUTPUT" "$moulin" freeze tests/engine/data/tf1_variables/ckpt/model.meta -o "$scratch/no.pb"
 
+# Checkpoints of a manager, followed: a good one that is saved while the model runs, then one that is half written.
+follow=$scratch/follow
+save() {  # NUMBER: as a manager does, the state file last
+  for part in index data-00000-of-00001; do cp tests/engine/data/tf2_variables/variables/variables.$part "$follow/model-$1.$part"; done
+  printf 'model_checkpoint_path: "model-%s"\n' "$1" >"$follow/state" && mv "$follow/state" "$follow/checkpoint"
+}
+save_more() { sleep 1 && save 2 && sleep 1 && save 3 && printf 'cut' >"$follow/model-3.data-00000-of-00001"; }
+mkdir "$follow" && save 1
+(save_more) &
+followed=$("$moulin" bench tests/engine/data/tf2_variables --checkpoint "$follow" --follow --device cpu --seconds 4 2>&1)
+wait $!
+for text in "model-2: its weights are used from now on" "model-3: E_DATA" "rows/s"; do
+  expect 0 "$text" echo "$followed"
+done
+expect 2 "E_OPTION" "$moulin" bench tests/engine/data/tf2_variables --follow --seconds 0.05
+expect 0 "" "$moulin" run tests/engine/data/tf2_variables --checkpoint "$follow/model-2" --input "x=ones((1,2))" --outputs "$scratch/y.npz"
+expect 2 "E_DATA" "$moulin" run tests/engine/data/tf2_variables --checkpoint "$follow" --input "x=ones((1,2))" --outputs "$scratch/y.npz"
+
+# The steps of a model, the slowest first.
+expect 0 "ms/run" "$moulin" bench "$classifier" --device cpu --seconds 0.05 --profile
+expect 0 '"ms_per_run"' "$moulin" bench "$classifier" --device reference --seconds 0.05 --profile --json
+
 # Bundles of what has variables: both signatures of a SavedModel, whose weights are stored once.
 expect 0 "2 models" "$moulin" bundle net=tests/engine/data/tf2_variables old=tests/engine/data/tf1_variables/ckpt/model.meta \
   --fetch old=y -o "$scratch/saved.moulin"

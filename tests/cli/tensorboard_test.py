@@ -14,6 +14,7 @@ try:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
     from tensorboard.compat.proto.graph_pb2 import GraphDef
+    from tensorboard.compat.proto.config_pb2 import RunMetadata  # noqa: F401  (what EventAccumulator gives)
 except ImportError:
     print("skipped: TensorBoard is not installed")
     sys.exit(77)
@@ -75,7 +76,30 @@ def check(model):
         print(f"{os.path.relpath(model, ROOT)}: {len(expected.node)} nodes, {len(expected.library.function)} functions")
 
 
+def check_run_metadata(model, *command):
+    """The graph, and a run whose nodes are the graph's, with times that add up."""
+    with tempfile.TemporaryDirectory() as logdir:
+        subprocess.run([MOULIN, *command, model, "--device", "cpu", "--tensorboard", logdir], check=True,
+                       stdout=subprocess.DEVNULL)
+        accumulator = EventAccumulator(logdir)
+        accumulator.Reload()
+        graph = graph_of(model)
+        assert accumulator.Graph() == graph, f"{model}: another graph"
+        tags = accumulator.Tags()["run_metadata"]
+        assert tags == ["moulin cpu"], tags
+        (device,) = accumulator.RunMetadata(tags[0]).step_stats.dev_stats
+        assert device.device == "/device:CPU:0" and device.node_stats, device
+        names = {n.name for n in graph.node}
+        assert all(n.node_name in names and n.all_end_rel_micros > 0 for n in device.node_stats), device
+        starts = [n.all_start_nanos for n in device.node_stats]
+        assert starts == sorted(starts), "steps out of order"
+        print(f"{command[0]} {os.path.relpath(model, ROOT)}: {len(starts)} steps")
+
+
 def main():
+    digits = os.path.join(ROOT, "samples/models/digit_classifier.pb")
+    check_run_metadata(digits, "bench", "--seconds", "0.1", "--profile")
+    check_run_metadata(digits, "compare")
     check(os.path.join(ROOT, "samples/models/digit_classifier.pb"))
     check(os.path.join(ROOT, "tests/engine/data/tf2_variables"))
     check(os.path.join(ROOT, "tests/engine/data/tf1_variables"))

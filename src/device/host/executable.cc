@@ -1,6 +1,7 @@
 #include "device/host/executable.h"
 
 #include <utility>
+#include <vector>
 
 #include "base/errors.h"
 #include "base/status_macros.h"
@@ -13,11 +14,11 @@ namespace {
 class HostExecutable : public Executable, public std::enable_shared_from_this<HostExecutable> {
  public:
   HostExecutable(std::shared_ptr<const Plan> plan, std::shared_ptr<ConstantRegistry> constants)
-      : plan_(std::move(plan)), constants_(std::move(constants)) {
-    ForEachConstant([&](const Tensor& t) { constants_->Add(t); });
+      : plan_(std::move(plan)), read_constants_(ConstantsRead(*plan_)), constants_(std::move(constants)) {
+    for (const Tensor& t : read_constants_) constants_->Add(t);
   }
   ~HostExecutable() override {
-    ForEachConstant([&](const Tensor& t) { constants_->Remove(t); });
+    for (const Tensor& t : read_constants_) constants_->Remove(t);
   }
 
   const Plan& plan() const override { return *plan_; }
@@ -28,14 +29,8 @@ class HostExecutable : public Executable, public std::enable_shared_from_this<Ho
   }
 
  private:
-  template <typename Visit>
-  void ForEachConstant(Visit visit) const {
-    for (const Buffer& b : plan_->buffers) {
-      if (b.kind == BufferKind::kConstant) visit(plan_->graph->value(b.value).constant);
-    }
-  }
-
   const std::shared_ptr<const Plan> plan_;
+  const std::vector<Tensor> read_constants_;
   const std::shared_ptr<ConstantRegistry> constants_;
 };
 

@@ -2,6 +2,7 @@
 #include "device/host/execution.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <utility>
 
@@ -21,6 +22,11 @@ StatusOr<std::shared_ptr<void>> AllocateArena(int64_t bytes) {
   return std::shared_ptr<void>(block, std::free);
 }
 
+int64_t NowNs() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 }  // namespace
 
 StatusOr<std::unique_ptr<HostExecution>> HostExecution::Make(const Plan& plan, std::shared_ptr<const void> keep_alive) {
@@ -32,6 +38,21 @@ HostExecution::HostExecution(const Plan& plan, std::shared_ptr<const void> keep_
     : plan_(plan), keep_alive_(std::move(keep_alive)), runner_(plan, std::move(arena)), lanes_(plan.num_lanes) {
   for (size_t s = 0; s < plan.steps.size(); ++s) lanes_[plan.steps[s].lane].push_back(static_cast<int>(s));
   for (int i = 0; i < plan.num_events; ++i) events_.push_back(std::make_unique<HostEvent>());
+}
+
+bool HostExecution::MeasureSteps() {
+  measures_ = true;
+  times_.resize(plan_.steps.size());
+  for (size_t s = 0; s < times_.size(); ++s) times_[s].step = static_cast<int>(s);
+  return true;
+}
+
+std::vector<StepTime> HostExecution::step_times() const {
+  std::vector<StepTime> measured;
+  for (const StepTime& time : times_) {
+    if (time.end_ns > 0) measured.push_back(time);
+  }
+  return measured;
 }
 
 void HostExecution::Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> inputs, LaunchCallback done) {
@@ -62,7 +83,9 @@ void HostExecution::RunSteps(const std::vector<int>& steps) {
     } else if (step.kind == StepKind::kWait) {
       events_[step.event]->Wait(run_);
     } else if (!failed_.load(std::memory_order_relaxed)) {
+      if (measures_) times_[s].start_ns = NowNs();
       Status status = runner_.Run(s);
+      if (measures_) times_[s].end_ns = NowNs();
       if (!status.ok()) Fail(std::move(status));
     }
   }

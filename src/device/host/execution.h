@@ -21,6 +21,8 @@ class HostExecution : public Execution {
 
   void Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> inputs, LaunchCallback done) override;
   int64_t bytes() const override { return plan_.arena_bytes; }
+  bool MeasureSteps() override;
+  std::vector<StepTime> step_times() const override;
 
  private:
   HostExecution(const Plan& plan, std::shared_ptr<const void> keep_alive, std::shared_ptr<void> arena);
@@ -35,6 +37,9 @@ class HostExecution : public Execution {
   StepRunner runner_;
   std::vector<std::vector<int>> lanes_;  // the steps of each
   std::vector<std::unique_ptr<HostEvent>> events_;
+
+  bool measures_ = false;
+  std::vector<StepTime> times_;  // per step of the plan; each written by its lane
 
   // Of the run in flight.
   uint64_t run_ = 0;  // counts the launches; the number that events are signalled with

@@ -10,14 +10,19 @@
 namespace moulin::cpu {
 namespace {
 
-StatusOr<Tensor> Reorder(const Tensor& source, const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
-  MOULIN_ASSIGN_OR_RETURN(Tensor packed, Tensor::Allocate(DType::kUInt8, Shape({static_cast<int64_t>(to.get_size())})));
+void Reorder(const void* source, const dnnl::memory::desc& from, void* target, const dnnl::memory::desc& to) {
+  dnnl::memory src(from, DnnlEngine(), const_cast<void*>(source));
+  dnnl::memory dst(to, DnnlEngine(), target);
+  dnnl::stream stream(DnnlEngine());
+  dnnl::reorder(src, dst).execute(stream, src, dst);
+  stream.wait();
+}
+
+StatusOr<Tensor> Pack(const Tensor& source, const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
+  MOULIN_ASSIGN_OR_RETURN(Tensor packed,
+                          Tensor::AllocateUninitialized(DType::kUInt8, Shape({static_cast<int64_t>(to.get_size())})));
   try {
-    dnnl::memory src(from, DnnlEngine(), const_cast<void*>(source.data()));
-    dnnl::memory dst(to, DnnlEngine(), packed.mutable_data());
-    dnnl::stream stream(DnnlEngine());
-    dnnl::reorder(src, dst).execute(stream, src, dst);
-    stream.wait();
+    Reorder(source.data(), from, packed.mutable_data(), to);
   } catch (const dnnl::error& error) {
     return MakeError(ErrorCode::kDevice, "oneDNN cannot pack a constant of ", source.shape().ToString(), ": ",
                      error.what());
@@ -25,7 +30,14 @@ StatusOr<Tensor> Reorder(const Tensor& source, const dnnl::memory::desc& from, c
   return packed;
 }
 
+bool CanReorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
+  return static_cast<bool>(dnnl::reorder::primitive_desc(DnnlEngine(), from, DnnlEngine(), to, dnnl::primitive_attr(),
+                                                         /*allow_empty=*/true));
+}
+
 }  // namespace
+
+void PackedConstant::Restore(void* elements) const { Reorder(packed.data(), to, elements, from); }
 
 std::shared_ptr<const PackedConstant> ConstantCache::Find(const Tensor& source, const dnnl::memory::desc& from,
                                                           const dnnl::memory::desc& to) {
@@ -54,8 +66,11 @@ StatusOr<std::shared_ptr<const PackedConstant>> ConstantCache::Get(const Tensor&
   auto constant = std::make_shared<PackedConstant>();
   constant->source = source;
   constant->packed = source;
+  constant->from = from;
+  constant->to = to;
   if (from != to) {
-    MOULIN_ASSIGN_OR_RETURN(constant->packed, Reorder(source, from, to));
+    MOULIN_ASSIGN_OR_RETURN(constant->packed, Pack(source, from, to));
+    constant->is_restorable = CanReorder(to, from);
   }
   std::shared_ptr<const PackedConstant> result = std::move(constant);
   DropExpired();

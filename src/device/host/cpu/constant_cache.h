@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "base/tensor_copy.h"
 #include "moulin/status.h"
 #include "moulin/tensor.h"
 #include "oneapi/dnnl/dnnl.hpp"
@@ -15,11 +16,14 @@
 namespace moulin::cpu {
 
 // Elements in another layout. Keeps the tensor they come from, whose address identifies them, alive.
-struct PackedConstant {
+struct PackedConstant : TensorCopy {
   Tensor source;
   Tensor packed;  // uint8 bytes; the source itself where the layouts are equal
+  dnnl::memory::desc from, to;
+  bool is_restorable = false;  // Restore may be called
 
   void* data() const { return const_cast<void*>(packed.data()); }
+  void Restore(void* elements) const override;
 };
 
 // Shared by all plans, instances and shapes of a device: kernels hold what they use, the cache only knows of it, so a

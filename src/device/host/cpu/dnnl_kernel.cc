@@ -81,6 +81,19 @@ Status DnnlKernel::Run(absl::Span<const Tensor> inputs, absl::Span<Tensor> outpu
   return absl::OkStatus();
 }
 
+std::shared_ptr<const TensorCopy> DnnlKernel::copy_of(int i) const {
+  const auto found = packed_.find(i);
+  if (found == packed_.end() || !found->second->is_restorable || (tape_.has_value() && i >= tape_->first_input)) {
+    return nullptr;
+  }
+  for (const Step& step : steps_) {
+    for (const ArgumentSource& source : step.sources) {
+      if (source.where == ArgumentSource::Where::kInput && source.index == i) return nullptr;
+    }
+  }
+  return found->second;
+}
+
 DnnlKernelBuilder::DnnlKernelBuilder(std::shared_ptr<CpuContext> context) : kernel_(std::make_shared<DnnlKernel>()) {
   kernel_->context_ = std::move(context);
 }
@@ -111,6 +124,7 @@ StatusOr<ArgumentSource> DnnlKernelBuilder::InLayout(const KernelRequest& reques
                                                      const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
   if (const Tensor* constant = request.constant(i)) {
     MOULIN_ASSIGN_OR_RETURN(auto packed, kernel_->context_->constants.Get(*constant, from, to));
+    kernel_->packed_[i] = packed;
     return ArgumentSource::Constant(std::move(packed));
   }
   if (from == to) return ArgumentSource::Input(i);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "device/host/cpu/dnnl_primitive.h"
 #include "device/host/cpu/epilogue.h"
 #include "device/host/cpu/kernel_factory.h"
@@ -42,6 +43,7 @@ class DnnlKernel : public HostKernel {
  public:
   std::string name() const override { return name_; }
   int64_t workspace_bytes() const override { return workspace_bytes_; }
+  std::shared_ptr<const TensorCopy> copy_of(int i) const override;
   Status Run(absl::Span<const Tensor> inputs, absl::Span<Tensor> outputs, void* workspace) const override;
 
  private:
@@ -54,6 +56,7 @@ class DnnlKernel : public HostKernel {
   int64_t workspace_bytes_ = 0;
   std::vector<Step> steps_;
   std::optional<EpilogueTape> tape_;
+  absl::flat_hash_map<int, std::shared_ptr<const PackedConstant>> packed_;  // by input
   std::shared_ptr<CpuContext> context_;
 };
 

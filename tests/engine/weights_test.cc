@@ -1,0 +1,169 @@
+// Weights that the CPU's kernels have packed are in memory once.
+#include "engine/weights.h"
+
+#include <filesystem>
+#include <thread>
+
+#include "engine/model_impl.h"
+#include "formats/graphdef.h"
+#include "formats/tensor_proto.h"
+#include "tests/engine/engine_testing.h"
+
+namespace moulin {
+namespace {
+
+constexpr int64_t kSize = 300;  // a weight of 360 kB
+
+Tensor Weight() {
+  Tensor t = Tensor::Allocate(DType::kFloat32, Shape({kSize, kSize})).value();
+  for (int64_t i = 0; i < kSize * kSize; ++i) t.mutable_values<float>()[i] = static_cast<float>(i % 7);
+  return t;
+}
+Tensor Ones(int64_t rows) { return Tensor::Of<float>(Shape({rows, kSize}), std::vector<float>(rows * kSize, 1)); }
+// The first element of the product of ones and the weight.
+float ExpectedFirst() {
+  float sum = 0;
+  for (int64_t i = 0; i < kSize; ++i) sum += static_cast<float>((i * kSize) % 7);
+  return sum;
+}
+
+tf::NodeDef* AddNode(tf::GraphDef* graph, const std::string& name, const std::string& op, const char* type,
+                     const std::vector<std::string>& inputs) {
+  tf::NodeDef* node = graph->add_node();
+  node->set_name(name);
+  node->set_op(op);
+  (*node->mutable_attr())[type].set_type(tf::DT_FLOAT);
+  for (const std::string& input : inputs) node->add_input(input);
+  return node;
+}
+
+// A file with y = x w, and z = w * x where `is_read`.
+class WeightsTest : public ::testing::Test {
+ protected:
+  WeightsTest()
+      : path_(
+            (std::filesystem::path(::testing::TempDir()) /
+             (std::string("moulin_weights_") + ::testing::UnitTest::GetInstance()->current_test_info()->name() + ".pb"))
+                .string()) {}
+  ~WeightsTest() override { std::filesystem::remove(path_); }
+
+  void Write(bool is_read) const {
+    tf::GraphDef graph;
+    tf::NodeDef* x = AddNode(&graph, "x", "Placeholder", "dtype", {});
+    ShapeToProto(PartialShape({kUnknownDim, kSize}), (*x->mutable_attr())["shape"].mutable_shape());
+    tf::NodeDef* w = AddNode(&graph, "w", "Const", "dtype", {});
+    TensorToProto(Weight(), (*w->mutable_attr())["value"].mutable_tensor());
+    AddNode(&graph, "y", "MatMul", "T", {"x", "w"});
+    if (is_read) AddNode(&graph, "z", "Mul", "T", {"w", "x"});
+    ASSERT_TRUE(WriteGraphDef(graph, path_).ok());
+  }
+  std::shared_ptr<Model> Load(Engine& engine) const {
+    auto model = engine.Load(path_);
+    EXPECT_TRUE(model.ok()) << model.status();
+    return *std::move(model);
+  }
+  static int64_t Released(Model& model) { return model.impl().program()->weights()->released_bytes(); }
+  static float First(Model& model, int64_t rows) { return FirstValue(model.Run({{"x", Ones(rows)}}, {"y"})); }
+
+  const std::string path_;
+};
+
+TEST_F(WeightsTest, PackedOnesAreReleasedAndComeBack) {
+  Write(false);
+  const auto engine = Engine::Create({.device = "cpu", .threads = 1}).value();
+  const auto model = Load(*engine);
+  EXPECT_EQ(Released(*model), 0);
+  EXPECT_EQ(First(*model, 4), ExpectedFirst());
+  if (Released(*model) == 0) GTEST_SKIP() << "this CPU's kernels take the weight as it is";
+  EXPECT_EQ(Released(*model), Weight().byte_size());
+  EXPECT_LT(model->stats().constant_bytes, 2 * Weight().byte_size());
+  // Other shapes, whose plans may want the weight packed otherwise or not at all.
+  for (const int64_t rows : {1, 40, 4, 3}) EXPECT_EQ(First(*model, rows), ExpectedFirst()) << rows;
+  // Whoever looks at the graph finds the elements as they were.
+  const std::shared_ptr<const Graph> graph = model->impl().program()->shared_graph();
+  EXPECT_EQ(Released(*model), 0);
+  for (ValueId v = 0; v < graph->num_values(); ++v) {
+    const Tensor& constant = graph->value(v).constant;
+    if (!constant.is_valid() || constant.num_elements() != kSize * kSize) continue;
+    EXPECT_EQ(constant.values<float>(), Weight().values<float>());
+  }
+  EXPECT_EQ(First(*model, 5), ExpectedFirst());
+  EXPECT_EQ(Released(*model), 0) << "somebody may still be looking";
+}
+
+TEST_F(WeightsTest, WhatAnotherKernelReadsIsKept) {
+  Write(true);
+  const auto engine = Engine::Create({.device = "cpu", .threads = 1}).value();
+  const auto model = Load(*engine);
+  EXPECT_EQ(First(*model, 1), ExpectedFirst());
+  EXPECT_EQ(Released(*model), 0);
+}
+
+TEST_F(WeightsTest, TheReferenceReadsThem) {
+  Write(false);
+  const auto engine = ReferenceEngine();
+  const auto model = Load(*engine);
+  EXPECT_EQ(First(*model, 2), ExpectedFirst());
+  EXPECT_EQ(Released(*model), 0);
+}
+
+// Plans are made while others run.
+TEST_F(WeightsTest, ThreadsWithShapesOfTheirOwn) {
+  Write(false);
+  const auto engine = Engine::Create({.device = "cpu", .threads = 1, .plan_cache_entries = 2}).value();
+  const auto model = Load(*engine);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&, t] {
+      for (int64_t rows = 1; rows < 8; ++rows) EXPECT_EQ(First(*model, rows + t), ExpectedFirst());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+// A plan that reads a constant, and one whose kernels have a copy of it.
+class Bytes : public TensorCopy {
+ public:
+  explicit Bytes(const Tensor& t) : bytes_(static_cast<const char*>(t.data()), t.byte_size()) {}
+  void Restore(void* to) const override { std::memcpy(to, bytes_.data(), bytes_.size()); }
+
+ private:
+  const std::string bytes_;
+};
+
+TEST(WeightsSessionTest, ReadersKeepThem) {
+  Graph graph;
+  const Tensor weight = Weight();
+  const ValueId w = graph.AddConstant(weight, "w");
+  const auto weights = std::make_shared<internal::Weights>(graph);
+  Plan reads;
+  reads.graph = std::make_shared<Graph>(graph);
+  reads.buffers.push_back({BufferKind::kConstant, w, 0, weight.byte_size(), MemorySpace::kHost, 0});
+  Step copy;
+  copy.kind = StepKind::kCopy;
+  copy.reads = {0};
+  copy.writes = {0};
+  reads.steps.push_back(copy);
+  const auto copy_of_it = std::make_shared<Bytes>(weight);
+  std::shared_ptr<const void> kept;
+  {
+    internal::Weights::Session session(weights.get());
+    kept = session.Keep(reads);
+    session.Release(weight, copy_of_it);
+  }
+  EXPECT_EQ(weights->released_bytes(), 0);
+  kept.reset();
+  {
+    internal::Weights::Session session(weights.get());
+    session.Release(weight, copy_of_it);
+    session.Release(Weight(), copy_of_it);  // not one of them
+  }
+  EXPECT_EQ(weights->released_bytes(), weight.byte_size());
+  weights->KeepAll();
+  EXPECT_EQ(weight.values<float>(), Weight().values<float>());
+  internal::Weights::Session(weights.get()).Release(weight, copy_of_it);
+  EXPECT_EQ(weights->released_bytes(), 0);
+}
+
+}  // namespace
+}  // namespace moulin
