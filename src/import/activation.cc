@@ -64,7 +64,7 @@ void AddBias(LoweringContext& c, bool channels_last) {
     return;
   }
   if (!channels_last && !x.has_rank()) {
-    c.Unsupported("a channel axis that is not the last needs an input of known rank");
+    c.NotYet("a channel axis that is not the last needs an input of known rank");
     return;
   }
   const int64_t channels = !x.has_rank() ? kUnknownDim : x.dim(channels_last ? x.rank() - 1 : 1);

@@ -73,7 +73,7 @@ bool SetDepthwiseGroups(LoweringContext& c, int64_t channels, const PartialShape
   const int64_t of_filter = KnownDim(filter, 2);
   if (channels == kUnknownDim) channels = of_filter;
   if (channels == kUnknownDim) {
-    c.Unsupported("the number of channels is not known");
+    c.NotYet("the number of channels is not known");
     return false;
   }
   if (of_filter != kUnknownDim && of_filter != channels) {

@@ -64,8 +64,12 @@ bool ReadCombined(LoweringContext& c, CombinedNms* nms) {
   nms->batch = c.shape(1).dim(0);
   nms->classes = c.shape(1).dim(2);
   nms->box_classes = c.shape(0).dim(2);
-  if (nms->batch < 1 || nms->classes < 1 || nms->box_classes < 0) {
-    c.Unsupported("a number of images or classes that is 0 or not known");
+  if (nms->batch == kUnknownDim || nms->classes == kUnknownDim || nms->box_classes == kUnknownDim) {
+    c.NotYet("the number of images or classes is not known");
+    return false;
+  }
+  if (nms->batch < 1 || nms->classes < 1) {
+    c.Unsupported("no images or no classes");
     return false;
   }
   if (nms->box_classes != 1 && nms->box_classes != nms->classes) {

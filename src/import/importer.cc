@@ -5,6 +5,7 @@
 #include "absl/strings/strip.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "import/deferred.h"
 #include "import/kept.h"
 #include "import/lowering.h"
 #include "import/op_signature.h"
@@ -96,9 +97,20 @@ Status Importer::LowerNode(int node, absl::Span<const FlatRef> inputs) {
   builder.SetOrigin(flat_.name(node), def.op());
   LoweringContext context(def, std::move(values), &builder);
   row->lower(context);
+  if (context.is_deferred()) return Defer(node, *row, context);
   MOULIN_RETURN_IF_ERROR(builder.status());
   SetOutputs(node, context.outputs());
   if (context.range()) graph_.ranges[absl::StrCat(flat_.name(node), ":0")] = *context.range();
+  return absl::OkStatus();
+}
+
+Status Importer::Defer(int node, const OpLowering& row, const LoweringContext& context) {
+  MOULIN_ASSIGN_OR_RETURN(DeferredAttrs attrs, DeferredNode(flat_.def(node), row, context, flat_.limits()));
+  GraphBuilder builder(&graph_, flat_.limits());
+  builder.SetOrigin(flat_.name(node), flat_.def(node).op());
+  const std::vector<ValueId> outputs = builder.AddMulti(OpKind::kDeferred, std::move(attrs), context.inputs());
+  MOULIN_RETURN_IF_ERROR(builder.status());
+  SetOutputs(node, outputs);
   return absl::OkStatus();
 }
 

@@ -10,6 +10,7 @@
 #include "import/control_flow.h"
 #include "import/flat_graph.h"
 #include "import/import.h"
+#include "import/lowering.h"
 #include "import/reach.h"
 #include "import/sources.h"
 
@@ -70,6 +71,8 @@ class Importer {
   Status LowerNode(int node, absl::Span<const FlatRef> inputs);
   Status LowerSource(int node);
   Status LowerTableFile(int node, absl::Span<const FlatRef> inputs);
+  // Makes a node that will be lowered when what `context` waits for is known (ops/deferred.h).
+  Status Defer(int node, const OpLowering& row, const LoweringContext& context);
   // The values of the inputs; false where one is blocked.
   StatusOr<bool> InputValues(absl::Span<const FlatRef> inputs, Values* values) const;
   Status CheckTypes(int node, absl::Span<const ValueId> inputs) const;

@@ -31,6 +31,12 @@ void LoweringContext::BadAttr(absl::string_view attr, absl::string_view expected
 
 void LoweringContext::Unsupported(absl::string_view reason) { b.Fail(MakeError(ErrorCode::kUnsupported, reason)); }
 
+void LoweringContext::NotYet(absl::string_view waits_for) {
+  if (!b.ok()) return;
+  waits_for_ = std::string(waits_for);
+  Unsupported(waits_for);
+}
+
 // The scalar getters differ in the kind of the attribute alone.
 #define MOULIN_GET_ATTR(kind_case, what)                                                     \
   const tf::AttrValue* value = Find(attr);                                                   \
@@ -131,8 +137,12 @@ PartialShape LoweringContext::ShapeAttr(absl::string_view attr) {
 
 std::vector<int64_t> LoweringContext::ConstantInts(int i) {
   std::vector<int64_t> values;
-  if (b.ok() && !b.ConstantInts(input(i), &values)) {
-    Unsupported(absl::StrCat("input ", i, " must be a constant of integers"));
+  if (!b.ok() || b.ConstantInts(input(i), &values)) return values;
+  if (b.constant(input(i)) != nullptr) {
+    Unsupported(absl::StrCat("input ", i, " must be integers"));
+  } else {
+    constant_inputs_ |= Input(i);
+    NotYet(absl::StrCat("the elements of input ", i, " are not known"));
   }
   return values;
 }

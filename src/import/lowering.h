@@ -50,7 +50,7 @@ class LoweringContext {
   std::vector<DType> Types(absl::string_view attr);
   PartialShape ShapeAttr(absl::string_view attr);  // unknown rank where absent
 
-  // The integers of a constant input; fails with E_UNSUPPORTED where it is not constant.
+  // The integers of a constant input; where it is not constant (yet) the op is deferred until it is.
   std::vector<int64_t> ConstantInts(int i);
 
   // Gives the node's outputs, in order. A kNoId among them stands for an output that nothing supports (its readers
@@ -65,6 +65,12 @@ class LoweringContext {
 
   // Fails with E_UNSUPPORTED: valid TensorFlow that has no lowering (yet), collected and reported with all others.
   void Unsupported(absl::string_view reason);
+  // Fails for now: something that the lowering needs (a rank, a size) is not known yet. The op is deferred: it is
+  // lowered anew, from the start, when the shapes of its operands are known.
+  void NotYet(absl::string_view waits_for);
+  bool is_deferred() const { return !waits_for_.empty(); }
+  const std::string& waits_for() const { return waits_for_; }
+  InputMask constant_inputs() const { return constant_inputs_; }  // whose elements it waits for
   // Fails with E_ATTR.
   void BadAttr(absl::string_view attr, absl::string_view expected_vs_found);
 
@@ -75,6 +81,8 @@ class LoweringContext {
   std::vector<ValueId> inputs_;
   std::vector<ValueId> outputs_;
   std::optional<ValueRange> range_;
+  std::string waits_for_;
+  InputMask constant_inputs_ = 0;
 };
 
 // A row of a family's table.

@@ -8,7 +8,7 @@ namespace moulin {
 
 bool RankIsKnown(LoweringContext& c, int i) {
   if (c.shape(i).has_rank()) return true;
-  c.Unsupported(absl::StrCat("the rank of input ", i, " is not known"));
+  c.NotYet(absl::StrCat("the rank of input ", i, " is not known"));
   return false;
 }
 

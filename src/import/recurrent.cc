@@ -25,7 +25,7 @@ std::vector<Term> Columns(GraphBuilder& b, ValueId x, int parts, int64_t size) {
 bool SizeIsKnown(LoweringContext& c, int i, int axis, absl::string_view what, int64_t* size) {
   *size = c.shape(i).has_rank() && axis < c.shape(i).rank() ? c.shape(i).dim(axis) : kUnknownDim;
   if (*size != kUnknownDim) return true;
-  c.Unsupported(absl::StrCat("the ", what, " is not known"));
+  c.NotYet(absl::StrCat("the ", what, " is not known"));
   return false;
 }
 

@@ -118,7 +118,7 @@ ValueId CountIds(GraphBuilder& b, ValueId ids, ValueId weights, ValueId size) {
 bool WeightsOrOnes(LoweringContext& c, int i, ValueId like, ValueId* weights) {
   GraphBuilder& b = c.b;
   if (!c.shape(i).IsFullyKnown()) {
-    c.Unsupported("weights of a shape that is not known");
+    c.NotYet("weights of a shape that is not known");
     return false;
   }
   if (c.shape(i).ToShape().num_elements() > 0) {

@@ -42,7 +42,7 @@ void LowerDirect(LoweringContext& c) {
 void LowerConcatOffset(LoweringContext& c) {
   const PartialShape& shape = c.shape(1);
   if (!shape.has_rank() || shape.rank() != 1 || shape.dim(0) == kUnknownDim) {
-    c.Unsupported("shapes of a rank that is not known");
+    c.NotYet("shapes of a rank that is not known");
     return;
   }
   const int64_t rank = shape.dim(0);

@@ -92,10 +92,8 @@ void LowerSparseFillEmptyRows(LoweringContext& c) {
   GraphBuilder& b = c.b;
   if (!RankIsOneOf(c, 0, {2})) return;
   const int64_t rank = c.shape(0).dim(1);
-  if (rank < 1) {
-    c.Unsupported("a rank that is not known");
-    return;
-  }
+  if (rank == kUnknownDim) return c.NotYet("the rank of the sparse tensor is not known");
+  if (rank < 1) return c.Unsupported("a sparse scalar");
   const ValueId row = b.Squeeze(SliceAxis(b, c.input(0), 1, 0, 1), {1});
   const ValueId ones = b.Add(OpKind::kBroadcast, NoAttrs{}, {b.Int(1), b.ShapeOf(row)});
   const ValueId rows = ElementOf(b, c.input(2), 0);

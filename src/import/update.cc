@@ -62,7 +62,7 @@ void LowerVecPermute(LoweringContext& c) {
   GraphBuilder& b = c.b;
   const int64_t rows = c.shape(0).dim(0), axes = static_cast<int64_t>(place.size());
   if (rows == kUnknownDim) {
-    c.Unsupported("the size of the operand is not known");
+    c.NotYet("the size of the operand is not known");
     return;
   }
   if (rows == axes - 2) {

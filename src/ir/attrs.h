@@ -15,6 +15,7 @@
 
 namespace moulin {
 
+class DeferredLowering;  // ops/deferred.h
 class Graph;
 
 using SpatialDims = absl::InlinedVector<int64_t, 3>;
@@ -259,6 +260,15 @@ struct HostOpAttrs {
   bool operator==(const HostOpAttrs&) const = default;
 };
 
+// A TensorFlow op that cannot be made of primitives before more is known of its operands.
+struct DeferredAttrs {
+  std::shared_ptr<const DeferredLowering> lowering;
+  std::vector<DType> output_types;
+  std::string waits_for;         // in words, for messages
+  uint64_t constant_inputs = 0;  // the inputs whose elements it needs to know, as bits
+  bool operator==(const DeferredAttrs&) const = default;
+};
+
 // One graph a branch, chosen by the node's input 0; each takes the other inputs and gives the node's outputs.
 struct CaseAttrs {
   std::vector<std::shared_ptr<const Graph>> branches;
@@ -284,7 +294,7 @@ using Attrs = std::variant<NoAttrs, MapAttrs, ReduceAttrs, ArgReduceAttrs, ScanA
                            BatchNormAttrs, LayerNormAttrs, SoftmaxAttrs, LocalResponseNormAttrs, AttentionAttrs,
                            ResizeAttrs, CropAndResizeAttrs, NonMaxSuppressionAttrs, SqueezeAttrs, BitcastAttrs,
                            StridedSliceAttrs, PadAttrs, ReverseSequenceAttrs, BlockAttrs, GatherAttrs, ScatterAttrs,
-                           OneHotAttrs, ShapeOfAttrs, UniqueAttrs, HostOpAttrs, CaseAttrs, WhileAttrs>;
+                           OneHotAttrs, ShapeOfAttrs, UniqueAttrs, HostOpAttrs, DeferredAttrs, CaseAttrs, WhileAttrs>;
 
 }  // namespace moulin
 

@@ -86,7 +86,9 @@ namespace moulin {
   X(Case, CaseAttrs)   /* (index, args...): runs one of the branches, the last for an index of none */ \
   X(While, WhileAttrs) /* (variables...) -> their values when the condition has become false */        \
   /* ops with one rare kernel of their own, run on the host: see ops/host_ops.cc */                    \
-  X(HostOp, HostOpAttrs)
+  X(HostOp, HostOpAttrs)                                                                               \
+  /* ops that wait for what only a request tells; never in a plan: see ops/deferred.h */               \
+  X(Deferred, DeferredAttrs)
 
 enum class OpKind {
 #define MOULIN_ENUMERATOR(name, attrs) k##name,

@@ -192,6 +192,7 @@ std::string Print(const ScatterAttrs& a) {
 std::string Print(const OneHotAttrs& a) { return Fields().Add("axis", a.axis).Take(); }
 std::string Print(const ShapeOfAttrs& a) { return Fields().Add("to", a.type).Take(); }
 std::string Print(const UniqueAttrs& a) { return Fields().Add("index", a.index_type).Take(); }
+std::string Print(const DeferredAttrs& a) { return Fields().Add("until", a.waits_for).Take(); }
 std::string Print(const HostOpAttrs& a) {
   Fields f;
   f.Add("op", a.op);

@@ -96,6 +96,7 @@ absl::Span<const OpDef> GatherOps();         // gather.cc: Gather, GatherNd, Sca
 absl::Span<const OpDef> ShapeOps();          // shape_ops.cc: ShapeOf, SizeOfTensor, RankOf, BroadcastShapes, Range...
 absl::Span<const OpDef> HostOps();           // host_ops.cc: Where, HostOp
 absl::Span<const OpDef> ControlOps();        // control.cc: Case, While
+absl::Span<const OpDef> DeferredOps();       // deferred.cc
 
 // The types that `node` gives for its inputs' current types and constants. Errors name the node.
 Status InferNode(const Graph& graph, const Node& node, const Limits& limits, std::vector<TensorType>* outputs);

@@ -11,9 +11,9 @@ namespace {
 using Family = absl::Span<const OpDef> (*)();
 
 constexpr Family kFamilies[] = {
-    MapOps,   ReductionOps, SortOps,      SegmentOps,   ContractOps, MatrixOps,    LinearAlgebraOps,
-    ConvOps,  PoolOps,      NormalizeOps, AttentionOps, ImageOps,    DetectionOps, ViewOps,
-    SliceOps, LayoutOps,    BlockOps,     GatherOps,    ShapeOps,    HostOps,      ControlOps,
+    MapOps,   ReductionOps, SortOps,      SegmentOps, ContractOps,  MatrixOps,   LinearAlgebraOps, ConvOps,
+    PoolOps,  NormalizeOps, AttentionOps, ImageOps,   DetectionOps, ViewOps,     SliceOps,         LayoutOps,
+    BlockOps, GatherOps,    ShapeOps,     HostOps,    ControlOps,   DeferredOps,
 };
 
 std::array<const OpDef*, kNumOpKinds> BuildTable() {

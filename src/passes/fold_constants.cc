@@ -78,7 +78,7 @@ class Folder {
   }
 
   bool IsConstant(const Node& node) const {
-    if (HasRegions(node.kind) || (node.kind == OpKind::kHostOp && !IsFunction(node))) return false;
+    if (HasRegions(node.kind) || node.kind == OpKind::kDeferred || (node.kind == OpKind::kHostOp && !IsFunction(node))) return false;
     return std::all_of(node.inputs.begin(), node.inputs.end(),
                        [&](ValueId v) { return graph_.value(v).is_constant(); });
   }

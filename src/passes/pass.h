@@ -53,6 +53,7 @@ Status RunPasses(Graph* graph, const PassOptions& options, std::vector<PassTimin
 StatusOr<bool> InferShapes(Graph* graph, const PassOptions& options);                // infer_shapes.cc
 StatusOr<bool> FoldConstants(Graph* graph, const PassOptions& options);              // fold_constants.cc
 StatusOr<bool> EliminateDeadCode(Graph* graph, const PassOptions& options);          // dead_code.cc
+StatusOr<bool> LowerDeferred(Graph* graph, const PassOptions& options);              // lower_deferred.cc
 StatusOr<bool> SimplifyControlFlow(Graph* graph, const PassOptions& options);        // control_flow.cc
 StatusOr<bool> ResolveLists(Graph* graph, const PassOptions& options);               // resolve_lists.cc
 StatusOr<bool> SimplifyViews(Graph* graph, const PassOptions& options);              // simplify.cc: no-op data movement

@@ -14,7 +14,10 @@ namespace {
 
 bool IsShapeOperand(const Node& node, size_t input) {
   // Masks have 64 bits; operands beyond are data (Concat).
-  return input < 64 && (GetOpDef(node.kind).shape_inputs & Input(static_cast<int>(input))) != 0;
+  if (input >= 64) return false;
+  const auto* deferred = std::get_if<DeferredAttrs>(&node.attrs);
+  const InputMask mask = deferred != nullptr ? deferred->constant_inputs : GetOpDef(node.kind).shape_inputs;
+  return (mask & Input(static_cast<int>(input))) != 0;
 }
 
 bool AllShapeOperandsConstant(const Graph& graph, const Node& node) {
@@ -37,11 +40,7 @@ class Splitter {
     FindNow();
     if (now_nodes_.empty()) TakeControl();
     if (rest_nodes_.empty()) return WholeGraph();
-    if (now_nodes_.empty()) {
-      const Node& node = graph_.node(rest_nodes_.front());
-      return AtNode(MakeError(ErrorCode::kShape, "cannot tell the shapes of its operands or of its result"), node.name,
-                    node.tf_op);
-    }
+    if (now_nodes_.empty() && !WaitsForElements()) return CannotTell(graph_.node(rest_nodes_.front()));
     split_.now = std::make_shared<Graph>();
     split_.rest = std::make_shared<Graph>();
     split_.now->name = graph_.name;
@@ -71,7 +70,7 @@ class Splitter {
       const Node& node = graph_.node(n);
       const bool operands_here =
           std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId v) { return available_[v]; });
-      runs_now_[n] = operands_here && !HasRegions(node.kind) &&
+      runs_now_[n] = operands_here && !HasRegions(node.kind) && node.kind != OpKind::kDeferred &&
                      (AllShapesKnown(graph_, node.outputs) || AllShapeOperandsConstant(graph_, node));
       (runs_now_[n] ? now_nodes_ : rest_nodes_).push_back(n);
       if (!runs_now_[n]) continue;
@@ -92,6 +91,24 @@ class Splitter {
       rest_nodes_.erase(rest_nodes_.begin() + static_cast<std::ptrdiff_t>(i));
       return;
     }
+  }
+
+  // Whether all that a deferred op waits for are elements of operands that are there: the rest, specialised by itself,
+  // has them built in.
+  bool WaitsForElements() const {
+    return std::any_of(rest_nodes_.begin(), rest_nodes_.end(), [&](NodeId n) {
+      const Node& node = graph_.node(n);
+      const bool operands_here =
+          std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId v) { return available_[v]; });
+      return node.kind == OpKind::kDeferred && operands_here && !AllShapeOperandsConstant(graph_, node);
+    });
+  }
+
+  static Status CannotTell(const Node& node) {
+    const auto* deferred = std::get_if<DeferredAttrs>(&node.attrs);
+    return AtNode(MakeError(ErrorCode::kShape, "cannot tell the shapes of its operands or of its result",
+                            deferred == nullptr ? "" : ": ", deferred == nullptr ? "" : deferred->waits_for),
+                  node.name, node.tf_op);
   }
 
   StatusOr<StageSplit> WholeGraph() {
