@@ -1,6 +1,7 @@
 #include "import/control_context.h"
 
 #include <algorithm>
+#include <climits>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -25,7 +26,7 @@ bool HasAny(const tf::GraphDef& graph) {
 
 }  // namespace
 
-bool IsSwitch(absl::string_view op) { return IsEither(op, "Switch"); }
+bool IsSwitch(absl::string_view op) { return IsEither(op, "Switch") || op == "_SwitchN"; }
 bool IsMerge(absl::string_view op) { return IsEither(op, "Merge"); }
 bool IsEnter(absl::string_view op) { return IsEither(op, "Enter"); }
 bool IsExit(absl::string_view op) { return IsEither(op, "Exit"); }
@@ -64,9 +65,9 @@ int ControlContexts::Child(int parent, Context child) {
   return it->second;
 }
 
-int ControlContexts::OtherBranch(int branch) {
+int ControlContexts::BranchBeside(int branch, int side) {
   Context other = contexts_[branch];
-  other.side = 1 - other.side;
+  other.side = side;
   return Child(contexts_[branch].parent, std::move(other));
 }
 
@@ -99,7 +100,15 @@ StatusOr<int> ControlContexts::OfTensor(FlatRef ref) {
     return Child(around, std::move(loop));
   }
   if (!IsSwitch(def.op())) return around;
-  if (ref.port > 1) return graph_.At(MakeError(ErrorCode::kPort, "output ", ref.port, " is read, of 2"), ref.node);
+  Context branch;
+  branch.by_truth = def.op() != "_SwitchN";
+  if (!branch.by_truth) {
+    const auto outputs = def.attr().find("num_outs");
+    branch.sides = outputs == def.attr().end() ? 0 : static_cast<int>(std::min<int64_t>(outputs->second.i(), INT_MAX));
+  }
+  if (ref.port >= branch.sides) {
+    return graph_.At(MakeError(ErrorCode::kPort, "output ", ref.port, " is read, of ", branch.sides), ref.node);
+  }
   MOULIN_ASSIGN_OR_RETURN(const bool is_of_loop, IsLoopSwitch(ref.node));
   if (is_of_loop) return around;
   std::vector<FlatRef> inputs;
@@ -107,7 +116,6 @@ StatusOr<int> ControlContexts::OfTensor(FlatRef ref) {
   if (inputs.size() != 2) {
     return graph_.At(MakeError(ErrorCode::kArity, "expected 2 inputs, got ", inputs.size()), ref.node);
   }
-  Context branch;
   MOULIN_ASSIGN_OR_RETURN(branch.predicate, WithoutIdentities(inputs[1]));
   branch.side = ref.port;
   return Child(around, std::move(branch));

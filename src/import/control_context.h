@@ -11,7 +11,7 @@
 
 namespace moulin {
 
-bool IsSwitch(absl::string_view op);
+bool IsSwitch(absl::string_view op);  // _SwitchN too, which chooses by a number among more than two
 bool IsMerge(absl::string_view op);
 bool IsEnter(absl::string_view op);
 bool IsExit(absl::string_view op);
@@ -26,9 +26,11 @@ class ControlContexts {
     int parent = -1;
     int depth = 0;
     bool is_loop = false;
-    FlatRef predicate;  // of a branch
-    int side = 0;       // of a branch: the output of the Switches that lead to it, 0 where the predicate is false
-    std::string frame;  // of a loop
+    FlatRef predicate;     // of a branch
+    int side = 0;          // of a branch: the output of the Switches that lead to it, 0 where the predicate is false
+    int sides = 2;         // of a branch: how many the choice has
+    bool by_truth = true;  // of a branch: chosen by a truth value, not by its number
+    std::string frame;     // of a loop
   };
 
   explicit ControlContexts(FlatGraph* graph);
@@ -41,8 +43,8 @@ class ControlContexts {
   // Whether `id` is `outer` or within it.
   bool IsWithin(int id, int outer) const;
 
-  // The branch that is taken where `branch` is not.
-  int OtherBranch(int branch);
+  // Another branch of the same choice.
+  int BranchBeside(int branch, int side);
 
   // Whether a Merge begins a loop's iteration, and a Switch ends one.
   StatusOr<bool> IsLoopMerge(int merge);

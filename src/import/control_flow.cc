@@ -146,7 +146,8 @@ absl::Span<const absl::string_view> ControlFlowOps() {
                                                "StatelessIf",
                                                "StatelessWhile",
                                                "Switch",
-                                               "While"};
+                                               "While",
+                                               "_SwitchN"};
   return kOps;
 }
 

@@ -63,6 +63,7 @@ class ControlFlow {
   StatusOr<Region> FunctionRegion(int node, const tf::NameAttrList& function, int num_args);
   // Of nodes; in control_raise.cc.
   StatusOr<std::unique_ptr<ControlUse>> MakeMerge(int merge);
+  StatusOr<std::vector<int>> InputsOfSides(int branch, absl::Span<const FlatRef> inputs);
   Status AddBranch(int context, FlatRef result, ControlStructure* choice);
   StatusOr<std::unique_ptr<ControlUse>> MakeExit(int exit);
   Status FindLoop(int context, int loop_cond, Loop* loop);

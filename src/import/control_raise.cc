@@ -50,39 +50,60 @@ StatusOr<FlatRef> ControlFlow::ValueOutside(FlatRef ref, int context) {
   return inputs[0];
 }
 
+// For each side of a choice, of which `branch` is one, the input of its Merge that comes from there. Inputs may have
+// lost their Switch where they do not depend on anything: they are of the sides that are left, in order.
+StatusOr<std::vector<int>> ControlFlow::InputsOfSides(int branch, absl::Span<const FlatRef> inputs) {
+  const int sides = contexts_.context(branch).sides;
+  std::vector<int> input_of_side(sides, -1), homeless;
+  for (int i = 0; i < static_cast<int>(inputs.size()); ++i) {
+    MOULIN_ASSIGN_OR_RETURN(const int context, contexts_.OfTensor(inputs[i]));
+    int side = 0;
+    while (side < sides && context != contexts_.BranchBeside(branch, side)) ++side;
+    if (side == sides && !contexts_.IsWithin(branch, context)) {
+      return MakeError(ErrorCode::kUnsupported, "its inputs are not the branches of one choice");
+    }
+    if (side == sides) {
+      homeless.push_back(i);
+    } else if (input_of_side[side] < 0) {
+      input_of_side[side] = i;
+    } else {
+      return MakeError(ErrorCode::kUnsupported, "two of its inputs come from one branch of a choice");
+    }
+  }
+  auto next = homeless.begin();
+  for (int& input : input_of_side) {
+    if (input < 0) input = *next++;
+  }
+  return input_of_side;
+}
+
 StatusOr<std::unique_ptr<ControlUse>> ControlFlow::MakeMerge(int merge) {
   MOULIN_ASSIGN_OR_RETURN(const bool is_loop, contexts_.IsLoopMerge(merge));
   if (is_loop) return MakeError(ErrorCode::kUnsupported, "a loop is read in the middle of an iteration");
   std::vector<FlatRef> inputs;
   MOULIN_RETURN_IF_ERROR(graph_.Inputs(merge, &inputs));
-  if (inputs.size() != 2) {
-    return MakeError(ErrorCode::kUnsupported, "expected a Merge of 2 inputs, got ", inputs.size());
-  }
   int deepest = ControlContexts::kRoot;
-  int of_input[2];
-  for (const int i : {0, 1}) {
-    MOULIN_ASSIGN_OR_RETURN(of_input[i], contexts_.OfTensor(inputs[i]));
-    if (contexts_.context(of_input[i]).depth > contexts_.context(deepest).depth) deepest = of_input[i];
+  for (const FlatRef input : inputs) {
+    MOULIN_ASSIGN_OR_RETURN(const int context, contexts_.OfTensor(input));
+    if (contexts_.context(context).depth > contexts_.context(deepest).depth) deepest = context;
   }
   const ControlContexts::Context branch = contexts_.context(deepest);
   if (deepest == ControlContexts::kRoot || branch.is_loop) {
     return MakeError(ErrorCode::kUnsupported, "no Switch leads to either input");
   }
-  // The other input may have lost its Switch where it does not depend on anything.
-  const int input_of_deepest = of_input[0] == deepest ? 0 : 1;
-  const int other = contexts_.OtherBranch(deepest);
-  if (!contexts_.IsWithin(other, of_input[1 - input_of_deepest])) {
-    return MakeError(ErrorCode::kUnsupported, "its inputs are not the two branches of one choice");
+  if (static_cast<int>(inputs.size()) != branch.sides) {
+    return MakeError(ErrorCode::kUnsupported, "expected a Merge of ", branch.sides, " inputs, got ", inputs.size());
   }
+  MOULIN_ASSIGN_OR_RETURN(const std::vector<int> input_of_side, InputsOfSides(deepest, inputs));
   auto choice = std::make_unique<ControlStructure>();
-  choice->by_truth = true;
+  choice->by_truth = branch.by_truth;
   choice->operands = {branch.predicate};
-  for (const int side : {0, 1}) {
-    const bool is_deepest = side == branch.side;
-    const int input = is_deepest ? input_of_deepest : 1 - input_of_deepest;
+  for (int side = 0; side < branch.sides; ++side) {
+    const int input = input_of_side[side];
     choice->merge_inputs.push_back(input);
-    MOULIN_RETURN_IF_ERROR(AddBranch(is_deepest ? deepest : other, inputs[input], choice.get()));
-    choice->regions.back().name = absl::StrCat(graph_.name(merge), side == 0 ? "/else" : "/then");
+    MOULIN_RETURN_IF_ERROR(AddBranch(contexts_.BranchBeside(deepest, side), inputs[input], choice.get()));
+    const std::string which = !branch.by_truth ? absl::StrCat("/branch", side) : side == 0 ? "/else" : "/then";
+    choice->regions.back().name = absl::StrCat(graph_.name(merge), which);
   }
   for (Region& region : choice->regions) region.num_args = static_cast<int>(choice->operands.size()) - 1;
   auto use = std::make_unique<ControlUse>();

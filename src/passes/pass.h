@@ -58,6 +58,7 @@ StatusOr<bool> SimplifyControlFlow(Graph* graph, const PassOptions& options);   
 StatusOr<bool> ResolveLists(Graph* graph, const PassOptions& options);               // resolve_lists.cc
 StatusOr<bool> SimplifyViews(Graph* graph, const PassOptions& options);              // simplify.cc: no-op data movement
 StatusOr<bool> MergeCommonSubexpressions(Graph* graph, const PassOptions& options);  // common_subexpressions.cc
+StatusOr<bool> MergeChoices(Graph* graph, const PassOptions& options);               // merge_choices.cc
 StatusOr<bool> FoldBatchNorm(Graph* graph, const PassOptions& options);              // fold_batch_norm.cc
 StatusOr<bool> RecognizeSoftmax(Graph* graph, const PassOptions& options);           // recognize_softmax.cc
 StatusOr<bool> RecognizeLayerNorm(Graph* graph, const PassOptions& options);         // recognize_layer_norm.cc

@@ -28,6 +28,7 @@ constexpr Pass kPasses[] = {
     {"fold_constants", FoldConstants, false},
     {"simplify", SimplifyViews, false},
     {"common_subexpressions", MergeCommonSubexpressions, false},
+    {"merge_choices", MergeChoices, false},
     {"fold_batch_norm", FoldBatchNorm, false},
     {"recognize_softmax", RecognizeSoftmax, false},
     {"recognize_layer_norm", RecognizeLayerNorm, false},

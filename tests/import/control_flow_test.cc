@@ -61,9 +61,9 @@ TEST(ControlFlowTest, MergesMustEndAChoice) {
   const std::string inputs = Placeholder("x", {2}) + Placeholder("p", {}, "DT_BOOL") + Placeholder("q", {}, "DT_BOOL");
   EXPECT_THAT(Import(inputs + Merge("m", "x", "x"), {"m"}), FailsWith("E_UNSUPPORTED", "no Switch leads"));
   EXPECT_THAT(Import(inputs + Switch("s", "x", "p") + Switch("t", "x", "q") + Merge("m", "s:0", "t:1"), {"m"}),
-              FailsWith("E_UNSUPPORTED", "not the two branches of one choice"));
+              FailsWith("E_UNSUPPORTED", "not the branches of one choice"));
   EXPECT_THAT(Import(inputs + Switch("s", "x", "p") + Merge("m", "s:0", "s:0"), {"m"}),
-              FailsWith("E_UNSUPPORTED", "not the two branches of one choice"));
+              FailsWith("E_UNSUPPORTED", "not the branches of one choice"));
 }
 
 // A loop: i = 0; while (i < x) i = i + 1.
