@@ -107,5 +107,44 @@ TEST(StageTest, NothingToStartWithIsAnError) {
   EXPECT_THAT(std::string(split.status().message()), HasSubstr("node \"reshape\""));
 }
 
+// An op that is lowered later, of x and the elements of `factor`.
+ValueId AddDeferred(GraphMaker& m, ValueId x, ValueId factor) {
+  DeferredAttrs attrs;
+  attrs.output_types = {DType::kFloat32};
+  attrs.waits_for = "the factor";
+  attrs.constant_inputs = Input(1);
+  m.builder().SetOrigin("late", "Late");
+  return m.builder().Add(OpKind::kDeferred, std::move(attrs), {x, factor});
+}
+
+TEST(StageTest, WhatADeferredOpWaitsForIsLeftToTheNextStage) {
+  GraphMaker m;
+  const ValueId x = m.Input("x");
+  m.Output("y", AddDeferred(m, x, m.Tanh("t", x)));
+  const StageSplit split = SplitStage(*m.graph()).value();
+  EXPECT_THAT(NodeNames(*split.now), ElementsAre("t"));
+  ASSERT_NE(split.rest, nullptr);
+  EXPECT_THAT(NodeNames(*split.rest), ElementsAre("late"));
+  EXPECT_EQ(InputsReadAsShapes(*split.rest), std::vector<bool>({false, true}));
+}
+
+TEST(StageTest, ADeferredOpMayWaitForElementsOfAnInputAlone) {
+  GraphMaker m;
+  const ValueId x = m.Input("x"), factor = m.Input("factor");
+  m.Output("y", AddDeferred(m, x, factor));
+  EXPECT_EQ(InputsReadAsShapes(*m.graph()), std::vector<bool>({false, true}));
+  const StageSplit split = SplitStage(*m.graph()).value();
+  EXPECT_EQ(split.now->num_nodes(), 0);
+  ASSERT_NE(split.rest, nullptr);
+}
+
+TEST(StageTest, ADeferredOpWithNothingToWaitForIsNamed) {
+  GraphMaker m;
+  m.Output("y", AddDeferred(m, m.Input("x"), m.Constant("c", 1)));
+  const StatusOr<StageSplit> split = SplitStage(*m.graph());
+  ASSERT_FALSE(split.ok());
+  EXPECT_THAT(split.status().ToString(), HasSubstr("the factor"));
+}
+
 }  // namespace
 }  // namespace moulin
