@@ -142,7 +142,7 @@ void FillFromLists(const tf::TensorProto& proto, Tensor* tensor) {
 StatusOr<Tensor> FromLists(const tf::TensorProto& proto, DType type, const Shape& shape, const Limits& limits) {
   MOULIN_ASSIGN_OR_RETURN(const ListState values, FindValues(proto, type));
   const int64_t elements = shape.num_elements();
-  if (values.items > elements) {
+  if (values.items > elements && elements > 0) {  // TensorFlow itself writes a value for tensors without elements
     return MakeError(ErrorCode::kTensor, values.items, " values in ", values.name, " for the ", elements,
                      " elements of shape ", shape.ToString());
   }

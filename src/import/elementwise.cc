@@ -173,10 +173,25 @@ void LowerBetainc(LoweringContext& c) {
   c.Output(c.b.Map(std::move(e), c.inputs()));
 }
 
-void LowerSelectV2(LoweringContext& c) { c.Output(c.b.Select(c.input(0), c.input(1), c.input(2))); }
+// For each place of x, in its shape, where its element is among all of them.
+ValueId PlacesOf(GraphBuilder& b, ValueId x) {
+  const ValueId size = b.Add(OpKind::kSizeOfTensor, ShapeOfAttrs{DType::kInt64}, {x});
+  return b.Reshape(b.Add(OpKind::kRange, NoAttrs{}, {b.Int(0), size, b.Int(1)}), b.ShapeOf(x));
+}
+
+// x where the condition holds, else y. Strings are no elements of expressions: their places are selected.
+ValueId SelectAny(GraphBuilder& b, ValueId condition, ValueId x, ValueId y) {
+  if (b.dtype(x) != DType::kString) return b.Select(condition, x, y);
+  const ValueId size = b.Add(OpKind::kSizeOfTensor, ShapeOfAttrs{DType::kInt64}, {x});
+  const ValueId places = b.Select(condition, PlacesOf(b, x), b.Binary(ExprOp::kAdd, PlacesOf(b, y), size));
+  return b.Add(OpKind::kGather, GatherAttrs{}, {b.Concat({Flatten(b, x), Flatten(b, y)}, 0), places, b.Int(0)});
+}
+
+void LowerSelectV2(LoweringContext& c) { c.Output(SelectAny(c.b, c.input(0), c.input(1), c.input(2))); }
 
 // Select of TensorFlow 1: the condition has the shape of x, or is a scalar, or a vector over the first axis of x.
 void LowerSelect(LoweringContext& c) {
+  if (!RankIsKnown(c, 0)) return;
   ValueId condition = c.input(0);
   const PartialShape& x = c.shape(1).has_rank() ? c.shape(1) : c.shape(2);
   if (c.shape(0).rank() == 1 && x.has_rank() && x.rank() > 1) {
@@ -190,10 +205,22 @@ void LowerSelect(LoweringContext& c) {
     const ValueId ones = c.b.Add(OpKind::kBroadcast, NoAttrs{}, {c.b.Int(1), others});
     condition = c.b.Reshape(condition, c.b.Concat({c.b.ShapeOf(condition), ones}, 0));
   }
-  c.Output(c.b.Select(condition, c.input(1), c.input(2)));
+  c.Output(SelectAny(c.b, condition, c.input(1), c.input(2)));
 }
 
 // --- Sums and products ---
+
+// Strings are joined.
+void LowerAdd(LoweringContext& c) {
+  if (c.dtype(0) != DType::kString) return c.Output(c.b.Binary(ExprOp::kAdd, c.input(0), c.input(1)));
+  GraphBuilder& b = c.b;
+  const ValueId shape = b.Add(OpKind::kBroadcastShapes, NoAttrs{}, {b.ShapeOf(c.input(0)), b.ShapeOf(c.input(1))});
+  const auto broadcast = [&](int i) { return b.Add(OpKind::kBroadcast, NoAttrs{}, {c.input(i), shape}); };
+  HostOpAttrs join;
+  join.op = "StringJoin";
+  join.output_types = {DType::kString};
+  c.Output(b.Add(OpKind::kHostOp, std::move(join), {broadcast(0), broadcast(1)}));
+}
 
 // No broadcasting here: the shapes must agree.
 void LowerAddN(LoweringContext& c) {
@@ -238,11 +265,13 @@ void LowerCross(LoweringContext& c) {
 // A value in the shape of x.
 template <int kValue>
 void LowerLike(LoweringContext& c) {
-  if (SizeOf(c.dtype(0)) == 0) {
+  if (SizeOf(c.dtype(0)) == 0 && c.dtype(0) != DType::kString) {
     c.Unsupported(absl::StrCat("elements of type ", Name(c.dtype(0))));
     return;
   }
-  c.Output(c.b.Add(OpKind::kBroadcast, NoAttrs{}, {c.b.Scalar(c.dtype(0), kValue), c.b.ShapeOf(c.input(0))}));
+  const ValueId value =
+      c.dtype(0) == DType::kString ? c.b.Constant(Tensor::OfStrings({}, {""})) : c.b.Scalar(c.dtype(0), kValue);
+  c.Output(c.b.Add(OpKind::kBroadcast, NoAttrs{}, {value, c.b.ShapeOf(c.input(0))}));
 }
 
 constexpr OpLowering kRows[] = {
@@ -250,7 +279,7 @@ constexpr OpLowering kRows[] = {
     {"AccumulateNV2", 1, kAnyNumber, LowerAddN},
     {"Acos", 1, 1, LowerUnary<ExprOp::kAcos>},
     {"Acosh", 1, 1, LowerUnary<ExprOp::kAcosh>},
-    {"Add", 2, 2, LowerBinary<ExprOp::kAdd>},
+    {"Add", 2, 2, LowerAdd},
     {"AddN", 1, kAnyNumber, LowerAddN},
     {"AddV2", 2, 2, LowerBinary<ExprOp::kAdd>},
     {"Angle", 1, 1, LowerComplexPart<ExprOp::kAngle>},

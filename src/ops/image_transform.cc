@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "absl/strings/ascii.h"
 #include "ops/host_op.h"
 #include "ops/op_util.h"
 #include "ops/type_dispatch.h"
@@ -16,7 +17,7 @@ namespace {
 enum class FillMode { kConstant, kReflect, kWrap, kNearest };
 
 StatusOr<FillMode> ReadFillMode(const HostOpAttrs& attrs) {
-  const absl::string_view mode = StringAttr(attrs, "fill_mode", "CONSTANT");
+  const std::string mode = absl::AsciiStrToUpper(StringAttr(attrs, "fill_mode", "CONSTANT"));
   if (mode == "CONSTANT") return FillMode::kConstant;
   if (mode == "REFLECT") return FillMode::kReflect;
   if (mode == "WRAP") return FillMode::kWrap;
@@ -141,7 +142,7 @@ Status ProjectiveTransform(const KernelContext& c) {
   MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferTransform));
   const HostOpAttrs& attrs = c.attr<HostOpAttrs>();
   MOULIN_ASSIGN_OR_RETURN(const FillMode mode, ReadFillMode(attrs));
-  const absl::string_view interpolation = StringAttr(attrs, "interpolation", "");
+  const std::string interpolation = absl::AsciiStrToUpper(StringAttr(attrs, "interpolation", ""));
   if (interpolation != "NEAREST" && interpolation != "BILINEAR") {
     return MakeError(ErrorCode::kAttribute, "interpolation must be NEAREST or BILINEAR, got ",
                      Printable(interpolation));

@@ -126,8 +126,8 @@ Status InferLinearAlgebra(InferContext& c) {
     return MakeError(ErrorCode::kArity, attrs.op, ": expected ", routine->inputs, " inputs, got ", c.num_inputs());
   }
   const DType type = c.dtype(0);
-  if (type != DType::kFloat32 && type != DType::kFloat64 && !IsComplex(type)) {
-    return MakeError(ErrorCode::kDType, attrs.op, ": expected f32, f64, c64 or c128, got ", ShortName(type));
+  if (!IsFloating(type) && !IsComplex(type)) {
+    return MakeError(ErrorCode::kDType, attrs.op, ": expected a floating or complex type, got ", ShortName(type));
   }
   const PartialShape& x = c.shape(0);
   MOULIN_RETURN_IF_ERROR(CheckRankAtLeast(x, 2, "the matrices"));
@@ -147,7 +147,7 @@ Status SolveMatrices(const KernelContext& c) {
 
 // The type that single precision is computed in.
 DType Widened(DType type) {
-  return type == DType::kFloat32 ? DType::kFloat64 : type == DType::kComplex64 ? DType::kComplex128 : type;
+  return IsFloating(type) ? DType::kFloat64 : IsComplex(type) ? DType::kComplex128 : type;
 }
 
 Status Convert(const Tensor& from, Tensor* to) {

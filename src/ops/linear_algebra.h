@@ -7,7 +7,7 @@
 namespace moulin {
 
 // Runs the routine that the attributes name on every innermost matrix of elements of type T; outputs must be allocated.
-// E_VALUE where a matrix is not invertible (or, for Cholesky, not positive definite) and the routine needs it to be.
+// E_VALUE where a matrix is not invertible and the routine needs it to be.
 // Each type is compiled in a file of its own because Eigen is slow to compile.
 template <typename T>
 Status SolveMatricesOf(const KernelContext& c);

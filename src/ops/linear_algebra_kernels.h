@@ -7,6 +7,7 @@
 
 #include <Eigen/Dense>
 #include <complex>
+#include <limits>
 
 #include "absl/strings/string_view.h"
 #include "ops/axes.h"
@@ -34,10 +35,13 @@ struct Linear {
     return MakeError(ErrorCode::kValue, "the matrix is not invertible: its smallest pivot is ", smallest);
   }
 
+  // NaN where the matrix is not positive definite, as TensorFlow has it.
   static Status Cholesky(const InMap& a, OutMap y) {
     const Eigen::LLT<Matrix, Eigen::Lower> llt(a);
-    if (llt.info() != Eigen::Success) return MakeError(ErrorCode::kValue, "the matrix is not positive definite");
-    y = llt.matrixL();
+    const Matrix factor = llt.info() == Eigen::Success
+                              ? Matrix(llt.matrixL())
+                              : Matrix::Constant(a.rows(), a.cols(), T(std::numeric_limits<Real>::quiet_NaN()));
+    y = factor.template triangularView<Eigen::Lower>();
     return absl::OkStatus();
   }
 
