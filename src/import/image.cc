@@ -125,6 +125,19 @@ void LowerAdjustContrast(LoweringContext& c) {
   c.Output(((x - mean) * Term(b, c.input(1)) + mean).Cast(c.dtype(0)));
 }
 
+// The first form, which bounds the result: (images, factor, least, most).
+void LowerAdjustContrastV1(LoweringContext& c) {
+  if (!RankIsKnown(c, 0)) return;
+  const int rank = c.shape(0).rank();
+  if (rank < 3) {
+    return c.b.Fail(MakeError(ErrorCode::kShape, "images should have rank 3 or more, found ", c.shape(0).ToString()));
+  }
+  const Term x(c.b, c.b.Cast(c.input(0), DType::kFloat32));
+  const Term mean(c.b, c.b.Reduce(ReduceOp::kMean, x, {rank - 3, rank - 2}, true));
+  const Term wider = (x - mean) * Term(c.b, c.input(1)) + mean;
+  c.Output(wider.Max(Term(c.b, c.input(2))).Min(Term(c.b, c.input(3))));
+}
+
 constexpr OpLowering kRows[] = {
     {"ResizeBilinear", 2, 2, LowerResize<ResizeMethod::kBilinear>},
     {"ResizeNearestNeighbor", 2, 2, LowerResize<ResizeMethod::kNearest>},
@@ -135,6 +148,7 @@ constexpr OpLowering kRows[] = {
     {"HSVToRGB", 1, 1, LowerColors<HsvToRgb>},
     {"AdjustHue", 2, 2, LowerAdjustHue},
     {"AdjustSaturation", 2, 2, LowerAdjustSaturation},
+    {"AdjustContrast", 4, 4, LowerAdjustContrastV1},
     {"AdjustContrastv2", 2, 2, LowerAdjustContrast},
 };
 

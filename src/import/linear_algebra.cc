@@ -33,6 +33,13 @@ void LowerWithOptionalVectors(LoweringContext& c, absl::string_view attr) {
 void LowerSvd(LoweringContext& c) { LowerWithOptionalVectors(c, "compute_uv"); }
 void LowerSelfAdjointEig(LoweringContext& c) { LowerWithOptionalVectors(c, "compute_v"); }
 
+// The first form: one result [..., n + 1, n], the values over the vectors.
+void LowerSelfAdjointEigV1(LoweringContext& c) {
+  const std::vector<ValueId> outputs = Add(c, "SelfAdjointEigV2");
+  if (!c.b.ok()) return;
+  c.Output(c.b.Concat({c.b.ExpandDims(outputs[0], -2), outputs[1]}, -2));
+}
+
 // -> factors, permutation.
 void LowerLu(LoweringContext& c) {
   const std::vector<ValueId> outputs = Add(c, "Lu");
@@ -58,6 +65,8 @@ constexpr OpLowering kRows[] = {
     {"Qr", 1, 1, LowerByName},
     {"Lu", 1, 1, LowerLu},
     {"Svd", 1, 1, LowerSvd},
+    {"SelfAdjointEig", 1, 1, LowerSelfAdjointEigV1},
+    {"BatchSelfAdjointEig", 1, 1, LowerSelfAdjointEigV1},
     {"SelfAdjointEigV2", 1, 1, LowerSelfAdjointEig},
 };
 

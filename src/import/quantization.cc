@@ -133,7 +133,8 @@ Term ScaleFrom(Term range, double value) {
   return (value * range > 0.0).Select(value / range, range.Like(kFloatMax));
 }
 
-void QuantizeAndDequantize(LoweringContext& c, int64_t bits) {
+// The ends of the range count where the attribute range_given says so.
+void QuantizeAndDequantize(LoweringContext& c, int64_t bits, ValueId range_min, ValueId range_max) {
   if (bits < 2 || bits > 62) {
     c.BadAttr("num_bits", absl::StrCat("should be in [2, 62], found ", bits));
     return;
@@ -146,8 +147,8 @@ void QuantizeAndDequantize(LoweringContext& c, int64_t bits) {
   const double highest = static_cast<double>((int64_t{1} << (is_signed ? bits - 1 : bits)) - 1);
 
   const Term x(c.b, c.input(0));
-  const Term min = range_given ? AlongAxis(c, c.input(1), axis) : RangeOf(c, ReduceOp::kMin, axis);
-  const Term max = range_given ? AlongAxis(c, c.input(2), axis) : RangeOf(c, ReduceOp::kMax, axis);
+  const Term min = range_given ? AlongAxis(c, range_min, axis) : RangeOf(c, ReduceOp::kMin, axis);
+  const Term max = range_given ? AlongAxis(c, range_max, axis) : RangeOf(c, ReduceOp::kMax, axis);
   const Term from_min = ScaleFrom(min, lowest), from_max = ScaleFrom(max, highest);
   const Term by_min = from_min < from_max;
   const Term inverse = lowest == 0 ? max / highest : by_min.Select(min / lowest, max / highest);
@@ -160,13 +161,21 @@ void QuantizeAndDequantize(LoweringContext& c, int64_t bits) {
   c.Output(RoundBy(c, clamped * scale) * inverse);
 }
 
-void LowerQuantizeAndDequantize(LoweringContext& c) { QuantizeAndDequantize(c, c.Int("num_bits", 8)); }
+void LowerQuantizeAndDequantize(LoweringContext& c) {
+  QuantizeAndDequantize(c, c.Int("num_bits", 8), c.input(1), c.input(2));
+}
+
+// The first form has its range as attributes.
+void LowerQuantizeAndDequantizeV1(LoweringContext& c) {
+  const double min = c.Float("input_min", 0), max = c.Float("input_max", 0);
+  QuantizeAndDequantize(c, c.Int("num_bits", 8), c.b.Scalar(c.dtype(0), min), c.b.Scalar(c.dtype(0), max));
+}
 
 // V3 takes the number of bits as an input.
 void LowerQuantizeAndDequantizeV3(LoweringContext& c) {
   const std::vector<int64_t> bits = c.ConstantInts(3);
   if (!c.b.ok()) return;
-  QuantizeAndDequantize(c, bits.size() == 1 ? bits[0] : 0);
+  QuantizeAndDequantize(c, bits.size() == 1 ? bits[0] : 0, c.input(1), c.input(2));
 }
 
 // --- Quantised types ---
@@ -296,6 +305,7 @@ constexpr OpLowering kRows[] = {
     {"FakeQuantWithMinMaxArgs", 1, 1, LowerFakeQuantArgs},
     {"FakeQuantWithMinMaxVars", 3, 3, LowerFakeQuantVars},
     {"FakeQuantWithMinMaxVarsPerChannel", 3, 3, LowerFakeQuantVars},
+    {"QuantizeAndDequantize", 1, 1, LowerQuantizeAndDequantizeV1},
     {"QuantizeAndDequantizeV2", 3, 3, LowerQuantizeAndDequantize},
     {"QuantizeAndDequantizeV3", 4, 4, LowerQuantizeAndDequantizeV3},
     {"QuantizeAndDequantizeV4", 3, 3, LowerQuantizeAndDequantize},

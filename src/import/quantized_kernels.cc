@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "import/lowering_util.h"
+#include "import/quantized_fused.h"
 
 namespace moulin {
 namespace {
@@ -95,6 +96,7 @@ void LowerQuantizedMatMul(LoweringContext& c) {
 
 // (input, filter, their ranges)
 void LowerQuantizedConv2D(LoweringContext& c) {
+  if (c.dtype(1) == DType::kQInt8) return LowerQuantizedProduct(c);
   const Term zero(c.b, c.b.Scalar(DType::kFloat32, 0));
   Range x{0, 0, zero, zero}, y = x;
   if (!ReadOperands(c, &x, &y)) return;

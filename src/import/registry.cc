@@ -1,8 +1,11 @@
 // The list of op families, and the lookup of one op among them.
 #include <algorithm>
 
+#include "import/cudnn_rnn.h"
+#include "import/gradient.h"
 #include "import/kept.h"
 #include "import/lowering.h"
+#include "import/quantized_fused.h"
 #include "import/quantized_kernels.h"
 #include "import/sparse.h"
 #include "import/update.h"
@@ -14,12 +17,14 @@ namespace {
 using Family = absl::Span<const OpLowering> (*)();
 
 constexpr Family kFamilies[] = {
-    ActivationLowerings,  ArrayLowerings,     BlockLowerings,         ConvolutionLowerings,   DetectionLowerings,
-    ElementwiseLowerings, ImageLowerings,     IndexingLowerings,      LinearAlgebraLowerings, MatmulLowerings,
-    MatrixLowerings,      MiscLowerings,      NormalizationLowerings, PoolingLowerings,       QuantizationLowerings,
-    RecurrentLowerings,   ReductionLowerings, ShapeLowerings,         SliceLowerings,         SparseLowerings,
-    StringLowerings,      KeptLowerings,      LookupLowerings,        TensorListLowerings,    QuantizedKernelLowerings,
-    UpdateLowerings,
+    ActivationLowerings,      ArrayLowerings,          BlockLowerings,        ConvolutionLowerings,
+    DetectionLowerings,       ElementwiseLowerings,    ImageLowerings,        IndexingLowerings,
+    LinearAlgebraLowerings,   MatmulLowerings,         MatrixLowerings,       MiscLowerings,
+    NormalizationLowerings,   PoolingLowerings,        QuantizationLowerings, RecurrentLowerings,
+    ReductionLowerings,       ShapeLowerings,          SliceLowerings,        SparseLowerings,
+    StringLowerings,          KeptLowerings,           LookupLowerings,       TensorListLowerings,
+    QuantizedKernelLowerings, QuantizedFusedLowerings, UpdateLowerings,       GradientLowerings,
+    CudnnRnnLowerings,
 };
 
 bool NameLess(const OpLowering* a, const OpLowering* b) { return absl::string_view(a->op) < absl::string_view(b->op); }

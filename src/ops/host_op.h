@@ -37,11 +37,13 @@ absl::Span<const HostOp> SparseKernels();          // sparse_ops.cc
 absl::Span<const HostOp> SetKernels();             // set_ops.cc: sets, edit distances
 absl::Span<const HostOp> RaggedKernels();          // ragged_ops.cc: ragged tensors, counts
 absl::Span<const HostOp> MatrixBandKernels();      // matrix_band_ops.cc: tridiagonal and banded systems
+absl::Span<const HostOp> MatrixFunctionKernels();  // matrix_function_ops.cc: exponentials, roots, eigenvalues
 absl::Span<const HostOp> SpecialKernels();         // special_ops.cc
 absl::Span<const HostOp> ImageEncodeKernels();     // image_encode.cc
 absl::Span<const HostOp> BytesKernels();           // bytes_ops.cc: serialised tensors, checksums, compressed bytes
 absl::Span<const HostOp> JsonKernels();            // json_ops.cc
 absl::Span<const HostOp> RandomOrderKernels();     // random_order_ops.cc
+absl::Span<const HostOp> RandomGammaKernels();     // random_gamma_ops.cc: gamma and Poisson distributions
 absl::Span<const HostOp> ImageSampleKernels();     // image_sample_ops.cc
 absl::Span<const HostOp> FractionalPoolKernels();  // fractional_pool.cc
 

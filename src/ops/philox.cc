@@ -1,11 +1,21 @@
 #include "ops/philox.h"
 
+#include <algorithm>
+#include <cmath>
 #include <random>
 
 #include "ops/host_op.h"
 #include "ops/op_util.h"
 
 namespace moulin {
+
+std::array<double, 2> NormalPair(const Words& words) {
+  constexpr double kTwoPi = 2 * 3.14159265358979323846;
+  const double u = std::max(UnitDouble(words[0], words[1]), 1e-7);  // keeps the logarithm finite
+  const double angle = kTwoPi * UnitDouble(words[2], words[3]);
+  const double radius = std::sqrt(-2.0 * std::log(u));
+  return {std::sin(angle) * radius, std::cos(angle) * radius};
+}
 
 Philox FromState(uint64_t key, uint64_t counter0, uint64_t counter1) {
   return {{Low(counter0), High(counter0), Low(counter1), High(counter1)}, {Low(key), High(key)}};

@@ -53,6 +53,9 @@ inline double UnitDouble(uint32_t high, uint32_t low) {
   return std::bit_cast<double>((uint64_t{1023} << 52) | (uint64_t{high & 0xfffff} << 32) | low) - 1.0;
 }
 
+// Two normal values of uniform ones (Box and Muller).
+std::array<double, 2> NormalPair(const Words& words);
+
 Philox FromState(uint64_t key, uint64_t counter0, uint64_t counter1);
 // The generator of a stateless op: the two seeds scrambled.
 StatusOr<Philox> FromSeeds(const Tensor& seeds);

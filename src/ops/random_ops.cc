@@ -26,12 +26,6 @@ std::array<float, 2> Normals(uint32_t x0, uint32_t x1) {
   const float radius = std::sqrt(-2.0f * std::log(u));
   return {std::sin(angle) * radius, std::cos(angle) * radius};
 }
-std::array<double, 2> Normals(uint32_t x0, uint32_t x1, uint32_t x2, uint32_t x3) {
-  const double u = std::max(UnitDouble(x0, x1), kLeast);
-  const double angle = kTwoPi * UnitDouble(x2, x3);
-  const double radius = std::sqrt(-2.0 * std::log(u));
-  return {std::sin(angle) * radius, std::cos(angle) * radius};
-}
 
 template <typename T>
 constexpr bool kIsWide = sizeof(T) == 8;  // two words a value
@@ -54,7 +48,7 @@ void UniformGroup(const Words& w, T* out) {
 template <typename T>
 void NormalGroup(const Words& w, T* out) {
   if constexpr (std::is_same_v<T, double>) {
-    const auto pair = Normals(w[0], w[1], w[2], w[3]);
+    const auto pair = NormalPair(w);
     std::copy(pair.begin(), pair.end(), out);
   } else {
     for (int i = 0; i < 4; i += 2) {

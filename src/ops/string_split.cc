@@ -4,6 +4,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "ops/axes.h"
 #include "ops/host_op.h"
 #include "ops/op_util.h"
 
@@ -106,6 +107,48 @@ Status StringSplitV2(const KernelContext& c) {
   const int64_t most = IntAttr(c.attr<HostOpAttrs>(), "maxsplit", -1);
   return SplitAll(
       c, [&](const std::string& text, const std::string& separator) { return SplitLikePython(text, separator, most); });
+}
+
+// --- UnsortedSegmentJoin ---
+
+// (strings, segment of each, of the first axes' shape, number of segments) -> [segments, other axes...]
+Status InferSegmentJoin(InferContext& c) {
+  MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kString, c.dtype(0), "the operand of UnsortedSegmentJoin"));
+  MOULIN_ASSIGN_OR_RETURN(const std::optional<int64_t> segments, KnownInt(c, 2, "num_segments"));
+  if (segments && *segments < 0) return MakeError(ErrorCode::kValue, "num_segments is negative: ", *segments);
+  const PartialShape &x = c.shape(0), &ids = c.shape(1);
+  if (!x.has_rank() || !ids.has_rank()) return AddOutput(c, DType::kString, PartialShape());
+  if (ids.rank() > x.rank()) {
+    return MakeError(ErrorCode::kShape, "segment_ids should have the shape of the first axes of the strings, found ",
+                     ids.ToString(), " and ", x.ToString());
+  }
+  MOULIN_RETURN_IF_ERROR(MergeShapes(SubShape(x, 0, ids.rank()), ids, "segment_ids").status());
+  PartialShape out{segments.value_or(kUnknownDim)};
+  for (int axis = ids.rank(); axis < x.rank(); ++axis) out.push_back(x.dim(axis));
+  return AddOutput(c, DType::kString, out);
+}
+
+Status SegmentJoin(const KernelContext& c) {
+  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferSegmentJoin));
+  MOULIN_ASSIGN_OR_RETURN(const Ints ids, IntValues(c.input(1)));
+  const absl::string_view separator = StringAttr(c.attr<HostOpAttrs>(), "separator", "");
+  const absl::Span<const std::string> x = c.input(0).strings();
+  const absl::Span<std::string> y = c.output(0).mutable_strings();
+  const int64_t segments = c.output(0).shape().dim(0);
+  if (ids.empty() || segments == 0) return absl::OkStatus();
+  const int64_t row = static_cast<int64_t>(y.size()) / segments;
+  std::vector<bool> has_any(segments, false);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] < 0) continue;
+    if (ids[i] >= segments) {
+      return MakeError(ErrorCode::kValue, "segment ", ids[i], " of element ", i, " is outside of [0, ", segments, ")");
+    }
+    for (int64_t k = 0; k < row; ++k) {
+      absl::StrAppend(&y[ids[i] * row + k], has_any[ids[i]] ? separator : "", x[i * row + k]);
+    }
+    has_any[ids[i]] = true;
+  }
+  return absl::OkStatus();
 }
 
 // --- ReduceJoin ---
@@ -266,6 +309,7 @@ Status StringNGrams(const KernelContext& c) {
 
 constexpr HostOp kKernels[] = {
     {"ReduceJoin", 2, 2, InferReduceJoin, ReduceJoin},
+    {"UnsortedSegmentJoin", 3, 3, InferSegmentJoin, SegmentJoin},
     {"StringNGrams", 2, 2, InferNGrams, StringNGrams},
     {"StringSplit", 2, 2, InferSplit, StringSplit},
     {"StringSplitV2", 2, 2, InferSplit, StringSplitV2},

@@ -27,10 +27,14 @@ class Case:
     build: Callable[..., Any]
     inputs: list[np.ndarray]
     tol: tuple[float, float] | None = None
-    unknown: bool = False  # leave the first axis of each input open
+    unknown: bool | str = False  # leave the first axis of each input open, or ("rank") its rank, or ("axes") all its axes
     rewrite: Callable[[Any], None] | None = None  # changes the GraphDef once the outputs are computed
 
     def declared_shape(self, x: np.ndarray):
+        if self.unknown == "rank":
+            return None
+        if self.unknown == "axes":
+            return [None] * x.ndim
         return [None, *x.shape[1:]] if self.unknown and x.ndim > 0 else list(x.shape)
 
     def tolerance(self, values) -> dict[str, float]:

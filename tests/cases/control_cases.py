@@ -112,3 +112,27 @@ for t in ("f64", "f16", "bf16", "i8", "bool", "c64"):
     add(f"TensorList_{t}", lambda x: stack(put(from_rows(x), 1, x[0]), t=x.dtype), draw(t, (3, 2)))
 add("TensorList_scalars", lambda x: stack(put(from_rows(x, ()), 1, x[0]), ()), f32(3))
 add("TensorList_grows", lambda x: stack(put(reserve(1), 3, x, resize_if_index_out_of_bounds=True)), f32(2))
+
+# A choice among more than two, as TensorFlow lowers Case to nodes; and several results of one choice.
+
+
+def _lowered(build):
+    """The build's functional control flow as Switch, Merge, Enter... nodes."""
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    def run(*args):
+        function = tf.function(build, autograph=False)
+        concrete = function.get_concrete_function(*[tf.TensorSpec(a.shape, a.dtype) for a in args])
+        graph_def = convert_variables_to_constants_v2(concrete, lower_control_flow=True).graph.as_graph_def()
+        names = [n.name for n in graph_def.node if n.op == "Placeholder"]
+        result = concrete.structured_outputs
+        fetch = [t.name for t in (result if isinstance(result, (list, tuple)) else [result])]
+        return tf1.import_graph_def(graph_def, dict(zip(names, args)), fetch, name="")
+
+    return run
+
+
+for index in (-1, 0, 1, 2, 5):
+    add(f"SwitchN_{index}", _lowered(lambda i, x: tf.switch_case(i, [lambda: x + 1, lambda: x * 2, lambda: tf.reduce_sum(x) * x])), np.int32(index), f32(3))
+for flag in (True, False):
+    both(f"If_shares_{flag}", lambda p, x: list(tf1.cond(p, lambda: (tf.exp(x) + 1, tf.exp(x) * 2, -tf.exp(x)), lambda: (x, x + 1, x + 2))), np.bool_(flag), f32(3))

@@ -137,3 +137,9 @@ for src in CASTABLE:
 add("Cast_float_out_of_range", raw("Cast", DstT=tf.int32), np.float32([3e9, -3e9, np.nan, np.inf, -np.inf, 2.9, -2.9]))
 add("Cast_half_rounding", raw("Cast", DstT=tf.float16), np.float32([2049, 2051, 65519, 65520, 1e-8, 6e-8]))
 add("Cast_bf16_rounding", raw("Cast", DstT=tf.bfloat16), np.float32([257, 259, 1.00390625, 3.3895e38, np.nan]))
+
+WORDS = np.array([["a", "bb", "a"], ["", "dd", "c"]], dtype=object)
+add("SelectV2_text", raw("SelectV2"), draw("bool", (2, 3)), WORDS, np.array(["x", "y", "z"], dtype=object))
+add("Select_text", lambda c, x, y: tf.raw_ops.Select(condition=c, x=x, y=y), draw("bool", (2,)), WORDS, WORDS[::-1].copy())
+add("Add_text", raw("Add"), WORDS, np.array(["x", "y", "z"], dtype=object))
+add("ZerosLike_text", raw("ZerosLike"), WORDS)

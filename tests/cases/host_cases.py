@@ -211,3 +211,8 @@ def _table(keys, values, default, version):
 for version in (1, 2):
     add(f"LookupTable_text_{version}", lambda x, v=version: _table(tf.constant(["a", "b", "c"]), tf.constant([5, 6, 7], tf.int64), tf.constant(-1, tf.int64), v)(x), text("b", "z", "a"))
     add(f"LookupTable_numbers_{version}", lambda x, v=version: _table(tf.constant([3, 4], tf.int64), tf.constant([0.5, 1.5]), tf.constant(9.0), v)(x), i64([[4, 3], [0, 4]]))
+
+for sep in ("", ", "):
+    add(f"UnsortedSegmentJoin_{len(sep)}", lambda x, s=sep: tf.raw_ops.UnsortedSegmentJoin(inputs=x, segment_ids=[2, 0, 2, 0], num_segments=4, separator=s), np.array(["a", "bb", "c", ""], dtype=object))
+add("UnsortedSegmentJoin_rows", lambda x: tf.raw_ops.UnsortedSegmentJoin(inputs=x, segment_ids=[1, 0, 1], num_segments=2, separator="+"), np.array([["a", "b"], ["c", "d"], ["e", "f"]], dtype=object))
+add("Const_of_no_strings", lambda x: tf.concat([x, tf.zeros([0], tf.string)], 0), np.array(["a"], dtype=object))

@@ -64,3 +64,40 @@ for t in ("f32", "f64"):
     add(f"SelfAdjointEigV2_{t}", lambda x: (lambda e: tf.matmul(e[1] * e[0][:, None, :], e[1], transpose_b=True))(tf.raw_ops.SelfAdjointEigV2(input=x)), m)
     add(f"Svd_{t}", lambda x: (lambda s: tf.matmul(s[1] * s[0][:, None, :], s[2], transpose_b=True))(tf.raw_ops.Svd(input=x)), draw(t, (2, 4, 3)))
     add(f"Lu_{t}", raw("Lu"), m + draw(t, (2, 4, 4), -9, 9, "lu"))
+
+# Functions of whole matrices.
+
+
+def _as_old_op(op, t):
+    """A graph of one op that TensorFlow has done away with, in the place of what it does."""
+
+    def rewrite(graph_def):
+        keep = [n for n in graph_def.node if n.op == "Placeholder" or n.name == "o0"]
+        node = tf.compat.v1.NodeDef(name="old", op=op, input=["i0"])
+        node.attr["T"].type = tf.as_dtype(DTYPES[t]).as_datatype_enum
+        next(n for n in keep if n.name == "o0").input[0] = "old"
+        del graph_def.node[:]
+        graph_def.node.extend([*keep, node])
+
+    return rewrite
+
+
+for t in ("f32", "f64", "c64", "c128"):
+    square = draw(t, (2, 3, 3), -1, 1, "function")
+    add(f"MatrixExponential_{t}", tf.linalg.expm, square, rewrite=_as_old_op("MatrixExponential", t))
+    add(f"MatrixSquareRoot_{t}", raw("MatrixSquareRoot"), square @ square.swapaxes(-1, -2).conj() + np.eye(3, dtype=DTYPES[t]))
+    if t[0] == "c":
+        add(f"MatrixLogarithm_{t}", raw("MatrixLogarithm"), square @ square.swapaxes(-1, -2).conj() + np.eye(3, dtype=DTYPES[t]))
+    out = tf.complex64 if t in ("f32", "c64") else tf.complex128
+    # Eigenvectors are given up to a factor: what they do is compared.
+    add(f"Eig_values_{t}", lambda x, o=out: tf.raw_ops.Eig(input=x, compute_v=False, Tout=o)[0], square + np.diag([1, 4, 9]).astype(DTYPES[t]))
+    add(f"Eig_vectors_{t}", lambda x, o=out: (lambda e: e.v * e.e[..., None, :] - tf.cast(x, o) @ e.v)(tf.raw_ops.Eig(input=x, Tout=o)), square + np.diag([1, 4, 9]).astype(DTYPES[t]), tol=(1e-4, 1e-5))
+    for fast in (True, False):
+        add(f"MatrixSolveLs_{fast}_{t}", raw("MatrixSolveLs", fast=fast), draw(t, (2, 5, 3), -1, 1, "ls"), draw(t, (2, 5, 2), -1, 1, "rhs"), np.float64(0.1 if fast else 0))
+add("MatrixSolveLs_wide", raw("MatrixSolveLs"), f32(2, 3, 5), f32(2, 3, 2), np.float64(0.1))
+add("Eig_empty", lambda x: list(tf.raw_ops.Eig(input=x, Tout=tf.complex64)), np.zeros((0, 3, 3), np.float32))
+add("Cholesky_not_positive", raw("Cholesky"), np.float32([[1, 2], [2, 1]]))
+for op in ("MatrixInverse", "Qr"):
+    add(f"{op}_f16", (lambda x: tf.raw_ops.MatrixInverse(input=x)) if op == "MatrixInverse" else (lambda x: tf.abs(tf.raw_ops.Qr(input=x)[1])), spd("f16"), tol=(2e-2, 2e-2))
+
+add("SelfAdjointEig", lambda x: (lambda e: tf.concat([e.e[..., None, :], e.v], -2))(tf.raw_ops.SelfAdjointEigV2(input=x)), spd("f32"), rewrite=_as_old_op("SelfAdjointEig", "f32"))

@@ -27,7 +27,9 @@ from case import Case, all_cases
 import array_cases  # noqa: F401  (each registers its cases)
 import bytes_cases  # noqa: F401
 import control_cases  # noqa: F401
+import cudnn_cases  # noqa: F401
 import elementwise_cases  # noqa: F401
+import gradient_cases  # noqa: F401
 import host_cases  # noqa: F401
 import indexing_cases  # noqa: F401
 import linear_cases  # noqa: F401
@@ -40,6 +42,7 @@ import reduction_cases  # noqa: F401
 import sparse_cases  # noqa: F401
 import spatial_cases  # noqa: F401
 import special_cases  # noqa: F401
+import unknown_cases  # noqa: F401
 import update_cases  # noqa: F401
 
 HERE = Path(__file__).parent

@@ -41,3 +41,48 @@ add("QuantizeDownAndShrinkRange", lambda x: plain(tf.raw_ops.QuantizeDownAndShri
 add("RequantizationRange", lambda x: plain(tf.raw_ops.RequantizationRange(input=q("i32", x), input_min=-300.0, input_max=300.0)), WIDE)
 for low, high in ((-20.0, 25.0), (0.0, 30.0), (-300.0, 300.0)):
     add(f"Requantize_{low}_{high}", lambda x, lo=low, hi=high: plain(tf.raw_ops.Requantize(input=q("i32", x), input_min=-300.0, input_max=300.0, requested_output_min=lo, requested_output_max=hi, out_type=tf.quint8)), WIDE)
+
+# The fused products, for which x86 builds of TensorFlow have kernels of oneDNN.
+WINDOW = dict(strides=[1, 1, 1, 1], padding="SAME")
+RANGES = dict(min_input=0.0, max_input=6.0, min_filter=-1.0, max_filter=1.0)
+X, W, M, BIAS = bytes_of(1, 5, 4, 3), draw("i8", (2, 2, 3, 4), -127, 127), draw("i8", (5, 4), -127, 127), f32(4)
+OUTS = {"": tf.qint32, "AndRelu": tf.qint32, "AndRequantize": tf.qint8, "AndReluAndRequantize": tf.quint8}
+
+
+def fused(op, out, bias, operands, weights, ranges=RANGES, more=None, **attrs):
+    # The weights are constants: those that are fed have no kernel.
+    def build(x, *summand):
+        named = dict(zip(operands, (q("u8", x), q("i8", tf.constant(weights)))), **ranges, **attrs, **(more or {}))
+        named["Toutput" if "MatMul" in op else "out_type"] = out
+        if bias is not None:
+            named["bias"] = bias
+        if "Requantize" in op:
+            named |= dict(min_freezed_output=0.0 if out == tf.quint8 else -20.0, max_freezed_output=20.0)
+        if summand:
+            named["summand"] = q({tf.qint32: "i32", tf.quint8: "u8", tf.qint8: "i8"}[out if "Signed" not in op else tf.qint8], summand[0])
+        return plain(list(getattr(tf.raw_ops, op)(**named)))
+
+    return build
+
+
+for suffix, out in OUTS.items():
+    if suffix:
+        add(f"QuantizedConv2D{suffix}", fused(f"QuantizedConv2D{suffix}", out, None, ("input", "filter"), W, **WINDOW), X)
+    add(f"QuantizedConv2DWithBias{suffix}", fused(f"QuantizedConv2DWithBias{suffix}", out, BIAS, ("input", "filter"), W, **WINDOW), X)
+    mat = dict(min_a=0.0, max_a=6.0, min_b=-1.0, max_b=1.0)
+    add(f"QuantizedMatMulWithBias{suffix}", fused(f"QuantizedMatMulWithBias{suffix}", tf.quint8 if "Requantize" in suffix else out, BIAS, ("a", "b"), M, mat, input_quant_mode="SCALED"), bytes_of(3, 5))
+    if suffix != "AndRequantize":
+        depthwise = f"QuantizedDepthwiseConv2DWithBias{suffix}"
+        add(depthwise, fused(depthwise, out, f32(3), ("input", "filter"), W[..., :1], **WINDOW), X)
+add("QuantizedConv2D_signed_filter", fused("QuantizedConv2D", tf.qint32, None, ("input", "filter"), W, **WINDOW), X)
+add("QuantizedDepthwiseConv2D", fused("QuantizedDepthwiseConv2D", tf.qint32, None, ("input", "filter"), W[..., :1], **WINDOW), X)
+CHANNELS = RANGES | dict(min_filter=[-1.0, -2.0, -1.0, -1.0], max_filter=[1.0, 1.0, 1.0, 3.0])
+add("QuantizedConv2DPerChannel", fused("QuantizedConv2DPerChannel", tf.qint32, None, ("input", "filter"), W, CHANNELS, **WINDOW), X)
+add("QuantizedConv2DWithBiasAndReluAndRequantize_channels", fused("QuantizedConv2DWithBiasAndReluAndRequantize", tf.quint8, BIAS, ("input", "filter"), W, CHANNELS, **WINDOW), X)
+add("QuantizedConv2DWithBiasSumAndReluAndRequantize", fused("QuantizedConv2DWithBiasSumAndReluAndRequantize", tf.quint8, BIAS, ("input", "filter"), W, more=dict(min_summand=0.0, max_summand=9.0), **WINDOW), X, bytes_of(1, 5, 4, 4))
+add("QuantizedConv2DWithBiasSignedSumAndReluAndRequantize", fused("QuantizedConv2DWithBiasSignedSumAndReluAndRequantize", tf.quint8, BIAS, ("input", "filter"), W, more=dict(min_summand=-9.0, max_summand=9.0), **WINDOW), X, draw("i8", (1, 5, 4, 4), -127, 127))
+add("QuantizedMatMulWithBiasAndDequantize", lambda a: tf.raw_ops.QuantizedMatMulWithBiasAndDequantize(a=q("u8", a), b=q("i8", tf.constant(M)), bias=BIAS, min_a=0.0, max_a=6.0, min_b=-1.0, max_b=1.0, min_freezed_output=-20.0, max_freezed_output=20.0, Toutput=tf.float32, input_quant_mode="SCALED"), bytes_of(3, 5))
+add("QuantizedMatMulWithBias_min_first", lambda a: plain(list(tf.raw_ops.QuantizedMatMulWithBias(a=q("u8", a), b=q("i8", tf.constant(M)), bias=BIAS, min_a=-2.0, max_a=4.0, min_b=-1.0, max_b=1.0, Toutput=tf.qint32))), bytes_of(3, 5))
+for signed in (True, False):
+    for given in (True, False):
+        add(f"QuantizeAndDequantize_{signed}_{given}", raw("QuantizeAndDequantize", signed_input=signed, num_bits=6, range_given=given, input_min=-1.0, input_max=2.0), f32(11))

@@ -102,3 +102,16 @@ for pad in (False, True):
 add("NonMaxSuppressionV3_then_gather", lambda b, s: tf.gather(b, tf.raw_ops.NonMaxSuppressionV3(boxes=b, scores=s, max_output_size=9, iou_threshold=0.3, score_threshold=0.4)), B, S)
 for pad in (False, True):
     add(f"CombinedNonMaxSuppression_{pad}", lambda b, s, p=pad: list(tf.raw_ops.CombinedNonMaxSuppression(boxes=b, scores=s, max_output_size_per_class=4, max_total_size=6, iou_threshold=0.4, score_threshold=0.2, pad_per_class=p)), np.stack([B, B[::-1]])[:, :, None, :], f32(2, 12, 2, low=0, high=1))
+
+
+def _as_contrast_v1(graph_def):
+    """The op as TensorFlow had it up to graph version 2: with bounds."""
+    keep = [n for n in graph_def.node if n.op == "Placeholder" or n.name == "o0"]
+    node = tf.compat.v1.NodeDef(name="contrast", op="AdjustContrast", input=["i0", "i1", "i2", "i3"])
+    node.attr["T"].type = tf.float32.as_datatype_enum
+    next(n for n in keep if n.name == "o0").input[0] = "contrast"
+    del graph_def.node[:]
+    graph_def.node.extend([*keep, node])
+
+
+add("AdjustContrast", lambda x, f, lo, hi: tf.clip_by_value(tf.raw_ops.AdjustContrastv2(images=x, contrast_factor=f), lo, hi), f32(2, 4, 4, 3, low=0, high=1), np.float32(1.7), np.float32(0.1), np.float32(0.8), rewrite=_as_contrast_v1)

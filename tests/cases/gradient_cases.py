@@ -1,0 +1,35 @@
+"""Ops that gradients are made of."""
+import numpy as np
+import tensorflow as tf
+
+from case import DTYPES, add, draw, f32, i32, i64, raw
+
+OF_INPUT = ("ReluGrad", "Relu6Grad", "LeakyReluGrad", "SoftplusGrad", "SoftsignGrad")
+OF_OUTPUT = ("EluGrad", "SeluGrad", "SigmoidGrad", "TanhGrad", "SqrtGrad", "RsqrtGrad", "InvGrad", "ReciprocalGrad")
+for op in (*OF_INPUT, *OF_OUTPUT):
+    for t in ("f32", "f64", "f16", "bf16"):
+        add(f"{op}_{t}", raw(op), draw(t, (3, 7), 0.3, 3 if op in ("SqrtGrad", "RsqrtGrad") else 9, op), draw(t, (3, 7), -3, 9, op + "y"))
+add("LeakyReluGrad_alpha", raw("LeakyReluGrad", alpha=0.7), f32(9), f32(9, key="x"))
+for op in ("ReluGrad", "TanhGrad"):
+    add(f"{op}_special", raw(op), np.float32([np.nan, np.inf, 1, 1, -np.inf, 0]), np.float32([-1, 2, np.nan, np.inf, 3, np.inf]))
+for t in ("f32", "f64", "f16", "i32"):
+    add(f"BiasAddGrad_{t}", raw("BiasAddGrad"), draw(t, (2, 3, 4)))
+add("BiasAddGrad_nchw", raw("BiasAddGrad", data_format="NCHW"), f32(2, 3, 4, 5))
+for name, a, b in (("row", [3, 4], [4]), ("both", [2, 1, 4], [3, 1]), ("same", [2, 1], [2, 1]), ("scalar", [2, 3], []), ("ones", [1, 1], [1])):
+    add(f"BroadcastGradientArgs_{name}", lambda a=a, b=b: list(tf.raw_ops.BroadcastGradientArgs(s0=np.array(a, np.int32), s1=np.array(b, np.int32))))
+add("BroadcastGradientArgs_fed", lambda a, b: list(tf.raw_ops.BroadcastGradientArgs(s0=a, s1=b)), i32([2, 1, 4]), i32([3, 1]))
+add("StridedSliceGrad", lambda g: tf.raw_ops.StridedSliceGrad(shape=[4, 5], begin=[1, 0], end=[4, 5], strides=[2, 3], dy=g), f32(2, 2))
+add("StridedSliceGrad_masks", lambda g: tf.raw_ops.StridedSliceGrad(shape=[4, 5, 2], begin=[2, 0, 0], end=[0, 0, 0], strides=[1, 1, 1], dy=g, ellipsis_mask=2, shrink_axis_mask=1, begin_mask=4, end_mask=4), f32(5, 2))
+
+
+def _tape(function):
+    def build(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x)
+        return tape.gradient(y, x)
+
+    return build
+
+
+add("Gradient_of_a_dense_layer", _tape(lambda x: tf.reduce_sum(tf.nn.elu(tf.nn.bias_add(x @ f32(4, 3), f32(3))) * tf.sigmoid(x @ f32(4, 3)) ** 2)), f32(3, 4), unknown=True)
