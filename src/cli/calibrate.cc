@@ -73,7 +73,7 @@ StatusOr<int> Calibrate(const CalibrateFlags& flags) {
   }
   MOULIN_RETURN_IF_ERROR(model.status());
   MOULIN_RETURN_IF_ERROR(SaveRanges(flags.output, options.quantization.ranges));
-  const internal::QuantizedProducts products = internal::CountQuantized(internal::GraphOf(**model));
+  const internal::QuantizedProducts products = internal::CountQuantized(*internal::GraphOf(**model));
   std::printf("%zu ranges measured, %d of %zu convolutions and products in int8\n", options.quantization.ranges.size(),
               products.int8, products.int8 + products.left.size());
   std::printf("relative error %.3g (at most %g is allowed)\n", (*model)->stats().quantization_error, flags.max_error);

@@ -134,7 +134,7 @@ StatusOr<Description> Describe(Engine& engine, const std::string& path, const Sh
   }
   d.inputs = (*model)->inputs();
   d.outputs = (*model)->outputs();
-  if (IsInt8(options.precision)) d.quantized = internal::CountQuantized(internal::GraphOf(**model));
+  if (IsInt8(options.precision)) d.quantized = internal::CountQuantized(*internal::GraphOf(**model));
   if (flags.placement) {
     MOULIN_ASSIGN_OR_RETURN(const std::vector<InputShape> shapes,
                             ConcreteShapes(d.inputs, {flags.batch, flags.shapes}));

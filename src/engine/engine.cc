@@ -162,69 +162,71 @@ StatusOr<std::vector<TensorRange>> EngineImpl::Calibrate(const std::string& path
   StatusOr<std::vector<TensorRange>> ranges = MeasureRanges(*this, *source.graph, examples, options);
   if (!ranges.ok()) return AtFile(ranges.status(), path);
   return ranges;
-  void EngineImpl::Follow(const std::shared_ptr<ModelImpl>& model, const std::string& path, const ModelOptions& options,
-                          const std::string& directory, const std::string& loaded) {
-    CheckpointWatcher::Watch watch{directory, options.follow_interval, loaded, nullptr, nullptr};
-    const std::weak_ptr<ModelImpl> weak = model;
-    watch.is_wanted = [weak] { return !weak.expired(); };
-    watch.on_newer = [this, weak, path, options](const CheckpointState& state) {
-      const std::shared_ptr<ModelImpl> followed = weak.lock();
-      if (followed == nullptr) return;
-      const Status status = state.status.ok() ? Renew(*followed, path, options) : state.status;
-      followed->NoteCheckpoint(status.ok());
-      if (options.on_checkpoint) options.on_checkpoint(state.prefix, status);
-    };
-    watcher_.Add(std::move(watch));
-  }
+}
 
-  Status EngineImpl::Renew(ModelImpl & model, const std::string& path, const ModelOptions& options) {
-    MOULIN_ASSIGN_OR_RETURN(SourceModel source, ReadModel(path, options, limits_));
-    MOULIN_RETURN_IF_ERROR(AtFile(Optimize(source.graph.get(), options).status(), path));
-    return AtFile(model.Renew(std::move(source.graph)), path);
-  }
+void EngineImpl::Follow(const std::shared_ptr<ModelImpl>& model, const std::string& path, const ModelOptions& options,
+                        const std::string& directory, const std::string& loaded) {
+  CheckpointWatcher::Watch watch{directory, options.follow_interval, loaded, nullptr, nullptr};
+  const std::weak_ptr<ModelImpl> weak = model;
+  watch.is_wanted = [weak] { return !weak.expired(); };
+  watch.on_newer = [this, weak, path, options](const CheckpointState& state) {
+    const std::shared_ptr<ModelImpl> followed = weak.lock();
+    if (followed == nullptr) return;
+    const Status status = state.status.ok() ? Renew(*followed, path, options) : state.status;
+    followed->NoteCheckpoint(status.ok());
+    if (options.on_checkpoint) options.on_checkpoint(state.prefix, status);
+  };
+  watcher_.Add(std::move(watch));
+}
 
-  StatusOr<Bundle> EngineImpl::LoadBundle(const std::string& path, const ModelOptions& options) {
-    if (!options.name.empty() || !options.inputs.empty() || !options.outputs.empty() || !options.signature.empty() ||
-        !options.checkpoint.empty() || options.follow) {
-      return AtFile(MakeError(ErrorCode::kOption, "a bundle's models have names, inputs, outputs and weights of their ",
-                              "own; none may be given"),
-                    path);
-    }
-    const Clock::time_point start = Clock::now();
-    MOULIN_ASSIGN_OR_RETURN(std::vector<SourceModel> sources, ReadBundle(path, limits_));
-    std::vector<std::shared_ptr<ModelImpl>> impls;
-    for (SourceModel& source : sources) {
-      const std::string place = absl::StrCat(path, ":", source.name);
-      StatusOr<std::shared_ptr<ModelImpl>> model = MakeFromSource(std::move(source), options);
-      if (!model.ok()) return AtFile(model.status(), place);
-      (*model)->set_load_time(MillisecondsSince(start));
-      impls.push_back(*std::move(model));
-    }
-    std::vector<std::shared_ptr<Model>> models;
-    for (auto& impl : impls) {
-      MOULIN_RETURN_IF_ERROR(Adopt(impl));
-      models.push_back(std::make_shared<Model>(std::move(impl)));
-    }
-    return Bundle(std::move(models));
-  }
+Status EngineImpl::Renew(ModelImpl& model, const std::string& path, const ModelOptions& options) {
+  MOULIN_ASSIGN_OR_RETURN(SourceModel source, ReadModel(path, options, limits_));
+  MOULIN_RETURN_IF_ERROR(AtFile(Optimize(source.graph.get(), options).status(), path));
+  return AtFile(model.Renew(std::move(source.graph)), path);
+}
 
-  void EngineImpl::Shutdown() {
-    std::vector<std::shared_ptr<ModelImpl>> models;
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      if (stopped_) return;  // callers may still hold models, which are no longer counted below
-      stopped_ = true;
-      for (const auto& weak : models_) {
-        if (auto model = weak.lock()) models.push_back(std::move(model));
-      }
-      models_.clear();
-    }
-    watcher_.Stop();
-    for (const auto& model : models) model->Stop();
-    // Models whose last handle was dropped while a request ran are destroyed by the device's threads.
-    environment_.live_models->WaitUntilAtMost(models.size());
-    environment_.timer->Stop();
+StatusOr<Bundle> EngineImpl::LoadBundle(const std::string& path, const ModelOptions& options) {
+  if (!options.name.empty() || !options.inputs.empty() || !options.outputs.empty() || !options.signature.empty() ||
+      !options.checkpoint.empty() || options.follow) {
+    return AtFile(MakeError(ErrorCode::kOption, "a bundle's models have names, inputs, outputs and weights of their ",
+                            "own; none may be given"),
+                  path);
   }
+  const Clock::time_point start = Clock::now();
+  MOULIN_ASSIGN_OR_RETURN(std::vector<SourceModel> sources, ReadBundle(path, limits_));
+  std::vector<std::shared_ptr<ModelImpl>> impls;
+  for (SourceModel& source : sources) {
+    const std::string place = absl::StrCat(path, ":", source.name);
+    StatusOr<std::shared_ptr<ModelImpl>> model = MakeFromSource(std::move(source), options);
+    if (!model.ok()) return AtFile(model.status(), place);
+    (*model)->set_load_time(MillisecondsSince(start));
+    impls.push_back(*std::move(model));
+  }
+  std::vector<std::shared_ptr<Model>> models;
+  for (auto& impl : impls) {
+    MOULIN_RETURN_IF_ERROR(Adopt(impl));
+    models.push_back(std::make_shared<Model>(std::move(impl)));
+  }
+  return Bundle(std::move(models));
+}
+
+void EngineImpl::Shutdown() {
+  std::vector<std::shared_ptr<ModelImpl>> models;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (stopped_) return;  // callers may still hold models, which are no longer counted below
+    stopped_ = true;
+    for (const auto& weak : models_) {
+      if (auto model = weak.lock()) models.push_back(std::move(model));
+    }
+    models_.clear();
+  }
+  watcher_.Stop();
+  for (const auto& model : models) model->Stop();
+  // Models whose last handle was dropped while a request ran are destroyed by the device's threads.
+  environment_.live_models->WaitUntilAtMost(models.size());
+  environment_.timer->Stop();
+}
 
 }  // namespace internal
 

@@ -46,15 +46,14 @@ Status VerifyExpr(const Graph& graph, const Node& node, const Expr& expr, int fi
 }
 
 Status VerifyExprs(const Graph& graph, const Node& node) {
-  const auto product_type = [&](const auto& attrs, int operand) {
-    return ProductTypeOf(attrs, graph.value(node.inputs[operand]).type.dtype);
-  };
+  const auto type_of = [&](int operand) { return graph.value(node.inputs[operand]).type.dtype; };
+  const auto product_type = [&](const auto& attrs, int operand) { return ProductTypeOf(attrs, type_of(operand)); };
   switch (node.kind) {
     case OpKind::kMap:
       return VerifyExpr(graph, node, node.attr<MapAttrs>().expr, 0, DType::kInvalid);
     case OpKind::kReduce: {
       const Expr& e = node.attr<ReduceAttrs>().prologue;
-      return e.empty() ? absl::OkStatus() : VerifyExpr(graph, node, e, 2, product_type(0));
+      return e.empty() ? absl::OkStatus() : VerifyExpr(graph, node, e, 2, type_of(0));
     }
     case OpKind::kContract: {
       const auto& a = node.attr<ContractAttrs>();

@@ -116,11 +116,11 @@ TEST_F(Int8Test, WithoutAnyRangeItIsRefused) {
 TEST_F(Int8Test, ComputesInInt8AndTellsWhatStays) {
   const auto all = Load(Int8Options(Measure({Example(1)}).value()));
   ASSERT_TRUE(all.ok()) << all.status();
-  EXPECT_EQ(internal::CountQuantized(internal::GraphOf(**all)).int8, 2);
+  EXPECT_EQ(internal::CountQuantized(*internal::GraphOf(**all)).int8, 2);
   EXPECT_EQ((*all)->stats().quantization_error, 0);  // nothing was checked
   const auto some = Load(Int8Options({{"hidden:0", 0, 8}}));
   ASSERT_TRUE(some.ok()) << some.status();
-  const internal::QuantizedProducts products = internal::CountQuantized(internal::GraphOf(**some));
+  const internal::QuantizedProducts products = internal::CountQuantized(*internal::GraphOf(**some));
   EXPECT_EQ(products.int8, 1);
   EXPECT_THAT(products.left, ElementsAre(std::make_pair("first", "the range of its input is not known")));
 }
@@ -198,7 +198,7 @@ TEST_F(Int8Test, FakeQuantNodesTellTheRanges) {
   options.quantization.max_error = 1e-6;
   const auto model = engine_->Load(path, options);
   ASSERT_TRUE(model.ok()) << model.status();
-  EXPECT_EQ(internal::CountQuantized(internal::GraphOf(**model)).int8, 1);
+  EXPECT_EQ(internal::CountQuantized(*internal::GraphOf(**model)).int8, 1);
   // What the graph says goes before what others say.
   options.quantization.ranges = {{"q:0", -1000, 1000}};
   EXPECT_TRUE(engine_->Load(path, options).ok());

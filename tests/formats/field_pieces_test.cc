@@ -1,5 +1,6 @@
 #include "formats/field_pieces.h"
 
+#include "absl/strings/str_cat.h"
 #include "formats/graphdef.h"
 #include "formats/proto_io.h"
 #include "tests/formats/format_test.h"
@@ -18,7 +19,7 @@ class FieldPiecesTest : public FormatTest {
     const bool read = ReadFieldPieces(file, [&](absl::string_view piece) {
       ++pieces_;
       EXPECT_FALSE(piece.empty());
-      joined.append(piece);
+      absl::StrAppend(&joined, piece);
       return true;
     });
     return read ? std::optional(joined) : std::nullopt;

@@ -10,15 +10,11 @@ using ::testing::HasSubstr;
 
 class RangesTest : public FormatTest {
  protected:
-  StatusOr<std::vector<TensorRange>> Read(const std::string& text) {
-    const std::string path = (folder_ / "ranges.json").string();
-    std::ofstream(path, std::ios::binary) << text;
-    return LoadRanges(path);
-  }
+  StatusOr<std::vector<TensorRange>> Read(const std::string& text) { return LoadRanges(Write("ranges.json", text)); }
 };
 
 TEST_F(RangesTest, ReadsWhatItWrote) {
-  const std::string path = (folder_ / "ranges.json").string();
+  const std::string path = Path("ranges.json");
   const std::vector<TensorRange> ranges = {{"conv1/Relu:0", 0, 5.3f}, {"with \"quotes\" \n:0", -1e-30f, 3.4e38f}};
   ASSERT_TRUE(SaveRanges(path, ranges).ok());
   const auto read = LoadRanges(path);
@@ -29,7 +25,7 @@ TEST_F(RangesTest, ReadsWhatItWrote) {
     EXPECT_EQ((*read)[i].min, ranges[i].min);
     EXPECT_EQ((*read)[i].max, ranges[i].max);
   }
-  EXPECT_THAT(LoadRanges((folder_ / "absent").string()), FailsWith("E_FILE"));
+  EXPECT_THAT(LoadRanges(Path("absent")), FailsWith("E_FILE"));
 }
 
 TEST_F(RangesTest, AnEmptyListIsOne) { EXPECT_TRUE(Read(R"({"ranges": []})").ok()); }
