@@ -53,21 +53,23 @@ StatusOr<FlatRef> ControlFlow::ValueOutside(FlatRef ref, int context) {
 // For each side of a choice, of which `branch` is one, the input of its Merge that comes from there. Inputs may have
 // lost their Switch where they do not depend on anything: they are of the sides that are left, in order.
 StatusOr<std::vector<int>> ControlFlow::InputsOfSides(int branch, absl::Span<const FlatRef> inputs) {
-  const int sides = contexts_.context(branch).sides;
-  std::vector<int> input_of_side(sides, -1), homeless;
+  const ControlContexts::Context choice = contexts_.context(branch);
+  std::vector<int> input_of_side(choice.sides, -1), homeless;
   for (int i = 0; i < static_cast<int>(inputs.size()); ++i) {
     MOULIN_ASSIGN_OR_RETURN(const int context, contexts_.OfTensor(inputs[i]));
-    int side = 0;
-    while (side < sides && context != contexts_.BranchBeside(branch, side)) ++side;
-    if (side == sides && !contexts_.IsWithin(branch, context)) {
+    const ControlContexts::Context& of = contexts_.context(context);
+    const bool is_branch =
+        !of.is_loop && of.parent == choice.parent && of.predicate == choice.predicate && of.sides == choice.sides;
+    if (!is_branch && !contexts_.IsWithin(branch, context)) {
       return MakeError(ErrorCode::kUnsupported, "its inputs are not the branches of one choice");
     }
-    if (side == sides) {
+    if (!is_branch) {
       homeless.push_back(i);
-    } else if (input_of_side[side] < 0) {
-      input_of_side[side] = i;
+    } else if (input_of_side[of.side] < 0) {
+      input_of_side[of.side] = i;
     } else {
-      return MakeError(ErrorCode::kUnsupported, "two of its inputs come from one branch of a choice");
+      return MakeError(ErrorCode::kUnsupported,
+                       "its inputs are not the branches of one choice, two come from the same");
     }
   }
   auto next = homeless.begin();

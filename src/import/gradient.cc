@@ -64,6 +64,7 @@ void LowerBiasAdd(LoweringContext& c) {
 void LowerBroadcastArgs(LoweringContext& c) {
   std::vector<int64_t> shapes[2] = {c.ConstantInts(0), c.ConstantInts(1)};
   if (!c.b.ok()) return;
+  const bool same = shapes[0] == shapes[1];  // nothing to sum up, though there may be axes of size 1
   const size_t rank = std::max(shapes[0].size(), shapes[1].size());
   for (std::vector<int64_t>& shape : shapes) shape.insert(shape.begin(), rank - shape.size(), 1);
   std::vector<int64_t> axes[2];
@@ -77,7 +78,6 @@ void LowerBroadcastArgs(LoweringContext& c) {
       if (sizes[i] == 1) axes[i].push_back(static_cast<int64_t>(axis));
     }
   }
-  const bool same = shapes[0] == shapes[1];  // nothing to sum up, though there may be axes of size 1
   for (const std::vector<int64_t>& reduced : axes) {
     c.Output(c.b.Cast(c.b.Ints(same ? std::vector<int64_t>() : reduced), c.dtype(0)));
   }

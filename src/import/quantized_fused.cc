@@ -18,25 +18,20 @@ constexpr double kLowest32 = -2147483648.0, kHighest32 = 2147483647.0;
 
 // What an op's name says, and where its operands are.
 struct Fused {
-  bool has_bias, has_sum, has_relu, requantizes, dequantizes, is_matmul, is_depthwise;
+  bool has_bias, has_relu, requantizes, dequantizes, is_matmul, is_depthwise;
   int first_range;   // min and max of operand 0, then of operand 1
   int first_frozen;  // min and max of the result
-  int summand;
 
   explicit Fused(absl::string_view op)
       : has_bias(absl::StrContains(op, "WithBias")),
-        has_sum(absl::StrContains(op, "Sum")),
         has_relu(absl::StrContains(op, "Relu")),
         requantizes(absl::EndsWith(op, "AndRequantize")),
         dequantizes(absl::EndsWith(op, "AndDequantize")),
         is_matmul(absl::StartsWith(op, "QuantizedMatMul")),
         is_depthwise(absl::StartsWith(op, "QuantizedDepthwise")),
         first_range(has_bias ? 3 : 2),
-        first_frozen(first_range + 4),
-        summand(requantizes ? first_frozen + 2 : first_frozen) {}
-  int num_inputs() const {
-    return first_frozen + (requantizes || dequantizes ? 2 : 0) + (!has_sum ? 0 : requantizes ? 3 : 1);
-  }
+        first_frozen(first_range + 4) {}
+  int num_inputs() const { return first_frozen + (requantizes || dequantizes ? 2 : 0); }
 };
 
 Term AsDouble(LoweringContext& c, int i) { return Term(c.b, c.b.Cast(c.input(i), kDouble)); }
@@ -126,9 +121,6 @@ void GiveRequantized(LoweringContext& c, const Fused& f, const Sums& sums) {
   if (type != DType::kQInt8 && type != DType::kQUInt8) return c.Unsupported(absl::StrCat("a result of ", Name(type)));
   const Term step = Limit(c, f.first_frozen) / StepsOf(type);
   Term real = sums.value * sums.step;
-  if (f.has_sum) {
-    real = real + AsDouble(c, f.summand) * (Limit(c, f.summand + 1) / StepsOf(c.dtype(f.summand)));
-  }
   if (f.has_relu) real = real.Max(0);
   const bool is_signed = type == DType::kQInt8;
   const Term steps = (real / step).Apply(ExprOp::kRound).Max(is_signed ? -128 : 0).Min(is_signed ? 127 : 255);
@@ -137,7 +129,6 @@ void GiveRequantized(LoweringContext& c, const Fused& f, const Sums& sums) {
 
 // The result in 32 bits, with the range that follows from the operands'.
 void GiveProducts(LoweringContext& c, const Fused& f, Sums sums) {
-  if (f.has_sum) sums.value = sums.value + AsDouble(c, f.summand);
   if (f.has_relu) sums.value = sums.value.Max(0);
   const DType type = c.Type("out_type", c.Type("Toutput", DType::kQInt32));
   const Term highest = (sums.step * kHighest32).Cast(DType::kFloat32);
@@ -168,8 +159,6 @@ constexpr OpLowering kRows[] = {
     {"QuantizedConv2DWithBiasAndRelu", 7, 7, LowerQuantizedProduct},
     {"QuantizedConv2DWithBiasAndReluAndRequantize", 9, 9, LowerQuantizedProduct},
     {"QuantizedConv2DWithBiasAndRequantize", 9, 9, LowerQuantizedProduct},
-    {"QuantizedConv2DWithBiasSignedSumAndReluAndRequantize", 12, 12, LowerQuantizedProduct},
-    {"QuantizedConv2DWithBiasSumAndReluAndRequantize", 12, 12, LowerQuantizedProduct},
     {"QuantizedDepthwiseConv2D", 6, 6, LowerQuantizedProduct},
     {"QuantizedDepthwiseConv2DWithBias", 7, 7, LowerQuantizedProduct},
     {"QuantizedDepthwiseConv2DWithBiasAndRelu", 7, 7, LowerQuantizedProduct},
