@@ -49,17 +49,15 @@ X, W, M, BIAS = bytes_of(1, 5, 4, 3), draw("i8", (2, 2, 3, 4), -127, 127), draw(
 OUTS = {"": tf.qint32, "AndRelu": tf.qint32, "AndRequantize": tf.qint8, "AndReluAndRequantize": tf.quint8}
 
 
-def fused(op, out, bias, operands, weights, ranges=RANGES, more=None, **attrs):
+def fused(op, out, bias, operands, weights, ranges=RANGES, **attrs):
     # The weights are constants: those that are fed have no kernel.
-    def build(x, *summand):
-        named = dict(zip(operands, (q("u8", x), q("i8", tf.constant(weights)))), **ranges, **attrs, **(more or {}))
+    def build(x):
+        named = dict(zip(operands, (q("u8", x), q("i8", tf.constant(weights)))), **ranges, **attrs)
         named["Toutput" if "MatMul" in op else "out_type"] = out
         if bias is not None:
             named["bias"] = bias
         if "Requantize" in op:
             named |= dict(min_freezed_output=0.0 if out == tf.quint8 else -20.0, max_freezed_output=20.0)
-        if summand:
-            named["summand"] = q({tf.qint32: "i32", tf.quint8: "u8", tf.qint8: "i8"}[out if "Signed" not in op else tf.qint8], summand[0])
         return plain(list(getattr(tf.raw_ops, op)(**named)))
 
     return build
@@ -79,10 +77,5 @@ add("QuantizedDepthwiseConv2D", fused("QuantizedDepthwiseConv2D", tf.qint32, Non
 CHANNELS = RANGES | dict(min_filter=[-1.0, -2.0, -1.0, -1.0], max_filter=[1.0, 1.0, 1.0, 3.0])
 add("QuantizedConv2DPerChannel", fused("QuantizedConv2DPerChannel", tf.qint32, None, ("input", "filter"), W, CHANNELS, **WINDOW), X)
 add("QuantizedConv2DWithBiasAndReluAndRequantize_channels", fused("QuantizedConv2DWithBiasAndReluAndRequantize", tf.quint8, BIAS, ("input", "filter"), W, CHANNELS, **WINDOW), X)
-add("QuantizedConv2DWithBiasSumAndReluAndRequantize", fused("QuantizedConv2DWithBiasSumAndReluAndRequantize", tf.quint8, BIAS, ("input", "filter"), W, more=dict(min_summand=0.0, max_summand=9.0), **WINDOW), X, bytes_of(1, 5, 4, 4))
-add("QuantizedConv2DWithBiasSignedSumAndReluAndRequantize", fused("QuantizedConv2DWithBiasSignedSumAndReluAndRequantize", tf.quint8, BIAS, ("input", "filter"), W, more=dict(min_summand=-9.0, max_summand=9.0), **WINDOW), X, draw("i8", (1, 5, 4, 4), -127, 127))
 add("QuantizedMatMulWithBiasAndDequantize", lambda a: tf.raw_ops.QuantizedMatMulWithBiasAndDequantize(a=q("u8", a), b=q("i8", tf.constant(M)), bias=BIAS, min_a=0.0, max_a=6.0, min_b=-1.0, max_b=1.0, min_freezed_output=-20.0, max_freezed_output=20.0, Toutput=tf.float32, input_quant_mode="SCALED"), bytes_of(3, 5))
 add("QuantizedMatMulWithBias_min_first", lambda a: plain(list(tf.raw_ops.QuantizedMatMulWithBias(a=q("u8", a), b=q("i8", tf.constant(M)), bias=BIAS, min_a=-2.0, max_a=4.0, min_b=-1.0, max_b=1.0, Toutput=tf.qint32))), bytes_of(3, 5))
-for signed in (True, False):
-    for given in (True, False):
-        add(f"QuantizeAndDequantize_{signed}_{given}", raw("QuantizeAndDequantize", signed_input=signed, num_bits=6, range_given=given, input_min=-1.0, input_max=2.0), f32(11))
