@@ -48,6 +48,14 @@ bool CheckOperands(LoweringContext& c, const Fused& f) {
     c.b.Fail(MakeError(ErrorCode::kArity, "expected ", f.num_inputs(), " inputs, got ", c.num_inputs()));
     return false;
   }
+  // In MIN_FIRST the lowest value need not stand for 0; where it does, the modes are the same.
+  const bool is_min_first = f.is_matmul && c.String("input_quant_mode", "MIN_FIRST") == "MIN_FIRST";
+  const Tensor* lowest = c.b.constant(c.input(f.first_range));
+  if (is_min_first && (lowest == nullptr || lowest->dtype() != DType::kFloat32 || lowest->num_elements() != 1 ||
+                       lowest->values<float>()[0] != 0)) {
+    c.Unsupported("input_quant_mode MIN_FIRST of a range that does not begin with a constant 0");
+    return false;
+  }
   const bool is_8_bit = c.dtype(0) == DType::kQInt8 || c.dtype(0) == DType::kQUInt8;
   if (is_8_bit && c.dtype(1) == DType::kQInt8) return true;
   c.Unsupported(absl::StrCat("operands of types ", Name(c.dtype(0)), " and ", Name(c.dtype(1))));
@@ -84,34 +92,16 @@ ValueId Products(LoweringContext& c, const Fused& f) {
   return b.Add(OpKind::kConv, std::move(attrs), {x, filter});
 }
 
-// What the lowest value of operand 0 adds to each product where it does not stand for 0: (MIN_FIRST) its distance from
-// 0 in steps times the sum of the weights.
-Term LowestShare(LoweringContext& c, const Fused& f) {
-  GraphBuilder& b = c.b;
-  const Term min = AsDouble(c, f.first_range), max = AsDouble(c, f.first_range + 1);
-  const int64_t inner = c.Bool("transpose_b", false) ? 1 : 0;
-  const Term weights(b, b.Reduce(ReduceOp::kSum, AsDouble(c, 1), {inner}, false));
-  return weights * (min * 255.0 / (max - min));
-}
-
-bool IsMinFirst(LoweringContext& c, const Fused& f) {
-  return f.is_matmul && c.dtype(0) == DType::kQUInt8 && c.String("input_quant_mode", "MIN_FIRST") == "MIN_FIRST";
-}
-
 // Products and bias in steps, and what a step is worth.
 struct Sums {
   Term value, step;
 };
 
 Sums AddBias(LoweringContext& c, const Fused& f, Term products) {
-  const bool is_min_first = IsMinFirst(c, f);
-  const Term range =
-      is_min_first ? AsDouble(c, f.first_range + 1) - AsDouble(c, f.first_range) : Limit(c, f.first_range);
-  const Term step = range / StepsOf(c.dtype(0)) * (Limit(c, f.first_range + 2) / StepsOf(c.dtype(1)));
+  const Term step = Limit(c, f.first_range) / StepsOf(c.dtype(0)) * (Limit(c, f.first_range + 2) / StepsOf(c.dtype(1)));
   if (!f.has_bias) return {products, step};
   Term bias = AsDouble(c, 2);
   if (!IsQuantized(c.dtype(2))) bias = bias / step;
-  if (is_min_first) bias = bias + LowestShare(c, f);
   return {products + bias.Apply(ExprOp::kRound), step};
 }
 
@@ -154,7 +144,6 @@ constexpr OpLowering kRows[] = {
     {"QuantizedConv2DAndRelu", 6, 6, LowerQuantizedProduct},
     {"QuantizedConv2DAndReluAndRequantize", 8, 8, LowerQuantizedProduct},
     {"QuantizedConv2DAndRequantize", 8, 8, LowerQuantizedProduct},
-    {"QuantizedConv2DPerChannel", 6, 6, LowerQuantizedProduct},
     {"QuantizedConv2DWithBias", 7, 7, LowerQuantizedProduct},
     {"QuantizedConv2DWithBiasAndRelu", 7, 7, LowerQuantizedProduct},
     {"QuantizedConv2DWithBiasAndReluAndRequantize", 9, 9, LowerQuantizedProduct},

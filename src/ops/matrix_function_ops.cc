@@ -22,18 +22,17 @@ Status CheckLinearType(DType type) {
   return is_real || IsComplex(type) ? absl::OkStatus() : UnsupportedType(type);
 }
 
-StatusOr<Tensor> Converted(const Tensor& from, DType type) {
-  MOULIN_ASSIGN_OR_RETURN(Tensor to, Tensor::Allocate(type, from.shape()));
+Status Convert(const Tensor& from, Tensor* to) {
   Expr cast;
-  cast.Cast(cast.Input(0, from.dtype()), type);
-  MOULIN_RETURN_IF_ERROR(EvaluateExpr(cast, {from}, &to));
-  return to;
+  cast.Cast(cast.Input(0, from.dtype()), to->dtype());
+  return EvaluateExpr(cast, {from}, to);
 }
 
-// Output 0 from complex doubles; of a real type it gets the real parts.
-Status Store(const KernelContext& c, int output, const Tensor& wide) {
-  MOULIN_ASSIGN_OR_RETURN(c.output(output), Converted(wide, c.output(output).dtype()));
-  return absl::OkStatus();
+// A tensor as complex doubles.
+StatusOr<Tensor> Widened(const Tensor& x) {
+  MOULIN_ASSIGN_OR_RETURN(Tensor wide, Tensor::Allocate(DType::kComplex128, x.shape()));
+  MOULIN_RETURN_IF_ERROR(Convert(x, &wide));
+  return wide;
 }
 
 // The innermost matrices of a tensor of complex doubles; without elements there are none.
@@ -72,7 +71,7 @@ Matrix SquareRoot(const Matrix& x) { return x.sqrt(); }
 template <Matrix (*kFunction)(const Matrix&)>
 Status Apply(const KernelContext& c) {
   MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferSquare));
-  MOULIN_ASSIGN_OR_RETURN(const Tensor x, Converted(c.input(0), DType::kComplex128));
+  MOULIN_ASSIGN_OR_RETURN(const Tensor x, Widened(c.input(0)));
   MOULIN_ASSIGN_OR_RETURN(const Tensor y, Tensor::Allocate(DType::kComplex128, x.shape()));
   const Matrices from(x), to(y);
   for (int64_t i = 0; i < from.count(); ++i) {
@@ -80,7 +79,7 @@ Status Apply(const KernelContext& c) {
     if (!matrix.allFinite()) return MakeError(ErrorCode::kValue, "a matrix has elements that are not finite");
     to[i] = kFunction(matrix);
   }
-  return Store(c, 0, y);
+  return Convert(y, &c.output(0));
 }
 
 // --- Eigenvalues ---
@@ -110,7 +109,7 @@ Status InferEig(InferContext& c) {
 
 Status Eig(const KernelContext& c) {
   MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferEig));
-  MOULIN_ASSIGN_OR_RETURN(const Tensor x, Converted(c.input(0), DType::kComplex128));
+  MOULIN_ASSIGN_OR_RETURN(const Tensor x, Widened(c.input(0)));
   MOULIN_ASSIGN_OR_RETURN(Tensor values, Tensor::Allocate(DType::kComplex128, c.output(0).shape()));
   MOULIN_ASSIGN_OR_RETURN(const Tensor vectors, Tensor::Allocate(DType::kComplex128, x.shape()));
   const bool with_vectors = IntAttr(c.attr<HostOpAttrs>(), "compute_v", 1) != 0;
@@ -123,8 +122,8 @@ Status Eig(const KernelContext& c) {
     for (const Complex& v : solver.eigenvalues()) *value++ = v;
     if (with_vectors) to[i] = solver.eigenvectors();
   }
-  MOULIN_RETURN_IF_ERROR(Store(c, 0, values));
-  return with_vectors ? Store(c, 1, vectors) : absl::OkStatus();
+  MOULIN_RETURN_IF_ERROR(Convert(values, &c.output(0)));
+  return with_vectors ? Convert(vectors, &c.output(1)) : absl::OkStatus();
 }
 
 // --- Least squares ---
@@ -164,12 +163,12 @@ Status SolveLs(const KernelContext& c) {
   if (c.input(2).num_elements() != 1) return MakeError(ErrorCode::kShape, "l2_regularizer should be a scalar");
   const double regularizer = c.input(2).values<double>()[0];
   if (regularizer < 0) return MakeError(ErrorCode::kValue, "l2_regularizer should be at least 0, got ", regularizer);
-  MOULIN_ASSIGN_OR_RETURN(const Tensor a, Converted(c.input(0), DType::kComplex128));
-  MOULIN_ASSIGN_OR_RETURN(const Tensor b, Converted(c.input(1), DType::kComplex128));
+  MOULIN_ASSIGN_OR_RETURN(const Tensor a, Widened(c.input(0)));
+  MOULIN_ASSIGN_OR_RETURN(const Tensor b, Widened(c.input(1)));
   MOULIN_ASSIGN_OR_RETURN(const Tensor y, Tensor::Allocate(DType::kComplex128, c.output(0).shape()));
   const bool is_fast = IntAttr(c.attr<HostOpAttrs>(), "fast", 1) != 0;
   const Matrices left(a), right(b), to(y);
-  if (left.count() == 0 || right.count() == 0) return Store(c, 0, y);
+  if (left.count() == 0 || right.count() == 0) return Convert(y, &c.output(0));
   for (int64_t i = 0; i < to.count(); ++i) {
     if (is_fast) {
       MOULIN_ASSIGN_OR_RETURN(to[i], SolveNormal(left[i], right[i], regularizer));
@@ -177,7 +176,7 @@ Status SolveLs(const KernelContext& c) {
       to[i] = Eigen::CompleteOrthogonalDecomposition<Matrix>(left[i]).solve(right[i]);
     }
   }
-  return Store(c, 0, y);
+  return Convert(y, &c.output(0));
 }
 
 constexpr HostOp kKernels[] = {

@@ -309,10 +309,10 @@ Status StringNGrams(const KernelContext& c) {
 
 constexpr HostOp kKernels[] = {
     {"ReduceJoin", 2, 2, InferReduceJoin, ReduceJoin},
-    {"UnsortedSegmentJoin", 3, 3, InferSegmentJoin, SegmentJoin},
     {"StringNGrams", 2, 2, InferNGrams, StringNGrams},
     {"StringSplit", 2, 2, InferSplit, StringSplit},
     {"StringSplitV2", 2, 2, InferSplit, StringSplitV2},
+    {"UnsortedSegmentJoin", 3, 3, InferSegmentJoin, SegmentJoin},
 };
 
 }  // namespace

@@ -72,10 +72,10 @@ def _as_old_op(op, t):
     """A graph of one op that TensorFlow has done away with, in the place of what it does."""
 
     def rewrite(graph_def):
-        keep = [n for n in graph_def.node if n.op == "Placeholder" or n.name == "o0"]
+        keep = [n for n in graph_def.node if n.op in ("Placeholder", "Abs") or n.name == "o0"]
         node = tf.compat.v1.NodeDef(name="old", op=op, input=["i0"])
         node.attr["T"].type = tf.as_dtype(DTYPES[t]).as_datatype_enum
-        next(n for n in keep if n.name == "o0").input[0] = "old"
+        next(n for n in keep if n.op in ("Abs", "Identity")).input[0] = "old"
         del graph_def.node[:]
         graph_def.node.extend([*keep, node])
 
@@ -100,4 +100,4 @@ add("Cholesky_not_positive", raw("Cholesky"), np.float32([[1, 2], [2, 1]]))
 for op in ("MatrixInverse", "Qr"):
     add(f"{op}_f16", (lambda x: tf.raw_ops.MatrixInverse(input=x)) if op == "MatrixInverse" else (lambda x: tf.abs(tf.raw_ops.Qr(input=x)[1])), spd("f16"), tol=(2e-2, 2e-2))
 
-add("SelfAdjointEig", lambda x: (lambda e: tf.concat([e.e[..., None, :], e.v], -2))(tf.raw_ops.SelfAdjointEigV2(input=x)), spd("f32"), rewrite=_as_old_op("SelfAdjointEig", "f32"))
+add("SelfAdjointEig", lambda x: (lambda e: tf.abs(tf.concat([e.e[..., None, :], e.v], -2)))(tf.raw_ops.SelfAdjointEigV2(input=x)), spd("f32"), rewrite=_as_old_op("SelfAdjointEig", "f32"))

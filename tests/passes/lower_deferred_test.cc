@@ -43,7 +43,7 @@ class LowerDeferredTest : public PassTest {
 };
 
 TEST_F(LowerDeferredTest, WaitsForTheShape) {
-  const ValueId x = Input("x", PartialShape());
+  const ValueId x = Input("x", PartialShape::OfRank(2));
   Output(Deferred(std::make_shared<Transposing>(false), {x}));
   EXPECT_THAT(Run(), ::testing::Eq(StatusOr<bool>(false)));
   EXPECT_EQ(Count(OpKind::kDeferred), 1);
