@@ -16,6 +16,14 @@
 namespace moulin::internal {
 namespace {
 
+// The TensorFlow tensor that a value stands for, rather than the name of an input.
+std::string TensorNameOf(const Value& value) {
+  for (const std::string& name : value.names) {
+    if (name.find(':') != std::string::npos) return name;
+  }
+  return std::string(value.name());
+}
+
 // The model as it would be quantised, with the least and the largest element of each activation as its outputs.
 StatusOr<Graph> Observed(const Graph& graph, const ModelOptions& options, std::vector<std::string>* names) {
   PassOptions passes;
@@ -29,7 +37,7 @@ StatusOr<Graph> Observed(const Graph& graph, const ModelOptions& options, std::v
     const ValueId flat = b.Reshape(v, b.Ints({-1}));
     outputs.push_back({absl::StrCat("min", names->size()), b.Reduce(ReduceOp::kMin, flat, {0}, /*keep_dims=*/false)});
     outputs.push_back({absl::StrCat("max", names->size()), b.Reduce(ReduceOp::kMax, flat, {0}, /*keep_dims=*/false)});
-    names->push_back(std::string(observed.value(v).name()));
+    names->push_back(TensorNameOf(observed.value(v)));
   }
   MOULIN_RETURN_IF_ERROR(b.status());
   observed.SetOutputs(std::move(outputs));

@@ -15,8 +15,8 @@ namespace moulin {
 //     at all: zeros (strings: empty ones).
 //   - Integers in int_val and half_val wider than the type keep their low bits. A nonzero byte of a bool is true.
 //   - Strings in tensor_content are their lengths as varints, then their characters.
-// Stricter than TensorFlow, which would silently drop or invent elements: more values than elements is an error, and so
-// are values in the list of another type.
+// Stricter than TensorFlow, which would silently drop or invent elements: more values than elements is an error (but for
+// tensors without elements, for which TensorFlow writes one), and so are values in the list of another type.
 //
 // Errors: E_DTYPE (type 0, unknown, a reference, resource, variant or one without support here), E_SHAPE (negative or
 // unknown size, overflow), E_LIMIT (rank above 254; elements beyond limits.constant_bytes that the file does not spell

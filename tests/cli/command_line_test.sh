@@ -69,7 +69,7 @@ expect 2 "E_OPTION" "$moulin" calibrate "$classifier" --input 'image=random((16,
 expect 2 "E_OPTION" "$moulin" run "$classifier" --input 'image=random((16,8,8,1))' --outputs "$scratch/o.npz" --ranges "$scratch/ranges.json"
 echo '{"ranges": [{"tensor": "x:0", "min": 2, "max": 1}]}' > "$scratch/bad.json"
 expect 2 "E_VALUE" "$moulin" run "$classifier" --input 'image=random((16,8,8,1))' --outputs "$scratch/o.npz" --precision int8 --ranges "$scratch/bad.json"
-expect 2 "E_PARSE" "$moulin" run "$classifier" --input 'image=random((16,8,8,1))' --outputs "$scratch/o.npz" --precision int8 --ranges "$classifier"
+expect 2 "E_PARSE" "$moulin" run "$classifier" --input 'image=random((16,8,8,1))' --outputs "$scratch/o.npz" --precision int8 --ranges README.md
 
 # Checkpoints, and models whose variables lie in them.
 expect 0 "net/kernel/.ATTRIBUTES/VARIABLE_VALUE float32[2,2]" "$moulin" show tests/formats/data/manager
