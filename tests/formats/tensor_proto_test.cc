@@ -215,9 +215,22 @@ TEST(TensorFromProto, MoreValuesThanElements) {
   proto.add_float_val(1);
   proto.add_float_val(2);
   EXPECT_THAT(TensorFromProto(proto), FailsWith("E_TENSOR"));
-  proto = Proto(tf::DT_STRING, {0});
+  proto = Proto(tf::DT_STRING, {1});
   proto.add_string_val("a");
+  proto.add_string_val("b");
   EXPECT_THAT(TensorFromProto(proto), FailsWith("E_TENSOR"));
+}
+
+// As TensorFlow writes tf.zeros([0], tf.string).
+TEST(TensorFromProto, AValueOfATensorWithoutElementsIsIgnored) {
+  for (const tf::DataType type : {tf::DT_STRING, tf::DT_FLOAT}) {
+    tf::TensorProto proto = Proto(type, {0});
+    if (type == tf::DT_STRING) proto.add_string_val("");
+    if (type == tf::DT_FLOAT) proto.add_float_val(1);
+    const StatusOr<Tensor> tensor = TensorFromProto(proto);
+    ASSERT_TRUE(tensor.ok()) << tensor.status();
+    EXPECT_EQ(tensor->shape(), Shape({0}));
+  }
 }
 
 TEST(TensorFromProto, ValuesOfAnotherType) {

@@ -75,8 +75,10 @@ TEST(LinearAlgebra, Cholesky) {
   const Tensor l = RunOne(OpKind::kLinearAlgebra, Routine("Cholesky"), {a});
   EXPECT_EQ(l.values<double>()[1], 0);
   ExpectNear(Product(l, l, false, true), a);
-  EXPECT_THAT(ErrorOf(OpKind::kLinearAlgebra, Routine("Cholesky"), {Doubles({2, 2}, {1, 2, 2, 1})}),
-              HasSubstr("E_VALUE"));
+  // NaN, but for the zeros, where the matrix is not positive definite.
+  const Tensor none = RunOne(OpKind::kLinearAlgebra, Routine("Cholesky"), {Doubles({2, 2}, {1, 2, 2, 1})});
+  for (const int i : {0, 2, 3}) EXPECT_TRUE(std::isnan(none.values<double>()[i]));
+  EXPECT_EQ(none.values<double>()[1], 0);
 }
 
 TEST(LinearAlgebra, Determinants) {
@@ -160,7 +162,7 @@ TEST(LinearAlgebra, Infers) {
             "f32<unknown rank> i32<unknown rank>");
   EXPECT_THAT(Inferred(OpKind::kLinearAlgebra, Routine("MatrixInverse"), {{DType::kFloat32, {3, 4}}}),
               HasSubstr("E_SHAPE"));
-  EXPECT_THAT(Inferred(OpKind::kLinearAlgebra, Routine("MatrixInverse"), {{DType::kFloat16, {3, 3}}}),
+  EXPECT_THAT(Inferred(OpKind::kLinearAlgebra, Routine("MatrixInverse"), {{DType::kInt32, {3, 3}}}),
               HasSubstr("E_DTYPE"));
   EXPECT_THAT(Inferred(OpKind::kLinearAlgebra, Routine("Nonsense"), {{DType::kFloat32, {3, 3}}}), HasSubstr("E_ATTR"));
 }
