@@ -69,7 +69,7 @@ StatusOr<std::vector<int>> ControlFlow::InputsOfSides(int branch, absl::Span<con
       input_of_side[of.side] = i;
     } else {
       return MakeError(ErrorCode::kUnsupported,
-                       "its inputs are not the branches of one choice, two come from the same");
+                       "its inputs are not the branches of one choice: two of its inputs come from one branch");
     }
   }
   auto next = homeless.begin();
