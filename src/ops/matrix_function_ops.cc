@@ -1,6 +1,6 @@
 // Functions of whole matrices by Eigen: exponential, logarithm and square root, eigenvalues of matrices that need not
-// be symmetric, least squares. All but the eigenvalues are computed with complex doubles, whatever the type: results are
-// at least as good, and Eigen's templates, which are slow to compile, have one instance. Tests:
+// be symmetric (in no order, as in TensorFlow), least squares. All are computed with complex doubles, whatever the
+// type: results are at least as good, and Eigen's templates, which are slow to compile, have one instance. Tests:
 // tests/ops/matrix_function_ops_test.cc.
 #include <Eigen/Dense>
 #include <complex>
@@ -108,19 +108,6 @@ Status InferEig(InferContext& c) {
   return absl::OkStatus();
 }
 
-// In the precision of the result: the order of the eigenvalues is the one that the algorithm finds them in, which
-// rounding decides.
-template <typename Scalar>
-Status SolveEigen(const Eigen::Map<Matrix>& x, bool with_vectors, Complex* values, Eigen::Map<Matrix> vectors) {
-  using Narrow = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  const Narrow narrow = x.cast<Scalar>();
-  const Eigen::ComplexEigenSolver<Narrow> solver(narrow, with_vectors);
-  if (solver.info() != Eigen::Success) return MakeError(ErrorCode::kValue, "the eigenvalues did not converge");
-  for (Eigen::Index i = 0; i < x.rows(); ++i) values[i] = Complex(solver.eigenvalues()[i]);
-  if (with_vectors) vectors = solver.eigenvectors().template cast<Complex>();
-  return absl::OkStatus();
-}
-
 Status Eig(const KernelContext& c) {
   MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferEig));
   MOULIN_ASSIGN_OR_RETURN(const Tensor x, Widened(c.input(0)));
@@ -131,10 +118,10 @@ Status Eig(const KernelContext& c) {
   auto* value = static_cast<Complex*>(values.mutable_data());
   for (int64_t i = 0; i < from.count(); ++i) {
     if (!from[i].allFinite()) return MakeError(ErrorCode::kValue, "a matrix has elements that are not finite");
-    MOULIN_RETURN_IF_ERROR(c.output(0).dtype() == DType::kComplex64
-                               ? SolveEigen<std::complex<float>>(from[i], with_vectors, value, to[i])
-                               : SolveEigen<Complex>(from[i], with_vectors, value, to[i]));
-    value += from[i].rows();
+    const Eigen::ComplexEigenSolver<Matrix> solver(from[i], with_vectors);
+    if (solver.info() != Eigen::Success) return MakeError(ErrorCode::kValue, "the eigenvalues did not converge");
+    for (const Complex& v : solver.eigenvalues()) *value++ = v;
+    if (with_vectors) to[i] = solver.eigenvectors();
   }
   MOULIN_RETURN_IF_ERROR(Convert(values, &c.output(0)));
   return with_vectors ? Convert(vectors, &c.output(1)) : absl::OkStatus();

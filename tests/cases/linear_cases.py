@@ -89,8 +89,8 @@ for t in ("f32", "f64", "c64", "c128"):
     if t[0] == "c":
         add(f"MatrixLogarithm_{t}", raw("MatrixLogarithm"), square @ square.swapaxes(-1, -2).conj() + np.eye(3, dtype=DTYPES[t]))
     out = tf.complex64 if t in ("f32", "c64") else tf.complex128
-    # Eigenvectors are given up to a factor: what they do is compared.
-    add(f"Eig_values_{t}", lambda x, o=out: tf.raw_ops.Eig(input=x, compute_v=False, Tout=o)[0], square + np.diag([1, 4, 9]).astype(DTYPES[t]))
+    # Eigenvalues are given in no order, and eigenvectors up to a factor: what they do is compared.
+    add(f"Eig_values_{t}", lambda x, o=out: tf.sort(tf.math.real(tf.raw_ops.Eig(input=x, compute_v=False, Tout=o)[0])), square + np.diag([1, 4, 9]).astype(DTYPES[t]))
     add(f"Eig_vectors_{t}", lambda x, o=out: (lambda e: e.v * e.e[..., None, :] - tf.cast(x, o) @ e.v)(tf.raw_ops.Eig(input=x, Tout=o)), square + np.diag([1, 4, 9]).astype(DTYPES[t]), tol=(1e-4, 1e-5))
     for fast in (True, False):
         add(f"MatrixSolveLs_{fast}_{t}", raw("MatrixSolveLs", fast=fast), draw(t, (2, 5, 3), -1, 1, "ls"), draw(t, (2, 5, 2), -1, 1, "rhs"), np.float64(0.1 if fast else 0))
