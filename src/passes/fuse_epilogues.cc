@@ -2,9 +2,9 @@
 // the product's epilogue, and its other operands become further inputs of the node.
 //
 // Done where nobody else reads the product, every other operand surely broadcasts to it (so that the Map's result has
-// the product's shape), and the type stays (but for products of int8, whose epilogue changes it anyway). Of several
-// products that a Map adds up, the last one takes it. The Map's node turns into the product's, so it stays behind all
-// it reads; the product's old node dies.
+// the product's shape), and the type stays (or becomes smaller, for products of int8, which have sums of another type
+// anyway). Of several products that a Map adds up, the last one takes it. The Map's node turns into the product's, so
+// it stays behind all it reads; the product's old node dies.
 #include <algorithm>
 #include <vector>
 
@@ -72,8 +72,9 @@ class EpilogueFuser {
     const NodeId producer = graph_.value(product).producer;
     if (producer == kNoId || EpilogueOffset(graph_.node(producer)) < 0) return false;
     if (uses_[product] != std::count(map.inputs.begin(), map.inputs.end(), product)) return false;
-    const bool type_stays = type(product).dtype == type(map.outputs[0]).dtype;
-    if (!type_stays && !IsInt8Product(graph_, graph_.node(producer))) return false;
+    const DType from = type(product).dtype, to = type(map.outputs[0]).dtype;
+    const bool may_narrow = IsInt8Product(graph_, graph_.node(producer)) && SizeOf(to) < SizeOf(from);
+    if (from != to && !may_narrow) return false;
     if (!type(product).shape.has_rank()) return false;
     return std::all_of(map.inputs.begin(), map.inputs.end(), [&](ValueId v) {
       return v == product || SurelyBroadcastsTo(type(v).shape, type(product).shape);

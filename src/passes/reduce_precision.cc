@@ -153,7 +153,6 @@ class PrecisionReducer {
     for (NodeId id = graph_.num_nodes() - 1; id >= 0; --id) {
       const Node& node = graph_.node(id);
       if (const std::optional<Factors> factors = FactorsOf(node)) {
-        if (IsInt8Product(graph_, node)) is_wanted_[node.inputs[0]] = true;  // the Map behind it reads halves as well
         for (int i = factors->first; i < static_cast<int>(node.inputs.size()); ++i) Want(node.inputs[i]);
         continue;
       }

@@ -201,18 +201,23 @@ TEST_F(QuantizeTest, ThePipelineStoresBytesBetweenProducts) {
   graph_.ranges["hidden"] = {0, 40};
   Output(b_.Binary(ExprOp::kAdd, Conv(hidden, 8, 1, 5), Conv(hidden, 8, 1, 6)));
   const std::unique_ptr<Graph> before = graph_.Clone();
-  ASSERT_TRUE(RunPasses(&graph_, options_).ok());
-  int products = 0;
-  for (const Node& node : graph_.nodes()) {
-    if (node.kind != OpKind::kConv) continue;
-    ++products;
-    EXPECT_EQ(TypeOf(node.inputs[0]), DType::kInt8);
+  for (const Precision precision : {Precision::kInt8, Precision::kInt8Float16}) {
+    graph_ = *before;
+    graph_.precision = precision;
+    ASSERT_TRUE(RunPasses(&graph_, options_).ok());
+    int products = 0;
+    for (const Node& node : graph_.nodes()) {
+      if (node.kind != OpKind::kConv) continue;
+      ++products;
+      EXPECT_EQ(TypeOf(node.inputs[0]), DType::kInt8);
+    }
+    EXPECT_EQ(products, 3);
+    EXPECT_EQ(TypeOf(ProductNode().outputs[0]), DType::kInt8);
+    EXPECT_EQ(Count(OpKind::kMap), 1);                                                      // the step of the input
+    EXPECT_THAT(GraphToString(graph_), ::testing::Not(::testing::HasSubstr(":f16):f32")));  // rounded where stored
+    // Of the last products: sums of 144 products of numbers up to 40 and 1.
+    ExpectSameResults(*before, graph_, 40 * 2 * ErrorOf(9 * 16));
   }
-  EXPECT_EQ(products, 3);
-  EXPECT_EQ(TypeOf(ProductNode().outputs[0]), DType::kInt8);
-  EXPECT_EQ(Count(OpKind::kMap), 1);  // the step of the input
-  // Of the last products: sums of 144 products of numbers up to 40 and 1.
-  ExpectSameResults(*before, graph_, 40 * 2 * ErrorOf(9 * 16));
 }
 
 TEST_F(QuantizeTest, TheRestMayBeInHalf) {
@@ -229,6 +234,8 @@ TEST_F(QuantizeTest, TheRestMayBeInHalf) {
   std::vector<DType> operands, results;
   for (const Node& node : graph_.nodes()) {
     if (node.kind != OpKind::kConv) continue;
+    // Rounded to float16 where it is stored, not on the way to int8 or back to float32.
+    EXPECT_THAT(node.attr<ConvAttrs>().epilogue.ToString(), ::testing::Not(::testing::HasSubstr(":f16):f32")));
     operands.push_back(TypeOf(node.inputs[0]));
     results.push_back(TypeOf(node.outputs[0]));
   }

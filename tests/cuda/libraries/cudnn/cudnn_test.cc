@@ -128,14 +128,14 @@ TEST_F(CudnnTest, ConvolutionsOfInt8) {
   LibraryEpilogue scaled = kBiasRelu;
   scaled.scaling = Int8Scaling{.result = DType::kInt8};
   const Conv odd{8, 28, 24, 40, 1};
-  for (const Conv& conv : {kResidual3x3, odd}) {
+  for (const Conv& conv : {kPointwise, odd}) {  // of 3x3, whose kernels take cuDNN seconds to compile, one below
     SCOPED_TRACE(ToString(ProblemOf(conv, DType::kInt8, scaled)));
     ExpectPlan(Cudnn()->Convolution(ProblemOf(conv, DType::kInt8, scaled)));
-    ExpectPlan(Cudnn()->Convolution(ProblemOf(conv, DType::kInt8, kNothing)));
   }
+  ExpectPlan(Cudnn()->Convolution(ProblemOf(kResidual3x3, DType::kInt8, kNothing)));
   LibraryEpilogue with_residual = kBiasResidualRelu;
   with_residual.scaling = Int8Scaling{DType::kFloat16, DType::kFloat16};
-  ExpectPlan(Cudnn()->Convolution(ProblemOf(kPointwise, DType::kInt8, with_residual)));
+  ExpectPlan(Cudnn()->Convolution(ProblemOf(kResidual3x3, DType::kInt8, with_residual)));
 }
 
 TEST_F(CudnnTest, ProductsOfInt8) {
