@@ -5,10 +5,10 @@
 
 PYTHON has tensorflow-cpu, openvino, onnxruntime and tf2onnx. A CASE is a folder with meta.json, a frozen model.pb and
 inputs.npz, as golden cases have; a SavedModel whose weights are variables is made of it first, in DIR, and an ONNX file for
-ONNX Runtime. Every measurement is a process of its own, the contenders take turns, files are in the page cache. Not counted:
-importing the runtime's Python module, reading the inputs, conversion to ONNX. Prints medians: seconds to the first answer,
-and the peak of resident memory as a multiple of the weights: of Moulin's process all of it, of the others less what the
-process had before loading.
+ONNX Runtime. Every measurement is a process of its own, the contenders take turns, files are in the page cache. Of Moulin the whole
+process counts, start and end, inputs and outputs; of the others what comes behind the import of their Python module, and
+no conversion. Prints medians: seconds, seconds of all threads (which a busy machine changes less), each also as a multiple of
+the best of the others, and the peak of resident memory.
 """
 from __future__ import annotations
 
@@ -78,10 +78,10 @@ def worker(kind: str, folder: str, path: str, threads: int) -> None:
     steps = globals()["first_answer_" + kind](case, path, threads, inputs)
     next(steps)
     base = status_kb("VmRSS")
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     next(steps)
-    seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "peak_mb": (status_kb("VmHWM") - base) / 1024}))
+    print(json.dumps({"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu,
+                      "peak_mb": (status_kb("VmHWM") - base) / 1024}))
 
 
 def first_rows(folder: Path) -> dict:
@@ -95,10 +95,16 @@ def run_worker(kind: str, folder: Path, path: str, threads: int) -> dict:
 
 
 def run_moulin(moulin: str, path: str, threads: int, inputs: Path) -> dict:
-    out = subprocess.run([moulin, "bench", path, "--device", "cpu", "--threads", str(threads), "--inputs", str(inputs),
-                          "--seconds", "0.01", "--json"], check=True, capture_output=True, text=True).stdout
-    record = json.loads(out)[0]
-    return {"seconds": (record["load_ms"] + record["first_ms"]) / 1e3, "peak_mb": record["peak_bytes"] / 2**20}
+    """All of a process: its start, reading the inputs and writing the outputs are counted."""
+    start = time.perf_counter()
+    process = subprocess.Popen([moulin, "run", path, "--device", "cpu", "--threads", str(threads), "--inputs", str(inputs),
+                                "--outputs", str(inputs.with_name("outputs.npz"))], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"moulin run {path}: status {process.returncode}")
+    return {"seconds": time.perf_counter() - start, "cpu": usage.ru_utime + usage.ru_stime,
+            "peak_mb": usage.ru_maxrss / 1024}
 
 
 def make_saved_model(case: dict, frozen: Path, target: Path) -> None:
@@ -115,7 +121,12 @@ def make_saved_model(case: dict, frozen: Path, target: Path) -> None:
                 continue
             array = tf.make_ndarray(value)
             variables[node.name] = (tf1.get_variable(f"v{len(variables)}", array.shape, use_resource=True), array)
-        tf.import_graph_def(graph_def, name="", input_map={f"{n}:0": v.read_value() for n, (v, _) in variables.items()})
+        stay = [node for node in graph_def.node if node.name not in variables]
+        del graph_def.node[:]
+        graph_def.node.extend(stay)
+        with tf1.name_scope("weights"):
+            values = {f"{name}:0": variable.read_value() for name, (variable, _) in variables.items()}
+        tf.import_graph_def(graph_def, name="", input_map=values)
         for variable, array in variables.values():
             variable.load(array, session)
         tensor = session.graph.get_tensor_by_name
@@ -153,13 +164,15 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
         for _ in range(arguments.rounds):
             for name, run in contenders.items():
                 results[name].append(run())
-        median = {name: statistics.median(r["seconds"] for r in rs) for name, rs in results.items()}
-        fastest = min(median[k] for k in PEERS)
+        median = {(name, key): statistics.median(r[key] for r in rs)
+                  for name, rs in results.items() for key in ("seconds", "cpu", "peak_mb")}
+        fastest = {key: min(median[k, key] for k in PEERS) for key in ("seconds", "cpu")}
         print(f"{folder.name}, {form}, {weights_mb:.0f} MiB")
-        for name, rs in results.items():
-            peak = statistics.median(r["peak_mb"] for r in rs)
-            print(f"  {name:12} {median[name]:7.3f} s  {median[name] / fastest:5.2f} of the fastest other  "
-                  f"peak {peak:7.0f} MiB, {peak / weights_mb:4.2f} of the weights", flush=True)
+        for name in contenders:
+            seconds, cpu, peak = (median[name, key] for key in ("seconds", "cpu", "peak_mb"))
+            print(f"  {name:12} {seconds:7.3f} s ({seconds / fastest['seconds']:4.2f})  "
+                  f"{cpu:7.3f} s of CPU ({cpu / fastest['cpu']:4.2f})  "
+                  f"peak {peak:6.0f} MiB ({peak / weights_mb:4.2f} of the weights)", flush=True)
 
 
 def main() -> None:
