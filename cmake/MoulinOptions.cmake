@@ -31,13 +31,13 @@ target_compile_options(moulin_flags INTERFACE -fno-math-errno -fno-trapping-math
 target_include_directories(moulin_flags INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
 
 if(MOULIN_SANITIZE)
-  # -Og and -g1 (line numbers for reports) take half the time to compile that -O1 -g takes.
+  # -Og takes half the time to compile that -O1 takes; -g1: line numbers for reports.
   add_compile_options(-fsanitize=${MOULIN_SANITIZE} -fno-omit-frame-pointer -Og -g1)
   add_link_options(-fsanitize=${MOULIN_SANITIZE})
   if(MOULIN_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=all)
-    # GCC checks every access for null and alignment, at a third of the time to compile. AddressSanitizer reports the
-    # first as well, and the fuzz targets, which Clang builds, check both.
+    # GCC checks every access for null and alignment, at up to a third of the time to compile. AddressSanitizer reports
+    # the first as well, and the fuzz targets, which Clang builds, check both.
     add_compile_options($<$<CXX_COMPILER_ID:GNU>:-fno-sanitize=null,alignment>)
   endif()
 endif()

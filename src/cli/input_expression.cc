@@ -16,8 +16,6 @@
 namespace moulin::cli {
 namespace {
 
-constexpr int64_t kMaxElements = int64_t{4} << 30;
-
 StatusOr<Tensor> MakeLiteral(const Literal& literal, DType type) {
   return MakeTensor(literal.dims, type, [&](int64_t i) { return literal.values[i]; });
 }
@@ -127,7 +125,7 @@ StatusOr<Tensor> Range(Call& call, DType type) {
   if (step.real == 0 || !std::isfinite(count)) {
     return MakeError(ErrorCode::kValue, "arange: from ", start.real, " to ", stop.real, " in steps of ", step.real);
   }
-  if (count > static_cast<double>(kMaxElements)) return MakeError(ErrorCode::kLimit, "arange: ", count, " elements");
+  if (count > static_cast<double>(kMaxTensorBytes)) return MakeError(ErrorCode::kLimit, "arange: ", count, " elements");
   const bool whole = std::all_of(parts.begin(), parts.end(), [](const Scalar& s) { return s.kind != Scalar::kReal; });
   return MakeTensor({std::max<int64_t>(0, static_cast<int64_t>(count))}, type, [&](int64_t i) {
     return whole ? Integer(start.integer + i * step.integer) : Real(start.real + static_cast<double>(i) * step.real);

@@ -16,8 +16,6 @@
 namespace moulin::cli {
 namespace {
 
-constexpr int64_t kMaxBytes = int64_t{4} << 30;
-
 Status CannotHold(DType type, const Scalar& value) {
   const std::string shown = value.kind == Scalar::kString ? absl::StrCat("\"", Printable(value.string), "\"")
                             : value.kind == Scalar::kReal ? absl::StrCat(value.real)
@@ -128,8 +126,9 @@ Status Fill(const ScalarAt& value, Tensor* t) {
 StatusOr<Shape> BoundedShape(const std::vector<int64_t>& dims, DType type) {
   MOULIN_ASSIGN_OR_RETURN(const Shape shape, Shape::Make(dims));
   const auto bytes = static_cast<int64_t>(type == DType::kString ? sizeof(std::string) : SizeOf(type));
-  if (bytes > 0 && shape.num_elements() > kMaxBytes / bytes) {
-    return MakeError(ErrorCode::kLimit, shape.ToString(), " of ", Name(type), " is more than ", kMaxBytes, " bytes");
+  if (bytes > 0 && shape.num_elements() > kMaxTensorBytes / bytes) {
+    return MakeError(ErrorCode::kLimit, shape.ToString(), " of ", Name(type), " is more than ", kMaxTensorBytes,
+                     " bytes");
   }
   return shape;
 }

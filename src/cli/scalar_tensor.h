@@ -13,7 +13,10 @@
 
 namespace moulin::cli {
 
-// The shape, where it is one and its elements take 4 GiB at most; else E_SHAPE or E_LIMIT.
+// What the elements of one expression may take.
+inline constexpr int64_t kMaxTensorBytes = int64_t{4} << 30;
+
+// The shape, where it is one and its elements take so much at most; else E_SHAPE or E_LIMIT.
 StatusOr<Shape> BoundedShape(const std::vector<int64_t>& dims, DType type);
 
 // The element of a row-major index.

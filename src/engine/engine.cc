@@ -127,7 +127,9 @@ namespace {
 // The directory of checkpoints that a model is to follow. E_OPTION where there is none.
 StatusOr<std::string> FollowedDirectory(const std::string& path, const ModelOptions& options) {
   if (!options.quantization.examples.empty()) {
-    return MakeError(ErrorCode::kOption, "follow: newer weights are not held against examples; expected ranges alone");
+    return AtFile(
+        MakeError(ErrorCode::kOption, "follow: newer weights are not held against examples; expected ranges alone"),
+        path);
   }
   const std::string& directory = options.checkpoint.empty() ? path : options.checkpoint;
   std::error_code error;

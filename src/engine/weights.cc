@@ -94,8 +94,8 @@ std::shared_ptr<const void> Weights::Session::Keep(const Plan& plan) {
     read.push_back(found->second.get());
   }
   // The deleter's handle keeps the weights alive until the plan is gone.
-  return std::shared_ptr<const void>(this, [weights = weights_.shared_from_this(),
-                                            read = std::move(read)](const void*) { weights->StopReading(read); });
+  return std::shared_ptr<const void>(&weights_, [weights = weights_.shared_from_this(),
+                                                 read = std::move(read)](const void*) { weights->StopReading(read); });
 }
 
 }  // namespace moulin::internal

@@ -129,8 +129,9 @@ StatusOr<Tensor> TensorBundle::ReadEntry(const StoredTensor& stored) {
   }
   MOULIN_ASSIGN_OR_RETURN(const OpenFile* file, Shard(stored.shard));
   if (stored.offset > file->size() || stored.bytes > file->size() - stored.offset) {
-    return MakeError(ErrorCode::kData, "stored at ", stored.offset, " in ", stored.bytes, " bytes, beyond the ",
-                     file->size(), " of data file ", stored.shard);
+    return AtFile(MakeError(ErrorCode::kData, "stored at ", stored.offset, " in ", stored.bytes, " bytes, beyond the ",
+                            file->size(), " of the data file"),
+                  ShardPath(stored.shard));
   }
   if (stored.bytes > limits_.tensor_bytes) {
     return MakeError(ErrorCode::kLimit, stored.bytes, " bytes, at most ", limits_.tensor_bytes, " are allowed");

@@ -66,7 +66,7 @@ HostOpAttrs KeptAttrs(const LoweringContext& c) {
 
 void LowerKept(LoweringContext& c) {
   const OpSignature* signature = FindSignature(c.op());
-  if (signature == nullptr || FindHostKernel(c.op()) == nullptr) {
+  if (signature == nullptr || FindHostOp(c.op()) == nullptr) {
     c.Unsupported("there is no kernel for this op");
     return;
   }

@@ -53,7 +53,7 @@ const OpLowering* FindLowering(absl::string_view op) {
   return it != rows.end() && op == (*it)->op ? *it : nullptr;
 }
 
-bool RunsOnHost(absl::string_view op) { return FindHostKernel(op) != nullptr; }
+bool RunsOnHost(absl::string_view op) { return FindHostOp(op) != nullptr; }
 
 std::vector<const OpLowering*> AllLowerings() { return Rows(); }
 

@@ -48,7 +48,7 @@ absl::Span<const HostOp> ImageSampleKernels();     // image_sample_ops.cc
 absl::Span<const HostOp> FractionalPoolKernels();  // fractional_pool.cc
 
 // The kernel of an op; null where there is none (the importer asks before it makes a HostOp).
-const HostOp* FindHostKernel(absl::string_view op);
+const HostOp* FindHostOp(absl::string_view op);
 
 // An attribute of a HostOp, or `otherwise` where it is not given.
 int64_t IntAttr(const HostOpAttrs& attrs, absl::string_view name, int64_t otherwise);

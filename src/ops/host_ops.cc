@@ -64,7 +64,7 @@ Status Where(const KernelContext& c) {
 // --- HostOp ---
 
 StatusOr<const HostOp*> KernelOf(const HostOpAttrs& attrs, size_t inputs) {
-  const HostOp* kernel = FindHostKernel(attrs.op);
+  const HostOp* kernel = FindHostOp(attrs.op);
   if (kernel == nullptr) {
     return MakeError(ErrorCode::kUnsupported, "there is no kernel for the op ", Printable(attrs.op));
   }
@@ -143,7 +143,7 @@ Result Find(const std::vector<std::pair<std::string, T>>& list, absl::string_vie
 
 }  // namespace
 
-const HostOp* FindHostKernel(absl::string_view op) {
+const HostOp* FindHostOp(absl::string_view op) {
   static const auto* kernels = new absl::flat_hash_map<absl::string_view, const HostOp*>(AllKernels());
   const auto it = kernels->find(op);
   return it == kernels->end() ? nullptr : it->second;

@@ -34,6 +34,7 @@ TEST(DifferenceTest, MeasuresAndCounts) {
   EXPECT_NEAR(d.relative_norm, 0.5 / std::sqrt(1 + 4 + 16), 1e-4);
   EXPECT_EQ(d.mismatches, 1);
   EXPECT_EQ(d.worst_index, 1);
+  EXPECT_NE(d.what.find("expected f32[] {2}, found f32[] {2.5}"), std::string::npos) << d.what;
   EXPECT_TRUE(d.found_nan && d.expected_nan);
 }
 

@@ -206,7 +206,7 @@ TEST_F(FollowTest, BrokenOnesAreRefusedAndTheOldOneGoesOn) {
   WriteCheckpoint("model-2", 20);
   Write("model-2.data-00000-of-00001", "short");
   Announce("model-2");
-  EXPECT_THAT(WaitFor("model-2", false), AllOf(HasSubstr("E_DATA"), HasSubstr("model-2")));
+  EXPECT_THAT(WaitFor("model-2", false), AllOf(HasSubstr("E_DATA"), HasSubstr("model-2.data")));
   EXPECT_EQ(ValueNow(*model), 10);
   // The rest of it comes.
   WriteCheckpoint("model-2", 20);

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "engine/describe.h"
 #include "tests/engine/engine_testing.h"
+#include "tests/support/values.h"
 
 namespace moulin {
 namespace {
@@ -22,19 +23,8 @@ using ::testing::SizeIs;
 
 constexpr int64_t kSize = 16;
 
-// Deterministic numbers in [-1, 1).
-std::vector<float> Numbers(int64_t n, uint32_t seed) {
-  std::vector<float> values(n);
-  uint32_t state = seed * 2654435761u + 12345u;
-  for (float& v : values) {
-    state = state * 1664525u + 1013904223u;
-    v = static_cast<float>(state >> 8) / 8388608.0f - 1.0f;
-  }
-  return values;
-}
-
 Tensor RandomRows(int64_t rows, uint32_t seed) {
-  return Tensor::Of<float>(Shape({rows, kSize}), Numbers(rows * kSize, seed));
+  return Tensor::Of<float>(Shape({rows, kSize}), testing::Values(rows * kSize, seed));
 }
 
 NamedTensors Example(uint32_t seed) { return {{"x", RandomRows(5, seed)}}; }
@@ -48,7 +38,7 @@ std::shared_ptr<Graph> TwoLayers() {
   const auto layer = [&](ValueId from, const std::string& name, uint32_t seed) {
     b.SetOrigin(name, "MatMul");
     const Shape shape({kSize, kSize});
-    const ValueId weights = b.Constant(Tensor::Of<float>(shape, Numbers(kSize * kSize, seed)));
+    const ValueId weights = b.Constant(Tensor::Of<float>(shape, testing::Values(kSize * kSize, seed)));
     return b.Add(OpKind::kContract, ContractAttrs(), {from, weights});
   };
   const ValueId hidden = b.Unary(ExprOp::kRelu, layer(x, "first", 3));

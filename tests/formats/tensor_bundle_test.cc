@@ -7,6 +7,7 @@
 #include "formats/proto_io.h"
 #include "formats/tensor_proto.h"
 #include "tests/formats/format_test.h"
+#include "tests/formats/stored_types.h"
 #include "tests/formats/table_builder.h"
 
 namespace moulin {
@@ -83,47 +84,23 @@ class TensorBundleTest : public FormatTest {
   }
 };
 
-template <typename T>
-std::vector<double> AsDoubles(const Tensor& tensor) {
-  return {tensor.values<T>().begin(), tensor.values<T>().end()};
-}
-
 TEST_F(TensorBundleTest, EveryType) {
   auto bundle = TensorBundle::Open(std::string(kData) + "types");
   ASSERT_TRUE(bundle.ok()) << bundle.status();
+  ExpectStoredTypes(*bundle);
   const auto read = [&](const char* name) { return bundle->Read(name).value(); };
   const auto expected = ElementsAre(0, 1, 2, 100);
-  EXPECT_THAT(AsDoubles<float>(read("float32")), expected);
-  EXPECT_THAT(AsDoubles<double>(read("float64")), expected);
-  EXPECT_THAT(AsDoubles<int8_t>(read("int8")), expected);
-  EXPECT_THAT(AsDoubles<int16_t>(read("int16")), expected);
-  EXPECT_THAT(AsDoubles<int32_t>(read("int32")), expected);
-  EXPECT_THAT(AsDoubles<int64_t>(read("int64")), expected);
-  EXPECT_THAT(AsDoubles<uint8_t>(read("uint8")), expected);
   EXPECT_THAT(AsDoubles<uint16_t>(read("uint16")), expected);
   EXPECT_THAT(AsDoubles<uint32_t>(read("uint32")), expected);
   EXPECT_THAT(AsDoubles<uint64_t>(read("uint64")), expected);
-  EXPECT_THAT(read("float16").values<uint16_t>(), ElementsAre(0, 0x3c00, 0x4000, 0x5640));
   EXPECT_THAT(read("bfloat16").values<uint16_t>(), ElementsAre(0, 0x3f80, 0x4000, 0x42c8));
-  EXPECT_EQ(read("float16").dtype(), DType::kFloat16);
   EXPECT_EQ(read("bfloat16").dtype(), DType::kBFloat16);
-  const Tensor complex = read("complex64");
-  EXPECT_EQ(complex.shape(), Shape({4}));
-  EXPECT_EQ(static_cast<const float*>(complex.data())[6], 100);
-  EXPECT_EQ(static_cast<const double*>(read("complex128").data())[6], 100);
-  EXPECT_THAT(read("bool").values<bool>(), ElementsAre(true, false, true));
-  EXPECT_THAT(read("quint8").values<uint8_t>(), ElementsAre(1, 2, 255));
-  EXPECT_EQ(read("quint8").dtype(), DType::kQUInt8);
 }
 
-TEST_F(TensorBundleTest, StringsAndShapes) {
+TEST_F(TensorBundleTest, NamesAndShapes) {
   auto bundle = TensorBundle::Open(std::string(kData) + "types");
   ASSERT_TRUE(bundle.ok()) << bundle.status();
-  const Tensor strings = bundle->Read("string").value();
-  EXPECT_EQ(strings.shape(), Shape({2, 2}));
-  EXPECT_THAT(strings.strings(), ElementsAre("", "a", std::string("two\0words", 9), std::string(300, 'x')));
   EXPECT_EQ(bundle->Read("scalar").value().shape(), Shape());
-  EXPECT_EQ(bundle->Read("empty").value().shape(), Shape({0, 3}));
   EXPECT_THAT(bundle->Read("matrix").value().values<float>(), ElementsAre(1, 2, 3, 4, 5, 6));
   EXPECT_EQ(bundle->names().size(), 20);
   EXPECT_FALSE(bundle->Contains("other"));

@@ -3,6 +3,7 @@
 #include "formats/proto_io.h"
 #include "formats/tensor_proto.h"
 #include "tests/formats/format_test.h"
+#include "tests/formats/stored_types.h"
 #include "tests/formats/table_builder.h"
 
 namespace moulin {
@@ -58,30 +59,10 @@ class V1CheckpointTest : public FormatTest {
 
 constexpr TensorSlice::Extent kWhole = {};
 
-template <typename T>
-std::vector<double> AsDoubles(const Tensor& tensor) {
-  return {tensor.values<T>().begin(), tensor.values<T>().end()};
-}
-
 TEST_F(V1CheckpointTest, EveryType) {
   auto checkpoint = V1Checkpoint::Open(std::string(kData) + "v1_types");
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
-  const auto read = [&](const char* name) { return checkpoint->Read(name).value(); };
-  const auto expected = ElementsAre(0, 1, 2, 100);
-  EXPECT_THAT(AsDoubles<float>(read("float32")), expected);
-  EXPECT_THAT(AsDoubles<double>(read("float64")), expected);
-  EXPECT_THAT(AsDoubles<int8_t>(read("int8")), expected);
-  EXPECT_THAT(AsDoubles<int16_t>(read("int16")), expected);
-  EXPECT_THAT(AsDoubles<int32_t>(read("int32")), expected);
-  EXPECT_THAT(AsDoubles<int64_t>(read("int64")), expected);
-  EXPECT_THAT(AsDoubles<uint8_t>(read("uint8")), expected);
-  EXPECT_THAT(read("float16").values<uint16_t>(), ElementsAre(0, 0x3c00, 0x4000, 0x5640));
-  EXPECT_EQ(static_cast<const float*>(read("complex64").data())[6], 100);
-  EXPECT_EQ(static_cast<const double*>(read("complex128").data())[6], 100);
-  EXPECT_THAT(read("bool").values<bool>(), ElementsAre(true, false, true));
-  EXPECT_THAT(read("quint8").values<uint8_t>(), ElementsAre(1, 2, 255));
-  EXPECT_THAT(read("string").strings(), ElementsAre("", "a", std::string("two\0words", 9), std::string(300, 'x')));
-  EXPECT_EQ(read("empty").shape(), Shape({0, 3}));
+  ExpectStoredTypes(*checkpoint);
 }
 
 TEST_F(V1CheckpointTest, SlicesInSeveralFiles) {

@@ -15,19 +15,9 @@
 #include "passes/constants.h"
 #include "passes/pass.h"
 #include "tests/support/run_graph.h"
+#include "tests/support/values.h"
 
 namespace moulin::testing {
-
-// Deterministic values in [-1, 1).
-inline std::vector<float> Values(int64_t n, uint32_t seed = 1) {
-  std::vector<float> values(n);
-  uint32_t state = seed * 2654435761u + 12345u;
-  for (float& v : values) {
-    state = state * 1664525u + 1013904223u;
-    v = static_cast<float>(state >> 8) / 8388608.0f - 1.0f;
-  }
-  return values;
-}
 
 inline Tensor Floats(const Shape& shape, uint32_t seed = 1) {
   return Tensor::Of<float>(shape, Values(shape.num_elements(), seed));

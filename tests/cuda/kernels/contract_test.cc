@@ -2,6 +2,7 @@
 #include "cuda/kernels/contract.h"
 
 #include "kernel_testing.h"
+#include "tests/support/int8_epilogue.h"
 
 namespace moulin::cuda {
 namespace {
@@ -118,21 +119,6 @@ TEST(ContractKernel, EpilogueOfIntegersRunsBehind) {
        RandomIntegers(DType::kInt32, Shape{7, 1}, -50, 50)});
 }
 
-// What the pass quantize puts behind a product: factors for each filter, a residual, relu, and steps of int8.
-Expr Int8Epilogue() {
-  Expr e;
-  const int product = e.Cast(e.Input(0, DType::kInt32), DType::kFloat32);
-  const int scaled = e.Binary(ExprOp::kMul, product, e.Input(1, DType::kFloat32));
-  const int value = e.Unary(ExprOp::kRelu, e.Binary(ExprOp::kAdd, scaled, e.Input(2, DType::kFloat32)));
-  Instr narrow;
-  narrow.op = ExprOp::kSaturatingCast;
-  narrow.type = DType::kInt8;
-  narrow.args[0] =
-      static_cast<int16_t>(e.Unary(ExprOp::kRound, e.Binary(ExprOp::kMul, value, e.Constant(DType::kFloat32, 0.25))));
-  e.Append(narrow);
-  return e;
-}
-
 TEST(ContractKernel, Int8SumsInInt32) {
   ContractAttrs attrs = Attrs(false, true);
   attrs.product_type = DType::kInt32;
@@ -141,7 +127,7 @@ TEST(ContractKernel, Int8SumsInInt32) {
     ExpectOpMatches(OpKind::kContract, attrs, {int8s(Shape{m, 300}, 1), int8s(Shape{9, 300}, 2)});
   }
   ExpectOpMatches(OpKind::kContract, attrs, {int8s(Shape{3, 7, 32}, 1), int8s(Shape{9, 32}, 2)});
-  attrs.epilogue = Int8Epilogue();
+  attrs.epilogue = Int8Epilogue(/*has_residual=*/true, /*steps=*/0.25);
   ExpectOpMatches(OpKind::kContract, attrs,
                   {int8s(Shape{7, 32}, 1), int8s(Shape{9, 32}, 2), RandomTensor(DType::kFloat32, Shape{9}, 3),
                    RandomTensor(DType::kFloat32, Shape{7, 9}, 4)});

@@ -3,6 +3,7 @@
 #include "cuda/kernels/conv.h"
 
 #include "kernel_testing.h"
+#include "tests/support/int8_epilogue.h"
 
 namespace moulin::cuda {
 namespace {
@@ -191,21 +192,6 @@ TEST(ConvTransposeKernel, Epilogue) {
                    Small(DType::kFloat32, Shape{1, 3, 3, 5}), Small(DType::kFloat32, Shape{3}, 2)});
 }
 
-// What the pass quantize puts behind a product: factors for each filter, a residual, relu, and steps of int8.
-Expr Int8Epilogue() {
-  Expr e;
-  const int product = e.Cast(e.Input(0, DType::kInt32), DType::kFloat32);
-  const int scaled = e.Binary(ExprOp::kMul, product, e.Input(1, DType::kFloat32));
-  const int value = e.Unary(ExprOp::kRelu, e.Binary(ExprOp::kAdd, scaled, e.Input(2, DType::kFloat32)));
-  Instr narrow;
-  narrow.op = ExprOp::kSaturatingCast;
-  narrow.type = DType::kInt8;
-  narrow.args[0] =
-      static_cast<int16_t>(e.Unary(ExprOp::kRound, e.Binary(ExprOp::kMul, value, e.Constant(DType::kFloat32, 0.25))));
-  e.Append(narrow);
-  return e;
-}
-
 TEST(ConvKernel, Int8SumsInInt32) {
   const auto int8s = [](const Shape& shape, uint64_t seed) { return RandomTensor(DType::kInt8, shape, seed); };
   for (const int64_t groups : {1, 4}) {
@@ -213,7 +199,7 @@ TEST(ConvKernel, Int8SumsInInt32) {
     attrs.product_type = DType::kInt32;
     const Tensor x = int8s(Shape{2, 5, 6, 16}, 1), filter = int8s(Shape{3, 2, 16 / groups, 12}, 2);
     ExpectOpMatches(OpKind::kConv, attrs, {x, filter});
-    attrs.epilogue = Int8Epilogue();
+    attrs.epilogue = Int8Epilogue(/*has_residual=*/true, /*steps=*/0.25);
     ExpectOpMatches(
         OpKind::kConv, attrs,
         {x, filter, RandomTensor(DType::kFloat32, Shape{12}, 3), RandomTensor(DType::kFloat32, Shape{2, 3, 6, 12}, 4)});

@@ -2,6 +2,7 @@
 
 #include "gtest/gtest.h"
 #include "tests/device/cpu/kernel_test.h"
+#include "tests/support/int8_epilogue.h"
 
 namespace moulin::testing {
 namespace {
@@ -154,7 +155,7 @@ TEST(ContractKernelTest, Int8SumsAreExact) {
     const Tensor b = RandomInt8s(p.b, &random);
     std::vector<Operand> operands = {Given(RandomInt8s(p.a, &random)), i % 2 == 0 ? Constant(b) : Given(b)};
     if (i % 3 > 0) {
-      p.attrs.epilogue = Int8Epilogue(i % 3 == 2);
+      p.attrs.epilogue = Int8Epilogue(/*has_residual=*/false, i % 3 == 2 ? std::optional(0.37) : std::nullopt);
       const int64_t columns = p.b[p.b.rank() - (p.attrs.transpose_b ? 2 : 1)];
       operands.push_back(Constant(RandomFloats(Shape({columns}), &random, 0.0001f, 0.01f)));
     }

@@ -2,6 +2,7 @@
 
 #include "gtest/gtest.h"
 #include "tests/device/cpu/kernel_test.h"
+#include "tests/support/int8_epilogue.h"
 
 namespace moulin::testing {
 namespace {
@@ -266,7 +267,7 @@ TEST(ConvKernelTest, Int8SumsAreExact) {
     c.attrs.product_type = DType::kInt32;
     std::vector<Operand> operands = {Given(RandomInt8s(c.x, &random)), Constant(RandomInt8s(c.filter, &random))};
     if (i % 3 > 0) {
-      c.attrs.epilogue = Int8Epilogue(i % 3 == 2);
+      c.attrs.epilogue = Int8Epilogue(/*has_residual=*/false, i % 3 == 2 ? std::optional(0.37) : std::nullopt);
       Shape channels({c.filter[c.filter.rank() - 1]});
       for (int k = 2; k < c.filter.rank() && !c.attrs.channels_last; ++k) channels.push_back(1);
       operands.push_back(Constant(RandomFloats(channels, &random, 0.0001f, 0.01f)));

@@ -118,21 +118,6 @@ inline Tensor RandomInt8s(const Shape& shape, std::mt19937* random) {
   return t;
 }
 
-// What the pass quantize puts behind a product: factors for each filter, relu, and steps of int8 where `to_int8`.
-inline Expr Int8Epilogue(bool to_int8) {
-  Expr e;
-  const int product = e.Cast(e.Input(0, DType::kInt32), DType::kFloat32);
-  const int value = e.Unary(ExprOp::kRelu, e.Binary(ExprOp::kMul, product, e.Input(1, DType::kFloat32)));
-  if (!to_int8) return e;
-  Instr narrow;
-  narrow.op = ExprOp::kSaturatingCast;
-  narrow.type = DType::kInt8;
-  narrow.args[0] =
-      static_cast<int16_t>(e.Unary(ExprOp::kRound, e.Binary(ExprOp::kMul, value, e.Constant(DType::kFloat32, 0.37))));
-  e.Append(narrow);
-  return e;
-}
-
 inline bool HasEqualBytes(const Tensor& a, const Tensor& b) {
   return a.dtype() == b.dtype() && a.shape() == b.shape() &&
          (a.byte_size() == 0 || std::memcmp(a.data(), b.data(), a.byte_size()) == 0);
