@@ -80,7 +80,8 @@ void CheckpointWatcher::Work() {
     if (first == entries_.end()) {
       changed_.wait(lock);
     } else if (first->next > std::chrono::steady_clock::now()) {
-      changed_.wait_until(lock, first->next);
+      const auto next = first->next;  // of its own: waiting refers to it, and Add and Stop move the entries meanwhile
+      changed_.wait_until(lock, next);
     } else {
       Entry entry = std::move(*first);
       entries_.erase(first);

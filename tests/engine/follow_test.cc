@@ -298,6 +298,16 @@ TEST_F(FollowTest, EndsWithTheModelAndTheEngine) {
   EXPECT_EQ(model->stats().checkpoints_taken, 0);
 }
 
+// The thread waits for the first watch's time while more watches come and all of them go.
+TEST_F(FollowTest, WatchesComeAndGoWhileTheThreadWaits) {
+  internal::CheckpointWatcher watcher{Limits()};
+  for (int i = 0; i < 5; ++i) {
+    watcher.Add({folder_.string(), std::chrono::hours(1), "", [] { return true; }, [](const auto&) {}});
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  watcher.Stop();
+}
+
 TEST_F(FollowTest, WhatCannotBeFollowed) {
   Save(1, 10);
   const auto engine = ReferenceEngine();
