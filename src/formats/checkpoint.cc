@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "absl/types/optional.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "formats/file.h"
@@ -36,13 +37,26 @@ bool IsDirectory(const std::string& path) {
   return fs::is_directory(path, error);
 }
 
-StatusOr<std::string> CheckPrefix(const std::string& prefix) {
-  if (IsFile(absl::StrCat(prefix, ".index")) || V1Checkpoint::Exists(prefix)) return prefix;
+// A checkpoint that is there.
+struct Found {
+  std::string prefix;
+  std::vector<std::string> v1_files;  // empty: of the V2 format
+};
+
+absl::optional<Found> FindPrefix(const std::string& prefix) {
+  if (IsFile(absl::StrCat(prefix, ".index"))) return Found{prefix, {}};
+  std::vector<std::string> v1_files = V1Checkpoint::FindFiles(prefix);
+  if (v1_files.empty()) return absl::nullopt;
+  return Found{prefix, std::move(v1_files)};
+}
+
+StatusOr<Found> ExpectPrefix(const std::string& prefix) {
+  if (absl::optional<Found> found = FindPrefix(prefix)) return *std::move(found);
   return AtFile(MakeError(ErrorCode::kFile, "no checkpoint of this name: there is no .index file"), prefix);
 }
 
 // Where the checkpoint that a state file in `directory` calls `named` lies.
-StatusOr<std::string> Locate(const std::string& directory, const std::string& named) {
+StatusOr<Found> Locate(const std::string& directory, const std::string& named) {
   if (named.find('\0') != std::string::npos) {
     return MakeError(ErrorCode::kName, "model_checkpoint_path has a NUL character");
   }
@@ -55,14 +69,12 @@ StatusOr<std::string> Locate(const std::string& directory, const std::string& na
   }
   if (path.empty()) return MakeError(ErrorCode::kEmpty, "model_checkpoint_path names no checkpoint");
   const std::string prefix = (fs::path(directory) / path).string();
-  if (!IsFile(absl::StrCat(prefix, ".index")) && !V1Checkpoint::Exists(prefix)) {
-    return MakeError(ErrorCode::kFile, "model_checkpoint_path \"", Printable(named), "\": no such checkpoint in ",
-                     Printable(directory));
-  }
-  return CheckPrefix(prefix);
+  if (absl::optional<Found> found = FindPrefix(prefix)) return *std::move(found);
+  return MakeError(ErrorCode::kFile, "model_checkpoint_path \"", Printable(named), "\": no such checkpoint in ",
+                   Printable(directory));
 }
 
-StatusOr<std::string> FindLatest(const std::string& directory, const Limits& limits) {
+StatusOr<Found> FindLatest(const std::string& directory, const Limits& limits) {
   const std::string path = absl::StrCat(absl::StripSuffix(directory, "/"), "/", kStateName);
   MOULIN_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxStateBytes));
   tf::CheckpointState state;
@@ -71,9 +83,9 @@ StatusOr<std::string> FindLatest(const std::string& directory, const Limits& lim
   if (state.model_checkpoint_path().empty()) {
     return AtFile(MakeError(ErrorCode::kEmpty, "model_checkpoint_path names no checkpoint"), path);
   }
-  StatusOr<std::string> prefix = Locate(directory, state.model_checkpoint_path());
-  if (!prefix.ok()) return AtFile(prefix.status(), path);
-  return prefix;
+  StatusOr<Found> found = Locate(directory, state.model_checkpoint_path());
+  if (!found.ok()) return AtFile(found.status(), path);
+  return found;
 }
 
 Status CheckObjects(const tf::TrackableObjectGraph& objects) {
@@ -87,15 +99,19 @@ Status CheckObjects(const tf::TrackableObjectGraph& objects) {
   return absl::OkStatus();
 }
 
-template <typename Format>
-StatusOr<std::unique_ptr<TensorStore>> OpenAs(const std::string& prefix, const Limits& limits) {
-  MOULIN_ASSIGN_OR_RETURN(Format store, Format::Open(prefix, limits));
-  return std::make_unique<Format>(std::move(store));
+StatusOr<Found> Find(const std::string& path, const Limits& limits) {
+  if (IsDirectory(path)) return FindLatest(path, limits);
+  if (absl::EndsWith(path, ".index") && IsFile(path)) return Found{std::string(absl::StripSuffix(path, ".index")), {}};
+  return ExpectPrefix(path);
 }
 
-StatusOr<std::unique_ptr<TensorStore>> OpenStore(const std::string& prefix, const Limits& limits) {
-  const bool is_v2 = IsFile(absl::StrCat(prefix, ".index")) || !V1Checkpoint::Exists(prefix);
-  return is_v2 ? OpenAs<TensorBundle>(prefix, limits) : OpenAs<V1Checkpoint>(prefix, limits);
+StatusOr<std::unique_ptr<TensorStore>> OpenStore(const Found& found, const Limits& limits) {
+  if (found.v1_files.empty()) {
+    MOULIN_ASSIGN_OR_RETURN(TensorBundle store, TensorBundle::Open(found.prefix, limits));
+    return std::make_unique<TensorBundle>(std::move(store));
+  }
+  MOULIN_ASSIGN_OR_RETURN(V1Checkpoint store, V1Checkpoint::Open(found.prefix, found.v1_files, limits));
+  return std::make_unique<V1Checkpoint>(std::move(store));
 }
 
 }  // namespace
@@ -103,13 +119,12 @@ StatusOr<std::unique_ptr<TensorStore>> OpenStore(const std::string& prefix, cons
 bool IsCheckpoint(const std::string& path) {
   if (IsDirectory(path)) return IsFile(absl::StrCat(path, "/", kStateName)) && !IsSavedModelDirectory(path);
   if (absl::EndsWith(path, ".index")) return IsTableFile(path);
-  return IsFile(absl::StrCat(path, ".index")) || V1Checkpoint::Exists(path);
+  return FindPrefix(path).has_value();
 }
 
 StatusOr<std::string> FindCheckpoint(const std::string& path, const Limits& limits) {
-  if (IsDirectory(path)) return FindLatest(path, limits);
-  if (absl::EndsWith(path, ".index") && IsFile(path)) return std::string(absl::StripSuffix(path, ".index"));
-  return CheckPrefix(path);
+  MOULIN_ASSIGN_OR_RETURN(Found found, Find(path, limits));
+  return std::move(found.prefix);
 }
 
 StatusOr<tf::MetaGraphDef> ReadMetaGraph(const std::string& path, const Limits& limits) {
@@ -122,16 +137,23 @@ StatusOr<tf::MetaGraphDef> ReadMetaGraph(const std::string& path, const Limits& 
 }
 
 StatusOr<Checkpoint> Checkpoint::Open(const std::string& path, const Limits& limits) {
-  MOULIN_ASSIGN_OR_RETURN(const std::string prefix, FindCheckpoint(path, limits));
-  return OpenPrefix(prefix, limits);
+  MOULIN_ASSIGN_OR_RETURN(const Found found, Find(path, limits));
+  MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<TensorStore> store, OpenStore(found, limits));
+  return WithObjects(std::move(store), limits);
 }
 
 StatusOr<Checkpoint> Checkpoint::OpenPrefix(const std::string& prefix, const Limits& limits) {
-  MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<TensorStore> store, OpenStore(prefix, limits));
+  // Where there is none, the error is that of an index that is missing.
+  const Found found = FindPrefix(prefix).value_or(Found{prefix, {}});
+  MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<TensorStore> store, OpenStore(found, limits));
+  return WithObjects(std::move(store), limits);
+}
+
+StatusOr<Checkpoint> Checkpoint::WithObjects(std::unique_ptr<TensorStore> store, const Limits& limits) {
   Checkpoint checkpoint(std::move(store));
   if (!checkpoint.store_->Contains(kObjectsKey)) return checkpoint;
   const Status read = checkpoint.ReadObjects(limits);
-  if (!read.ok()) return AtFile(read, prefix);
+  if (!read.ok()) return AtFile(read, checkpoint.prefix());
   return checkpoint;
 }
 

@@ -66,6 +66,7 @@ class Checkpoint {
 
  private:
   explicit Checkpoint(std::unique_ptr<TensorStore> store) : store_(std::move(store)) {}
+  static StatusOr<Checkpoint> WithObjects(std::unique_ptr<TensorStore> store, const Limits& limits);
   Status ReadObjects(const Limits& limits);
 
   std::unique_ptr<TensorStore> store_;

@@ -42,14 +42,6 @@ int NumFiles(const std::string& prefix) {
   return 0;
 }
 
-std::vector<std::string> FilesOf(const std::string& prefix) {
-  if (IsTableFile(prefix)) return {prefix};
-  const int files = NumFiles(prefix);
-  std::vector<std::string> paths;
-  for (int i = 0; i < files; ++i) paths.push_back(absl::StrFormat("%s-%05d-of-%05d", prefix, i, files));
-  return paths;
-}
-
 int64_t NumValues(const tf::TensorProto& p) {
   return int64_t{p.float_val_size()} + p.double_val_size() + p.int_val_size() + p.string_val_size() +
          p.scomplex_val_size() / 2 + p.int64_val_size() + p.bool_val_size() + p.dcomplex_val_size() / 2 +
@@ -73,13 +65,19 @@ bool IsTableFile(const std::string& path) {
   return file->ReadAt(file->size() - kTailBytes, kTailBytes, tail.data()).ok() && LooksLikeSortedTable(tail);
 }
 
-bool V1Checkpoint::Exists(const std::string& prefix) {
-  return !absl::EndsWith(prefix, ".index") && !FilesOf(prefix).empty();
+std::vector<std::string> V1Checkpoint::FindFiles(const std::string& prefix) {
+  if (absl::EndsWith(prefix, ".index")) return {};
+  if (IsTableFile(prefix)) return {prefix};
+  const int files = NumFiles(prefix);
+  std::vector<std::string> paths;
+  for (int i = 0; i < files; ++i) paths.push_back(absl::StrFormat("%s-%05d-of-%05d", prefix, i, files));
+  return paths;
 }
 
-StatusOr<V1Checkpoint> V1Checkpoint::Open(const std::string& prefix, const Limits& limits) {
+StatusOr<V1Checkpoint> V1Checkpoint::Open(const std::string& prefix, const std::vector<std::string>& files,
+                                          const Limits& limits) {
   V1Checkpoint checkpoint(prefix, limits);
-  for (const std::string& path : FilesOf(prefix)) {
+  for (const std::string& path : files) {
     const Status read = checkpoint.ReadTable(path);
     if (!read.ok()) return AtFile(read, path);
   }

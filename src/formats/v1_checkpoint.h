@@ -22,15 +22,18 @@ bool IsTableFile(const std::string& path);
 // Not thread-safe.
 class V1Checkpoint : public TensorStore {
  public:
-  static bool Exists(const std::string& prefix);
+  // The files of the checkpoint: one called `prefix`, or those that the name of the first of several tells; whether the
+  // others are there is not looked at. Empty where there is none.
+  static std::vector<std::string> FindFiles(const std::string& prefix);
 
-  // Reads the files whole, values included.
+  // Reads the files that FindFiles has found whole, values included.
   //
   // Errors name the file. E_FILE (a file of several that is missing), E_DATA, E_PARSE, E_DUP and E_LIMIT as
   // ReadSortedTable; E_PARSE (no header, a malformed entry, values of a slice that the header does not list), E_DUP (a
   // tensor or slice listed twice), E_SHAPE (as ShapeFromProto, a shape not known entirely, a slice beyond its tensor),
   // E_DTYPE (a type that Moulin does not have), E_UNSUPPORTED (a newer version of the format).
-  static StatusOr<V1Checkpoint> Open(const std::string& prefix, const Limits& limits = {});
+  static StatusOr<V1Checkpoint> Open(const std::string& prefix, const std::vector<std::string>& files,
+                                     const Limits& limits = {});
 
  private:
   // Entries by their keys in the file at hand.

@@ -1,5 +1,8 @@
 #include "formats/checkpoint.h"
 
+#include <sys/inotify.h>
+#include <unistd.h>
+
 #include "formats/proto_io.h"
 #include "formats/variable_keys.h"
 #include "tests/formats/format_test.h"
@@ -98,6 +101,44 @@ TEST_F(CheckpointTest, V1) {
   Write("s-00000-of-00002", Read(v1));
   EXPECT_TRUE(IsCheckpoint(Path("s")));
   EXPECT_THAT(Message(Checkpoint::Open(Path("s"))), AllOf(HasSubstr("E_FILE"), HasSubstr("s-00001-of-00002")));
+}
+
+// How often a folder is opened, which reading its list of files does.
+class FolderOpens {
+ public:
+  explicit FolderOpens(const std::string& folder) : fd_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+    EXPECT_GE(inotify_add_watch(fd_, folder.c_str(), IN_OPEN | IN_ONLYDIR), 0);
+  }
+  ~FolderOpens() { ::close(fd_); }
+  int Count() const {
+    alignas(inotify_event) char buffer[4096];
+    int opens = 0;
+    for (ssize_t n; (n = ::read(fd_, buffer, sizeof(buffer))) > 0;) {
+      for (ssize_t at = 0; at < n;) {
+        const auto* event = reinterpret_cast<const inotify_event*>(buffer + at);
+        opens += (event->mask & IN_ISDIR) != 0;
+        at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
+      }
+    }
+    return opens;
+  }
+
+ private:
+  const int fd_;
+};
+
+TEST_F(CheckpointTest, TheFolderOfSeveralV1FilesIsListedOnce) {
+  for (const char* file : {"-00000-of-00002", "-00001-of-00002"}) {
+    Write(std::string("d/m") + file, Read(std::string("tests/formats/data/v1_sliced") + file));
+  }
+  Write("d/checkpoint", "model_checkpoint_path: \"m\"");
+  const FolderOpens opens(Path("d"));
+  EXPECT_EQ(Checkpoint::Open(Path("d"))->Read("rows")->shape(), Shape({10, 4}));
+  EXPECT_EQ(opens.Count(), 1);
+  EXPECT_TRUE(Checkpoint::Open(Path("d/m")).ok());
+  EXPECT_EQ(opens.Count(), 1);
+  EXPECT_TRUE(Checkpoint::OpenPrefix(Path("d/m")).ok());
+  EXPECT_EQ(opens.Count(), 1);
 }
 
 TEST_F(CheckpointTest, StateFiles) {

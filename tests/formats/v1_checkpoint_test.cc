@@ -18,6 +18,9 @@ constexpr char kData[] = "tests/formats/data/";
 
 class V1CheckpointTest : public FormatTest {
  protected:
+  static StatusOr<V1Checkpoint> Open(const std::string& prefix) {
+    return V1Checkpoint::Open(prefix, V1Checkpoint::FindFiles(prefix));
+  }
   static std::string Serialize(const google::protobuf::Message& m) {
     return SerializeProto(m, ProtoForm::kBinary).value();
   }
@@ -41,7 +44,7 @@ class V1CheckpointTest : public FormatTest {
   StatusOr<V1Checkpoint> OpenWith(const tf::SavedTensorSlices& header, TableBuilder::Entries values) {
     values.insert(values.begin(), {"", Serialize(header)});
     Write("c", TableBuilder::Table(values));
-    return V1Checkpoint::Open(Path("c"));
+    return Open(Path("c"));
   }
   static StatusOr<Tensor> ReadX(StatusOr<V1Checkpoint> checkpoint) {
     if (!checkpoint.ok()) return checkpoint.status();
@@ -60,15 +63,15 @@ class V1CheckpointTest : public FormatTest {
 constexpr TensorSlice::Extent kWhole = {};
 
 TEST_F(V1CheckpointTest, EveryType) {
-  auto checkpoint = V1Checkpoint::Open(std::string(kData) + "v1_types");
+  auto checkpoint = Open(std::string(kData) + "v1_types");
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   ExpectStoredTypes(*checkpoint);
 }
 
 TEST_F(V1CheckpointTest, SlicesInSeveralFiles) {
   const std::string prefix = std::string(kData) + "v1_sliced";
-  EXPECT_TRUE(V1Checkpoint::Exists(prefix));
-  auto checkpoint = V1Checkpoint::Open(prefix);
+  EXPECT_EQ(V1Checkpoint::FindFiles(prefix).size(), 3);
+  auto checkpoint = Open(prefix);
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   EXPECT_EQ(checkpoint->Find("rows")->slices.size(), 3);
   const Tensor rows = checkpoint->Read("rows").value();
@@ -81,14 +84,14 @@ TEST_F(V1CheckpointTest, EveryTruncationAndFlippedByte) {
   const std::string good = Read(std::string(kData) + "v1");
   for (size_t n = 0; n < good.size(); ++n) {
     Write("c", good.substr(0, n));
-    EXPECT_FALSE(V1Checkpoint::Exists(Path("c"))) << n;  // its footer is gone
+    EXPECT_TRUE(V1Checkpoint::FindFiles(Path("c")).empty()) << n;  // its footer is gone
   }
   for (size_t i = 0; i < good.size(); ++i) {
     std::string bad = good;
     bad[i] = static_cast<char>(bad[i] ^ 0x10);
     Write("c", bad);
-    if (!V1Checkpoint::Exists(Path("c"))) continue;
-    auto checkpoint = V1Checkpoint::Open(Path("c"));
+    if (V1Checkpoint::FindFiles(Path("c")).empty()) continue;
+    auto checkpoint = Open(Path("c"));
     if (!checkpoint.ok()) continue;
     EXPECT_THAT(checkpoint->Read("w")->values<float>(), ElementsAre(1, 2)) << i;  // the change is in what is not read
   }
@@ -121,7 +124,7 @@ TEST_F(V1CheckpointTest, TypesAndVersions) {
   header.mutable_meta()->mutable_tensor(0)->set_name("");
   EXPECT_THAT(ReadX(OpenWith(header, {})), FailsWith("E_NAME"));
   Write("c", TableBuilder::Table({Values(kWhole, 4)}));
-  EXPECT_THAT(V1Checkpoint::Open(Path("c")), FailsWith("E_PARSE"));
+  EXPECT_THAT(Open(Path("c")), FailsWith("E_PARSE"));
 }
 
 }  // namespace
