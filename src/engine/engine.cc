@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "engine/engine_impl.h"
@@ -59,35 +60,37 @@ Status EngineImpl::Adopt(const std::shared_ptr<ModelImpl>& model) {
   return absl::OkStatus();
 }
 
-StatusOr<PassOptions> EngineImpl::Optimize(Graph* graph, const ModelOptions& options) const {
+StatusOr<PassOptions> EngineImpl::Optimize(Graph* graph, const ModelOptions& options, Constants constants) const {
   MOULIN_RETURN_IF_ERROR(SetPrecision(options, graph));
   PassOptions passes = PassOptionsFor(options, environment_.device->info(), limits_);
+  passes.owns_constants = constants == Constants::kOwn;
   if (options.dump) {
     options.dump("import", GraphToString(*graph));
     passes.after = [&](const char* pass, const Graph& g) { options.dump(pass, GraphToString(g)); };
   }
   MOULIN_RETURN_IF_ERROR(RunPasses(graph, passes));
   passes.after = nullptr;
+  passes.owns_constants = false;  // copies of the graph will have them too
   return passes;
 }
 
 StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeModel(std::shared_ptr<Graph> graph, const std::string& name,
-                                                           const ModelOptions& options, bool owns_constants) {
+                                                           const ModelOptions& options, Constants constants) {
   if (IsInt8(options.precision) && !options.quantization.examples.empty()) {
     return MakeCheckedModel(*graph, name, options);
   }
-  MOULIN_ASSIGN_OR_RETURN(const PassOptions passes, Optimize(graph.get(), options));
+  MOULIN_ASSIGN_OR_RETURN(const PassOptions passes, Optimize(graph.get(), options, constants));
+  std::shared_ptr<Weights> weights = constants == Constants::kForeign ? nullptr : Weights::Of(weights_, graph.get());
   ModelEnvironment environment = environment_;
-  environment.owns_constants = owns_constants;
   if (options.multiprocessors != 0) {
     MOULIN_ASSIGN_OR_RETURN(environment.device, environment_.device->Partition(options.multiprocessors));
   }
-  return ModelImpl::Make(name, std::move(graph), options, passes, environment);
+  return ModelImpl::Make(name, std::move(graph), std::move(weights), options, passes, environment);
 }
 
 StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeCheckedModel(const Graph& graph, const std::string& name,
                                                                   ModelOptions options) {
-  const auto make = [&] { return MakeModel(std::make_shared<Graph>(graph), name, options, /*owns_constants=*/false); };
+  const auto make = [&] { return MakeModel(std::make_shared<Graph>(graph), name, options, Constants::kForeign); };
   const Quantization quantization = std::move(options.quantization);
   options.quantization = {quantization.ranges, {}, quantization.max_error};
   if (quantization.ranges.empty()) {
@@ -105,8 +108,9 @@ StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeCheckedModel(const Graph& g
 
 StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeFromSource(SourceModel source, ModelOptions options) {
   if (options.max_batch == 0) options.max_batch = source.origin.signature.max_batch;
+  const Constants constants = source.origin.bundle == nullptr ? Constants::kOwn : Constants::kShared;
   MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<ModelImpl> model,
-                          MakeModel(std::move(source.graph), source.name, options, source.origin.bundle == nullptr));
+                          MakeModel(std::move(source.graph), source.name, options, constants));
   if (runs_warm_up_ && options.warm_up) MOULIN_RETURN_IF_ERROR(WarmUp(*model, source.origin));
   if (runs_goldens_) MOULIN_RETURN_IF_ERROR(CheckGoldens(*model, source.origin));
   return model;
@@ -116,7 +120,7 @@ StatusOr<std::shared_ptr<Model>> EngineImpl::LoadGraph(std::shared_ptr<const Gra
                                                        const ModelOptions& options) {
   const Clock::time_point start = Clock::now();
   MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<ModelImpl> model,
-                          MakeModel(std::make_shared<Graph>(*graph), name, options, false));
+                          MakeModel(std::make_shared<Graph>(*graph), name, options, Constants::kForeign));
   model->set_load_time(MillisecondsSince(start));
   MOULIN_RETURN_IF_ERROR(Adopt(model));
   return std::make_shared<Model>(std::move(model));
@@ -183,9 +187,26 @@ void EngineImpl::Follow(const std::shared_ptr<ModelImpl>& model, const std::stri
 
 Status EngineImpl::Renew(ModelImpl& model, const std::string& path, const ModelOptions& options) {
   MOULIN_ASSIGN_OR_RETURN(SourceModel source, ReadModel(path, options, limits_));
-  MOULIN_RETURN_IF_ERROR(AtFile(Optimize(source.graph.get(), options).status(), path));
-  return AtFile(model.Renew(std::move(source.graph)), path);
+  MOULIN_RETURN_IF_ERROR(AtFile(Optimize(source.graph.get(), options, Constants::kOwn).status(), path));
+  std::shared_ptr<Weights> weights = Weights::Of(weights_, source.graph.get());
+  return AtFile(model.Renew(std::move(source.graph), std::move(weights)), path);
 }
+
+namespace {
+
+// The large constants that more than one of the models has.
+std::vector<Tensor> SharedConstants(const std::vector<SourceModel>& sources) {
+  std::vector<Tensor> shared;
+  absl::flat_hash_map<const void*, int> models;  // by the address of the elements
+  for (const SourceModel& source : sources) {
+    for (Tensor& constant : LargeConstants(*source.graph)) {
+      if (++models[constant.data()] == 2) shared.push_back(std::move(constant));
+    }
+  }
+  return shared;
+}
+
+}  // namespace
 
 StatusOr<Bundle> EngineImpl::LoadBundle(const std::string& path, const ModelOptions& options) {
   if (!options.name.empty() || !options.inputs.empty() || !options.outputs.empty() || !options.signature.empty() ||
@@ -196,6 +217,9 @@ StatusOr<Bundle> EngineImpl::LoadBundle(const std::string& path, const ModelOpti
   }
   const Clock::time_point start = Clock::now();
   MOULIN_ASSIGN_OR_RETURN(std::vector<SourceModel> sources, ReadBundle(path, limits_));
+  // A model that runs its examples must not release what the next ones are made of.
+  const std::vector<Tensor> shared = SharedConstants(sources);
+  const Weights::Session session(Weights::Of(weights_, shared), shared);
   std::vector<std::shared_ptr<ModelImpl>> impls;
   for (SourceModel& source : sources) {
     const std::string place = absl::StrCat(path, ":", source.name);

@@ -35,14 +35,16 @@ class EngineImpl {
   void Shutdown();
 
  private:
+  // Who reads the constants of a graph that becomes a model: it alone, other models of this engine too, or anybody.
+  enum class Constants { kOwn, kShared, kForeign };
   // Takes the graph, so that what the passes replace is let go of at once.
   StatusOr<std::shared_ptr<ModelImpl>> MakeModel(std::shared_ptr<Graph> graph, const std::string& name,
-                                                 const ModelOptions& options, bool owns_constants);
+                                                 const ModelOptions& options, Constants constants);
   // MakeModel for int8 with examples at hand: measures ranges where none are given, and refuses what loses too much.
   StatusOr<std::shared_ptr<ModelImpl>> MakeCheckedModel(const Graph& graph, const std::string& name,
                                                         ModelOptions options);
   // Optimises `graph` in place, as for a model loaded so; what the passes were told.
-  StatusOr<PassOptions> Optimize(Graph* graph, const ModelOptions& options) const;
+  StatusOr<PassOptions> Optimize(Graph* graph, const ModelOptions& options, Constants constants) const;
   // Makes a model of a file that was read, and runs the examples that a bundle has for it.
   StatusOr<std::shared_ptr<ModelImpl>> MakeFromSource(SourceModel source, ModelOptions options);
   Status Adopt(const std::shared_ptr<ModelImpl>& model);
@@ -53,6 +55,7 @@ class EngineImpl {
   Status Renew(ModelImpl& model, const std::string& path, const ModelOptions& options);
 
   const ModelEnvironment environment_;
+  const std::shared_ptr<WeightStore> weights_ = std::make_shared<WeightStore>();
   const bool runs_warm_up_;
   const bool runs_goldens_;
   const Limits limits_;

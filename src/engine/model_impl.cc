@@ -13,10 +13,6 @@ namespace {
 
 constexpr int kMaxInstances = 256;
 
-std::shared_ptr<Weights> WeightsOf(const Graph& graph, const ProgramContext& context) {
-  return context.owns_constants ? std::make_shared<Weights>(graph) : nullptr;
-}
-
 Status AtModel(const Status& status, const std::string& name) {
   return Status(status.code(), absl::StrCat(status.message(), "; model \"", Printable(name), "\""));
 }
@@ -24,8 +20,8 @@ Status AtModel(const Status& status, const std::string& name) {
 }  // namespace
 
 StatusOr<std::shared_ptr<ModelImpl>> ModelImpl::Make(std::string name, std::shared_ptr<const Graph> graph,
-                                                     const ModelOptions& options, const PassOptions& passes,
-                                                     const ModelEnvironment& environment) {
+                                                     std::shared_ptr<Weights> weights, const ModelOptions& options,
+                                                     const PassOptions& passes, const ModelEnvironment& environment) {
   if (options.instances < 0 || options.instances > kMaxInstances || options.max_lanes < 0 ||
       options.queue_capacity < 0 || options.memory_budget_bytes < 0 || options.max_batch < 0) {
     return MakeError(ErrorCode::kOption, "model options: expected 0 to ", kMaxInstances,
@@ -42,10 +38,10 @@ StatusOr<std::shared_ptr<ModelImpl>> ModelImpl::Make(std::string name, std::shar
   context->instances = options.instances > 0 ? options.instances : std::max(environment.device->info().instances, 1);
   context->memory_budget_bytes = options.memory_budget_bytes;
   context->measures_steps = environment.measures_steps;
-  context->owns_constants = environment.owns_constants;
   const int launch_streams = environment.device->info().launch_streams;
   const int streams = launch_streams > 0 ? launch_streams : context->plan.max_lanes;
-  std::shared_ptr<ModelImpl> model(new ModelImpl(std::move(name), graph, context, options, environment));
+  std::shared_ptr<ModelImpl> model(
+      new ModelImpl(std::move(name), graph, std::move(weights), context, options, environment));
   for (int i = 0; i < context->instances; ++i) {
     MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<Instance> instance,
                             Instance::Make(model.get(), i, environment.device.get(), streams, options.priority));
@@ -55,7 +51,7 @@ StatusOr<std::shared_ptr<ModelImpl>> ModelImpl::Make(std::string name, std::shar
   return model;
 }
 
-ModelImpl::ModelImpl(std::string name, const std::shared_ptr<const Graph>& graph,
+ModelImpl::ModelImpl(std::string name, const std::shared_ptr<const Graph>& graph, std::shared_ptr<Weights> weights,
                      std::shared_ptr<ProgramContext> context, const ModelOptions& options,
                      const ModelEnvironment& environment)
     : alive_(environment.live_models),
@@ -64,7 +60,7 @@ ModelImpl::ModelImpl(std::string name, const std::shared_ptr<const Graph>& graph
       interface_(std::move(name), *graph, options.max_batch),
       context_(std::move(context)),
       counters_(std::make_shared<RequestCounters>()),
-      program_(std::make_shared<Program>(graph, context_, WeightsOf(*graph, *context_))) {}
+      program_(std::make_shared<Program>(graph, context_, std::move(weights))) {}
 
 Status ModelImpl::StoppedError() const {
   return MakeError(ErrorCode::kStopped, "model \"", Printable(interface_.name()), "\": the engine is shut down");
@@ -210,12 +206,11 @@ Status CheckSame(const std::vector<TensorInfo>& found, const std::vector<TensorI
 
 }  // namespace
 
-Status ModelImpl::Renew(std::shared_ptr<const Graph> graph) {
+Status ModelImpl::Renew(std::shared_ptr<const Graph> graph, std::shared_ptr<Weights> weights) {
   constexpr size_t kPreparedShapes = 4;
   const ModelInterface found(interface_.name(), *graph);
   MOULIN_RETURN_IF_ERROR(CheckSame(found.inputs(), interface_.inputs(), "input"));
   MOULIN_RETURN_IF_ERROR(CheckSame(found.outputs(), interface_.outputs(), "output"));
-  auto weights = WeightsOf(*graph, *context_);
   auto renewed = std::make_shared<Program>(std::move(graph), context_, std::move(weights));
   std::vector<std::vector<Shape>> shapes = program()->cached_shapes();
   shapes.resize(std::min(shapes.size(), kPreparedShapes));

@@ -32,17 +32,17 @@ struct ModelEnvironment {
   int queue_capacity = 1024;
   int plan_cache_entries = 32;
   bool measures_steps = false;
-  bool owns_constants = false;  // nobody else reads those of the graph
 };
 
 // Requests wait only while every instance is busy: Submit wakes an idle one, and one that is done looks for the next
 // request before it rests. Thread-safe.
 class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
  public:
-  // A model that runs `graph` as it stands (optimised before, see LoadGraph in engine_impl.h).
+  // A model that runs `graph` as it stands (optimised before, see LoadGraph in engine_impl.h). `weights`, where not
+  // null, are the graph's, and nobody else reads them.
   static StatusOr<std::shared_ptr<ModelImpl>> Make(std::string name, std::shared_ptr<const Graph> graph,
-                                                   const ModelOptions& options, const PassOptions& passes,
-                                                   const ModelEnvironment& environment);
+                                                   std::shared_ptr<Weights> weights, const ModelOptions& options,
+                                                   const PassOptions& passes, const ModelEnvironment& environment);
 
   const ModelInterface& interface() const { return interface_; }
   const std::string& device_name() const { return environment_.device->info().name; }
@@ -61,7 +61,7 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
   // Lets requests that start from now on run `graph`, the same model with other weights; those that run finish as they
   // are. Plans first for the shapes that were used last. E_NAME, E_DTYPE or E_SHAPE where the graph takes or gives
   // something else; the errors of planning. Nothing has changed then.
-  Status Renew(std::shared_ptr<const Graph> graph);
+  Status Renew(std::shared_ptr<const Graph> graph, std::shared_ptr<Weights> weights);
   void NoteCheckpoint(bool is_taken) { ++(is_taken ? checkpoints_taken_ : checkpoints_refused_); }
 
   // Refuses further requests, completes those that wait with E_STOPPED, waits for those that run.
@@ -75,8 +75,8 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
   StatusOr<NamedTensors> Finish(const std::vector<int>& wanted, StatusOr<Outputs> results) const;
 
  private:
-  ModelImpl(std::string name, const std::shared_ptr<const Graph>& graph, std::shared_ptr<ProgramContext> context,
-            const ModelOptions& options, const ModelEnvironment& environment);
+  ModelImpl(std::string name, const std::shared_ptr<const Graph>& graph, std::shared_ptr<Weights> weights,
+            std::shared_ptr<ProgramContext> context, const ModelOptions& options, const ModelEnvironment& environment);
 
   StatusOr<std::shared_ptr<RequestState>> Bind(Request request);
   Status StoppedError() const;

@@ -164,7 +164,7 @@ std::vector<std::vector<Shape>> Program::cached_shapes() const {
 
 StatusOr<std::shared_ptr<CompiledStage>> Program::Compile(absl::Span<const Tensor> inputs) const {
   std::optional<Weights::Session> session;
-  if (weights_ != nullptr) session.emplace(weights_.get());
+  if (weights_ != nullptr) session.emplace(weights_, LargeConstants(*graph_));
   std::vector<Tensor> values(inputs.size());  // copies, for the caller may write his own when his request is done
   std::vector<InputFact> facts;
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -179,20 +179,16 @@ StatusOr<std::shared_ptr<CompiledStage>> Program::Compile(absl::Span<const Tenso
   std::unique_ptr<ControlStage> control;
   std::shared_ptr<const void> kept;
   if (split.is_control) {
-    control = std::make_unique<ControlStage>(*split.now, context_);
+    control = std::make_unique<ControlStage>(*split.now, context_, weights_);
     split.now.reset();
+    // What it hands on may be among the results of a request, which live as long as the caller likes.
+    if (weights_ != nullptr) weights_->KeepAlways(control->constants_handed_on());
   } else {
-    // What follows a stage is planned while requests run, from the constants as they are.
-    const bool releases = session.has_value() && split.rest == nullptr;
-    MOULIN_ASSIGN_OR_RETURN(executable, Load(std::move(split.now), releases ? &*session : nullptr));
+    MOULIN_ASSIGN_OR_RETURN(executable, Load(std::move(split.now), session.has_value() ? &*session : nullptr));
     if (session.has_value()) kept = session->Keep(executable->plan());
   }
-  if (weights_ != nullptr && (split.is_control || split.rest != nullptr)) {
-    session.reset();
-    weights_->KeepAll();
-  }
   std::unique_ptr<Program> rest;
-  if (split.rest != nullptr) rest = std::make_unique<Program>(std::move(split.rest), context_);
+  if (split.rest != nullptr) rest = std::make_unique<Program>(std::move(split.rest), context_, weights_);
   auto stage = std::make_shared<CompiledStage>(context_, std::move(executable), std::move(control), std::move(split),
                                                std::move(rest));
   stage->KeepAlive(std::move(kept));
@@ -216,8 +212,8 @@ StatusOr<std::shared_ptr<Executable>> Program::Load(std::shared_ptr<Graph> graph
   PlanOptions options = context_->plan;
   if (session != nullptr) {
     options.on_copied = [session, uses = UsesOfMemory(*graph)](const Tensor& constant,
-                                                               std::shared_ptr<const TensorCopy> copy) {
-      if (uses.at(constant.data()) == 1) session->Release(constant, std::move(copy));
+                                                               std::shared_ptr<const TensorCopy> copy) mutable {
+      if (--uses.at(constant.data()) == 0) session->Release(constant, std::move(copy));
     };
   }
   MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, MakePlan(std::move(graph), *context_->device, options));

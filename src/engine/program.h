@@ -44,7 +44,6 @@ struct ProgramContext {
   int instances = 1;
   int64_t memory_budget_bytes = 0;  // of the model; 0: no bound
   bool measures_steps = false;
-  bool owns_constants = false;  // nobody else reads those of the model's graph
   ByteMeter arena_bytes;
 };
 

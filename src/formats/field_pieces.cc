@@ -1,10 +1,10 @@
 // Tested by tests/formats/field_pieces_test.cc.
 #include "formats/field_pieces.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstring>
-#include <memory>
-#include <new>
 
 #include "base/wire.h"
 
@@ -13,12 +13,41 @@ namespace {
 
 constexpr int64_t kWindowBytes = 1 << 20;
 
+// Memory of its own pages. From the heap, a buffer that grows to the size of a weight and goes again would leave a hole
+// among the weights that are made meanwhile, and have the allocator take those from the heap as well, where they leave
+// holes too.
+class PageBuffer {
+ public:
+  PageBuffer() = default;
+  PageBuffer(const PageBuffer&) = delete;
+  ~PageBuffer() {
+    if (data_ != nullptr) munmap(data_, capacity_);
+  }
+  char* data() const { return data_; }
+  // Makes room for so many bytes, keeping those that are in it; false where there is no memory. A buffer that was very
+  // large for one field is small again for the next.
+  bool Reserve(size_t bytes) {
+    constexpr size_t kKeptBytes = 16 << 20;
+    if (bytes <= capacity_ && capacity_ <= kKeptBytes) return true;
+    void* memory = data_ == nullptr ? mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                                    : mremap(data_, capacity_, bytes, MREMAP_MAYMOVE);
+    if (memory == MAP_FAILED) return false;
+    data_ = static_cast<char*>(memory);
+    capacity_ = bytes;
+    return true;
+  }
+
+ private:
+  char* data_ = nullptr;
+  size_t capacity_ = 0;
+};
+
 // A part of a file in memory, which moves on over it.
 class FileWindow {
  public:
   explicit FileWindow(const OpenFile& file) : file_(file) {}
 
-  absl::string_view bytes() const { return {buffer_.get(), static_cast<size_t>(filled_)}; }
+  absl::string_view bytes() const { return {buffer_.data(), static_cast<size_t>(filled_)}; }
   int64_t bytes_left() const { return file_.size() - offset_; }  // from the start of the window
 
   // Lets go of the first `used` bytes and reads on: a window's worth, or `wanted` bytes where that is more.
@@ -26,23 +55,15 @@ class FileWindow {
     offset_ += used;
     const int64_t kept = filled_ - used;
     const int64_t capacity = std::max(wanted, kWindowBytes);
-    if (capacity == capacity_) {
-      std::memmove(buffer_.get(), buffer_.get() + used, kept);
-    } else {  // a window that was large for one field is small again for the next
-      std::unique_ptr<char[]> buffer(new (std::nothrow) char[capacity]);
-      if (buffer == nullptr) return false;
-      if (kept > 0) std::memcpy(buffer.get(), buffer_.get() + used, kept);
-      buffer_ = std::move(buffer);
-      capacity_ = capacity;
-    }
+    if (kept > 0) std::memmove(buffer_.data(), buffer_.data() + used, kept);
+    if (!buffer_.Reserve(capacity)) return false;
     filled_ = std::min(capacity, bytes_left());
-    return file_.ReadAt(offset_ + kept, filled_ - kept, buffer_.get() + kept).ok();
+    return file_.ReadAt(offset_ + kept, filled_ - kept, buffer_.data() + kept).ok();
   }
 
  private:
   const OpenFile& file_;
-  std::unique_ptr<char[]> buffer_;
-  int64_t capacity_ = 0;
+  PageBuffer buffer_;
   int64_t offset_ = 0;  // in the file
   int64_t filled_ = 0;
 };

@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "base/status_macros.h"
+#include "ops/control.h"
 #include "passes/constants.h"
 #include "passes/pass.h"
 #include "passes/rewriter.h"
@@ -202,10 +204,25 @@ class ChainFolder {
   ScaleAndShift sum_;
 };
 
+// By address: how many of the graph's values have these elements.
+using Holders = absl::flat_hash_map<const void*, int>;
+
+Holders HoldersOf(const Graph& graph) {
+  Holders holders;
+  for (ValueId v = 0; v < graph.num_values(); ++v) {
+    if (graph.value(v).is_constant()) ++holders[graph.value(v).constant.data()];
+  }
+  return holders;
+}
+
 class ScaleFolder {
  public:
   ScaleFolder(Graph* graph, const PassOptions& options)
-      : graph_(*graph), rewriter_(graph, options), uses_(UseCounts(*graph)), consumers_(graph->Consumers()) {}
+      : graph_(*graph),
+        rewriter_(graph, options),
+        uses_(UseCounts(*graph)),
+        consumers_(graph->Consumers()),
+        holders_(options.owns_constants && !HasNestedGraphs(*graph) ? HoldersOf(*graph) : Holders()) {}
 
   StatusOr<bool> Run() {
     for (NodeId id = 0; id < rewriter_.num_nodes(); ++id) {
@@ -281,31 +298,39 @@ class ScaleFolder {
     return b.Binary(ExprOp::kAdd, result, b.Constant(FromDoubles(type, shape, sum.shift)));
   }
 
-  // The scales of the channels times the filter, which nothing else reads and which is let go of.
+  static bool HasNestedGraphs(const Graph& graph) {
+    return std::any_of(graph.nodes().begin(), graph.nodes().end(), [](const Node& n) { return HasRegions(n.kind); });
+  }
+
+  // The scales of the channels times the filter, which nothing else reads: written over it, or beside it, and it is let
+  // go of.
   Tensor ScaledFilter(const Product& product, const Doubles& scale) {
-    const Tensor filter = std::exchange(graph_.value(product.filter).constant, Tensor());
-    return filter.dtype() == DType::kFloat32 ? Scaled<float>(filter, product, scale)
-                                             : Scaled<double>(filter, product, scale);
+    Tensor filter = std::exchange(graph_.value(product.filter).constant, Tensor());
+    const auto holders = holders_.find(filter.data());
+    const bool in_place = holders != holders_.end() && holders->second == 1;
+    Tensor scaled = in_place ? filter : Tensor::AllocateUninitialized(filter.dtype(), filter.shape()).value();
+    filter.dtype() == DType::kFloat32 ? Scale<float>(filter, product, scale, &scaled)
+                                      : Scale<double>(filter, product, scale, &scaled);
+    return scaled;
   }
 
   template <typename T>
-  static Tensor Scaled(const Tensor& filter, const Product& product, const Doubles& scale) {
-    Tensor scaled = Tensor::AllocateUninitialized(filter.dtype(), filter.shape()).value();
+  static void Scale(const Tensor& filter, const Product& product, const Doubles& scale, Tensor* scaled) {
     size_t inner = 1;
     for (int i = product.filter_axis + 1; i < filter.shape().rank(); ++i) inner *= filter.shape().dim(i);
     const absl::Span<const T> from = filter.values<T>();
-    T* to = scaled.mutable_values<T>().data();
+    T* to = scaled->mutable_values<T>().data();
     for (size_t i = 0, channel = 0; i < from.size(); i += inner) {
       for (size_t k = i; k < i + inner; ++k) to[k] = static_cast<T>(from[k] * scale[channel]);
       channel = channel + 1 == scale.size() ? 0 : channel + 1;
     }
-    return scaled;
   }
 
   Graph& graph_;
   Rewriter rewriter_;
   const std::vector<int> uses_;
   const std::vector<absl::InlinedVector<NodeId, 2>> consumers_;
+  const Holders holders_;  // none where filters may not be written
 };
 
 }  // namespace

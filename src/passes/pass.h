@@ -22,6 +22,8 @@ struct PassOptions {
   // What the device asks for: see DeviceInfo.
   bool bound_results = false;
   bool fuse_prologues = false;
+  // Nobody but the graph has its constants: a pass may change the elements of one that it alone reads.
+  bool owns_constants = false;
   // Called after each pass that changed the graph.
   std::function<void(const char* pass, const Graph& graph)> after;
 };

@@ -149,7 +149,7 @@ TEST(RenewTest, RequestsOfSeveralThreads) {
     });
   }
   for (int i = 2; i <= kRenewals; ++i) {
-    EXPECT_TRUE(model->impl().Renew(ScaleGraph(static_cast<float>(i))).ok());
+    EXPECT_TRUE(model->impl().Renew(ScaleGraph(static_cast<float>(i)), nullptr).ok());
     std::this_thread::yield();
   }
   stop = true;
@@ -164,9 +164,10 @@ TEST(RenewTest, AnotherModelIsRefused) {
   auto other = ScaleGraph(2);
   const ValueId y = other->outputs()[0].value;
   other->SetOutputs({{"z", y}});
-  EXPECT_THAT(Message(model->impl().Renew(other)), AllOf(HasSubstr("E_NAME"), HasSubstr("\"z\""), HasSubstr("\"y\"")));
+  EXPECT_THAT(Message(model->impl().Renew(other, nullptr)),
+              AllOf(HasSubstr("E_NAME"), HasSubstr("\"z\""), HasSubstr("\"y\"")));
   other->SetOutputs({{"y", y}, {"z", y}});
-  EXPECT_THAT(Message(model->impl().Renew(other)), HasSubstr("E_NAME"));
+  EXPECT_THAT(Message(model->impl().Renew(other, nullptr)), HasSubstr("E_NAME"));
   EXPECT_EQ(FirstValue(model->Run({{"x", Rows(1, 1)}})), 2);
 }
 

@@ -131,38 +131,132 @@ class Bytes : public TensorCopy {
   const std::string bytes_;
 };
 
-TEST(WeightsSessionTest, ReadersKeepThem) {
-  Graph graph;
+class WeightsSessionTest : public ::testing::Test {
+ protected:
+  using Weights = internal::Weights;
+  // A plan that reads the constant `w` of `graph`.
+  static Plan Reader(const Graph& graph, ValueId w) {
+    Plan plan;
+    plan.graph = std::make_shared<Graph>(graph);
+    plan.buffers.push_back({BufferKind::kConstant, w, 0, graph.value(w).constant.byte_size(), MemorySpace::kHost, 0});
+    Step copy;
+    copy.kind = StepKind::kCopy;
+    copy.reads = {0};
+    copy.writes = {0};
+    plan.steps.push_back(copy);
+    return plan;
+  }
+
+  const std::shared_ptr<internal::WeightStore> store = std::make_shared<internal::WeightStore>();
   const Tensor weight = Weight();
+  const std::vector<Tensor> all = {weight};
+  const std::shared_ptr<const Bytes> copy = std::make_shared<Bytes>(weight);
+};
+
+TEST_F(WeightsSessionTest, ReadersKeepThem) {
+  Graph graph;
   const ValueId w = graph.AddConstant(weight, "w");
-  const auto weights = std::make_shared<internal::Weights>(graph);
-  Plan reads;
-  reads.graph = std::make_shared<Graph>(graph);
-  reads.buffers.push_back({BufferKind::kConstant, w, 0, weight.byte_size(), MemorySpace::kHost, 0});
-  Step copy;
-  copy.kind = StepKind::kCopy;
-  copy.reads = {0};
-  copy.writes = {0};
-  reads.steps.push_back(copy);
-  const auto copy_of_it = std::make_shared<Bytes>(weight);
+  const auto weights = Weights::Of(store, &graph);
   std::shared_ptr<const void> kept;
   {
-    internal::Weights::Session session(weights.get());
-    kept = session.Keep(reads);
-    session.Release(weight, copy_of_it);
+    Weights::Session session(weights, all);
+    kept = session.Keep(Reader(graph, w));
+    session.Release(weight, copy);
   }
   EXPECT_EQ(weights->released_bytes(), 0);
   kept.reset();
   {
-    internal::Weights::Session session(weights.get());
-    session.Release(weight, copy_of_it);
-    session.Release(Weight(), copy_of_it);  // not one of them
+    Weights::Session session(weights, all);
+    session.Release(weight, copy);
+    session.Release(Weight(), copy);  // not one of them
   }
   EXPECT_EQ(weights->released_bytes(), weight.byte_size());
   weights->KeepAll();
   EXPECT_EQ(weight.values<float>(), Weight().values<float>());
-  internal::Weights::Session(weights.get()).Release(weight, copy_of_it);
+  Weights::Session(weights, all).Release(weight, copy);
   EXPECT_EQ(weights->released_bytes(), 0);
+}
+
+TEST_F(WeightsSessionTest, TheLastSessionReleasesThem) {
+  const auto weights = Weights::Of(store, all);
+  auto first = std::make_unique<Weights::Session>(weights, all);
+  auto second = std::make_unique<Weights::Session>(weights, all);
+  first->Release(weight, copy);
+  first.reset();
+  EXPECT_EQ(weights->released_bytes(), 0);
+  EXPECT_EQ(weight.values<float>(), Weight().values<float>());
+  second.reset();
+  EXPECT_EQ(weights->released_bytes(), weight.byte_size());
+  // A new session finds them again, and one that keeps them has the last word.
+  first = std::make_unique<Weights::Session>(weights, all);
+  EXPECT_EQ(weight.values<float>(), Weight().values<float>());
+  second = std::make_unique<Weights::Session>(weights, all);
+  first->Release(weight, copy);
+  weights->KeepAlways(all);
+  first.reset();
+  second.reset();
+  EXPECT_EQ(weights->released_bytes(), 0);
+}
+
+TEST_F(WeightsSessionTest, EqualOnesAreOne) {
+  Graph first, second, other;
+  const ValueId a = first.AddConstant(weight, "a");
+  const auto first_weights = Weights::Of(store, &first);
+  Weights::Session(first_weights, all).Release(weight, copy);
+  ASSERT_EQ(first_weights->released_bytes(), weight.byte_size());
+  // Equal elements, under another shape: the first one's memory, which is brought back.
+  const ValueId b = second.AddConstant(Weight().Reshaped(Shape({kSize * kSize})), "b");
+  const auto second_weights = Weights::Of(store, &second);
+  EXPECT_EQ(second.value(b).constant.data(), first.value(a).constant.data());
+  EXPECT_EQ(second.value(b).constant.shape(), Shape({kSize * kSize}));
+  EXPECT_EQ(weight.values<float>(), Weight().values<float>());
+  // One element differs, which the digest does not see.
+  Tensor almost = Weight();
+  almost.mutable_values<float>()[kSize + 1] = 77;
+  Weights::Session(first_weights, all).Release(weight, copy);
+  const ValueId c = other.AddConstant(almost, "c");
+  const auto other_weights = Weights::Of(store, &other);
+  EXPECT_EQ(other.value(c).constant.data(), almost.data());
+  EXPECT_EQ(first_weights->released_bytes(), weight.byte_size());
+  // Two of a graph stay two: each may be packed in a form of its own.
+  Graph twins;
+  twins.AddConstant(Weight(), "d");
+  twins.AddConstant(Weight(), "e");
+  const auto twins_weights = Weights::Of(store, &twins);
+  EXPECT_EQ(twins.value(0).constant.data(), weight.data());
+  EXPECT_NE(twins.value(1).constant.data(), weight.data());
+}
+
+TEST_F(WeightsSessionTest, TheyGoWithTheLastModel) {
+  std::weak_ptr<const void> memory;
+  {
+    Graph graph;
+    const auto block = std::make_shared<std::vector<float>>(kSize * kSize, 3.f);
+    memory = block;
+    graph.AddConstant(Tensor::Borrow(DType::kFloat32, Shape({kSize, kSize}), block, block->data()), "w");
+    const auto weights = Weights::Of(store, &graph);
+    auto again = std::make_unique<Graph>(graph);
+    const auto others = Weights::Of(store, again.get());
+  }
+  EXPECT_TRUE(memory.expired());
+}
+
+TEST_F(WeightsSessionTest, GraphsWithinNodesHaveThemToo) {
+  auto branch = std::make_shared<Graph>();
+  branch->AddOutput("w", branch->AddConstant(Weight(), "w"));
+  Graph graph;
+  const ValueId index = graph.AddInput("index", {DType::kInt32, PartialShape(std::vector<int64_t>{})});
+  CaseAttrs attrs;
+  attrs.branches = {branch, branch};
+  graph.AddNode(OpKind::kCase, attrs, {index}, {{DType::kFloat32, PartialShape({kSize, kSize})}});
+  Graph other;
+  other.AddConstant(weight, "w");
+  const auto weights = Weights::Of(store, &other);
+  const auto nested = Weights::Of(store, &graph);
+  const std::vector<Tensor> constants = internal::LargeConstants(graph);
+  ASSERT_EQ(constants.size(), 1);
+  EXPECT_EQ(constants[0].data(), weight.data());
+  EXPECT_NE(branch->value(0).constant.data(), weight.data()) << "the graph that was given has changed";
 }
 
 }  // namespace

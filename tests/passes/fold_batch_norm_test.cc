@@ -33,6 +33,38 @@ TEST_F(FoldBatchNormTest, GoesIntoTheFilter) {
   EXPECT_EQ(AttrsToString(OutputNode().attrs), "Add($0, $1)");
 }
 
+// The operand of the convolution in `graph`.
+const Tensor& FilterOf(const Graph& graph) {
+  const auto& nodes = graph.nodes();
+  const auto conv = std::find_if(nodes.begin(), nodes.end(), [](const Node& n) { return n.kind == OpKind::kConv; });
+  return graph.value(conv->inputs[1]).constant;
+}
+
+TEST_F(FoldBatchNormTest, FiltersOfTheGraphAloneAreWrittenInPlace) {
+  const Shape shape({3, 3, 2, 4});
+  const Tensor filter = Floats(shape);
+  const ValueId value = graph_.AddConstant(filter);
+  Output(BatchNorm(Conv(Input("x", {kUnknownDim, 5, 5, 2}), value), 4));
+  const std::unique_ptr<Graph> other = graph_.Clone();
+  other->value(value).constant = Floats(shape);
+  ASSERT_TRUE(FoldBatchNorm(other.get(), options_).ok());
+  options_.owns_constants = true;
+  ASSERT_TRUE(FoldBatchNorm(&graph_, options_).ok());
+  EXPECT_EQ(FilterOf(graph_).data(), filter.data());
+  EXPECT_EQ(FilterOf(graph_).values<float>(), FilterOf(*other).values<float>());
+  EXPECT_NE(filter.values<float>(), Floats(shape).values<float>());
+}
+
+TEST_F(FoldBatchNormTest, FiltersThatAnotherValueHasAreNot) {
+  const Tensor filter = Floats(Shape({3, 3, 2, 4}));
+  const ValueId x = Input("x", {kUnknownDim, 5, 5, 2});
+  Output(BatchNorm(Conv(x, graph_.AddConstant(filter)), 4));
+  Output(b_.Unary(ExprOp::kNeg, graph_.AddConstant(filter.Reshaped(Shape({72})))), "n");
+  options_.owns_constants = true;
+  EXPECT_TRUE(Apply(FoldBatchNorm, 1e-5));
+  EXPECT_EQ(filter.values<float>(), Floats(Shape({3, 3, 2, 4})).values<float>());
+}
+
 TEST_F(FoldBatchNormTest, GoesIntoDepthwiseFilters) {
   const ValueId x = Input("x", {kUnknownDim, 5, 5, 4});
   Output(BatchNorm(Conv(x, Constant(Shape({3, 3, 1, 8})), true, 4), 8));
