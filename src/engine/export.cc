@@ -10,6 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "engine/meta_graph_source.h"
+#include "engine/signature_objects.h"
+#include "formats/checkpoint.h"
 #include "formats/file.h"
 #include "formats/graphdef.h"
 #include "formats/proto_io.h"
@@ -24,9 +27,6 @@ namespace fs = std::filesystem;
 
 constexpr char kDefaultTag[] = "serve";
 constexpr int kSchemaVersion = 1;
-constexpr char kObjectsLeftOut[] =
-    "the objects of TensorFlow 2 are left out, as they tell the old signatures; it loads as a model of TensorFlow 1";
-
 struct Source {
   tf::SavedModel model;
   int graph = 0;          // which of its graphs is edited
@@ -35,6 +35,11 @@ struct Source {
 };
 
 StatusOr<Source> FromGraphDef(const std::string& path, const ExportOptions& options, const Limits& limits) {
+  MOULIN_RETURN_IF_ERROR(RefuseBundle(path));
+  if (IsCheckpoint(path)) {
+    return MakeError(ErrorCode::kWrongType, "is a checkpoint, a SavedModel or a frozen GraphDef is expected; hint: ",
+                     "freeze it with its .meta graph: moulin freeze");
+  }
   Source source;
   source.model.set_saved_model_schema_version(kSchemaVersion);
   tf::MetaGraphDef& meta_graph = *source.model.add_meta_graphs();
@@ -100,6 +105,16 @@ Status TrySignature(Engine& engine, const std::string& path, const std::string& 
   return Refine(key, (*model)->outputs(), signature->mutable_outputs());
 }
 
+// The objects of TensorFlow 2 tell what the signatures do, or are left out where they cannot.
+void EditObjects(const SignatureEdits& edits, const Limits& limits, Source* source, ExportResult* result) {
+  const Status edited = EditSignatureObjects(edits, limits, &source->meta_graph());
+  if (edited.ok()) return;
+  source->meta_graph().clear_object_graph_def();
+  result->warnings.push_back(
+      absl::StrCat("the objects of TensorFlow 2 are left out, for they cannot tell the signatures; ",
+                   "it loads as a model of TensorFlow 1: ", edited.message()));
+}
+
 Status Edit(const std::string& path, const ExportOptions& options, const Limits& limits, Source* source,
             ExportResult* result) {
   tf::MetaGraphDef& meta_graph = source->meta_graph();
@@ -111,11 +126,21 @@ Status Edit(const std::string& path, const ExportOptions& options, const Limits&
     std::string objection = ServingObjection(key, signature);
     if (!objection.empty()) result->warnings.push_back(std::move(objection));
   }
-  if (!options.edits.empty() && meta_graph.has_object_graph_def()) {
-    meta_graph.clear_object_graph_def();
-    result->warnings.emplace_back(kObjectsLeftOut);
-  }
+  if (!options.edits.empty() && meta_graph.has_object_graph_def()) EditObjects(options.edits, limits, source, result);
   return absl::OkStatus();
+}
+
+// As tf.saved_model.load does, which then leaves variables without values.
+void WarnOfMissingVariables(Source& source, ExportResult* result) {
+  const auto& nodes = source.meta_graph().graph_def().node();
+  const std::string index = (fs::path(source.directory) / "variables" / "variables.index").string();
+  std::error_code error;
+  if (source.directory.empty() || fs::exists(index, error) || error) return;
+  const auto variable =
+      std::find_if(nodes.begin(), nodes.end(), [](const auto& node) { return IsVariable(node.op()); });
+  if (variable == nodes.end()) return;
+  result->warnings.push_back(absl::StrCat("the values of variables are missing, such as \"",
+                                          Printable(variable->name()), "\": there is no ", Printable(index)));
 }
 
 Status CopyFile(const fs::path& from, const fs::path& to) {
@@ -136,15 +161,16 @@ Status CopyFile(const fs::path& from, const fs::path& to) {
 Status CopyFolder(const fs::path& from, const fs::path& to) {
   std::error_code error;
   fs::directory_iterator it(from, error);
-  if (error) return absl::OkStatus();
-  fs::create_directories(to, error);
+  if (error == std::errc::no_such_file_or_directory) return absl::OkStatus();
+  if (!error) fs::create_directories(to, error);
   for (; !error && it != fs::directory_iterator(); it.increment(error)) {
     if (it->symlink_status(error).type() != fs::file_type::regular) {
       return AtFile(MakeError(ErrorCode::kFile, "expected a regular file"), it->path().string());
     }
     MOULIN_RETURN_IF_ERROR(CopyFile(it->path(), to / it->path().filename()));
   }
-  return error ? AtFile(MakeError(ErrorCode::kFile, error.message()), from.string()) : absl::OkStatus();
+  return error ? AtFile(MakeError(ErrorCode::kFile, "cannot copy: ", error.message()), from.string())
+               : absl::OkStatus();
 }
 
 Status WriteInto(const fs::path& directory, const Source& source, bool text) {
@@ -171,11 +197,11 @@ Status WriteDirectory(const std::string& directory, const Source& source, bool t
   const fs::path scratch = absl::StrCat(target.string(), ".part", getpid());
   std::error_code error;
   fs::create_directories(scratch, error);
-  if (error) return AtFile(MakeError(ErrorCode::kFile, error.message()), scratch.string());
+  if (error) return AtFile(MakeError(ErrorCode::kFile, "cannot make it: ", error.message()), target.string());
   Status status = WriteInto(scratch, source, text);
   if (status.ok()) {
     fs::rename(scratch, target, error);
-    if (error) status = AtFile(MakeError(ErrorCode::kFile, error.message()), target.string());
+    if (error) status = AtFile(MakeError(ErrorCode::kFile, "cannot make it: ", error.message()), target.string());
   }
   if (!status.ok()) fs::remove_all(scratch, error);
   return status;
@@ -191,6 +217,7 @@ StatusOr<ExportResult> Export(const std::string& source_path, const std::string&
   ExportResult result;
   const Status edited = Edit(source_path, options, limits, &*source, &result);
   if (!edited.ok()) return AtFile(edited, source_path);
+  WarnOfMissingVariables(*source, &result);
   MOULIN_RETURN_IF_ERROR(WriteDirectory(directory, *source, options.text));
   for (const auto& [key, signature] : source->meta_graph().signature_def()) {
     if (!absl::StartsWith(key, "__saved_model")) result.signatures.push_back(key);

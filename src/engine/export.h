@@ -24,8 +24,8 @@ struct ExportResult {
 
 // Reads a frozen GraphDef or a SavedModel directory, edits its signatures, and writes a SavedModel. `directory` must be
 // absent or empty; it appears whole or not at all. Variables and assets of a SavedModel are copied. Its objects
-// (TensorFlow 2) are left out once a signature is edited, as they would still tell the old ones: TensorFlow then loads
-// it as it does models of TensorFlow 1, with the signatures as functions.
+// (TensorFlow 2) follow the edits; where they cannot, they are left out with a warning, and TensorFlow loads it as it does
+// models of TensorFlow 1, with the signatures as functions.
 //
 // Each signature that is added or changed is loaded; where it needs ops that Moulin does not run, a warning lists
 // them. Errors: those of EditSignatures and of reading the source; E_FILE for the directory; E_NAME for an asset whose

@@ -15,6 +15,7 @@
 #include "formats/graphdef.h"
 #include "formats/savedmodel.h"
 #include "import/import.h"
+#include "moulin/bundle.h"
 
 namespace moulin::internal {
 namespace {
@@ -68,6 +69,14 @@ Status NoSignatureError() {
   return MakeError(ErrorCode::kOutput, "the graph has no signature, so its outputs must be named");
 }
 
+Status RefuseBundle(const std::string& path) {
+  const ModelPath split = SplitModelPath(path);
+  if (split.name.empty() && !absl::EndsWith(split.file, ".moulin")) return absl::OkStatus();
+  return AtFile(MakeError(ErrorCode::kWrongType, "is a bundle, whose models are frozen and have their signatures; ",
+                          "expected a SavedModel, a checkpoint with its .meta graph, or a GraphDef"),
+                path);
+}
+
 namespace {
 
 StatusOr<MetaGraphFile> ReadWithOwnVariables(const std::string& path, const std::vector<std::string>& tags,
@@ -84,6 +93,7 @@ StatusOr<MetaGraphFile> ReadWithOwnVariables(const std::string& path, const std:
                             FindCheckpoint(std::string(absl::StripSuffix(path, kMetaSuffix)), limits));
     MOULIN_ASSIGN_OR_RETURN(result.meta_graph, ReadMetaGraph(absl::StrCat(result.variables, kMetaSuffix), limits));
   } else {
+    MOULIN_RETURN_IF_ERROR(RefuseBundle(path));
     MOULIN_ASSIGN_OR_RETURN(*result.meta_graph.mutable_graph_def(), ReadGraphDef(path, limits));
     result.has_variables = false;
   }

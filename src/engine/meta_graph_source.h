@@ -39,6 +39,9 @@ StatusOr<MetaGraphFile> ReadMetaGraphFile(const std::string& path, const std::ve
 // E_OUTPUT: nothing says what the outputs are.
 Status NoSignatureError();
 
+// E_WRONG_TYPE where `path` names a bundle or a model of one: those are frozen already.
+Status RefuseBundle(const std::string& path);
+
 // Whether `path` is what ReadCheckpointModel reads.
 bool IsCheckpointModel(const std::string& path);
 

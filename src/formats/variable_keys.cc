@@ -178,6 +178,24 @@ std::vector<int> MatchObjects(const tf::SavedObjectGraph& saved, const tf::Track
   return match;
 }
 
+// Calls `visit` with each node whose value a call captures, and the object that the value belongs to.
+template <typename Visit>
+void ForEachCapturedObject(const tf::MetaGraphDef& meta_graph, const Visit& visit) {
+  const tf::SavedObjectGraph& saved = meta_graph.object_graph_def();
+  const NodesByName nodes = ByName(meta_graph.graph_def().node());
+  for (const tf::NodeDef& node : meta_graph.graph_def().node()) {
+    const auto function = saved.concrete_functions().find(Callee(node));
+    if (function == saved.concrete_functions().end()) continue;
+    const auto& bound = function->second.bound_inputs();
+    const std::vector<absl::string_view> inputs = DataInputs(node);
+    if (bound.size() > static_cast<int>(inputs.size())) continue;
+    for (int i = 0; i < bound.size(); ++i) {
+      if (bound[i] < 0 || bound[i] >= saved.nodes_size()) continue;
+      visit(TraceBack({inputs[inputs.size() - bound.size() + i]}, nodes).node, bound[i]);
+    }
+  }
+}
+
 }  // namespace
 
 VariableKeys KeysByRestoreOps(const tf::MetaGraphDef& meta_graph) {
@@ -203,25 +221,23 @@ VariableKeys KeysByRestoreOps(const tf::MetaGraphDef& meta_graph) {
 }
 
 VariableKeys KeysByObjects(const tf::MetaGraphDef& meta_graph, const tf::TrackableObjectGraph& objects) {
-  const tf::SavedObjectGraph& saved = meta_graph.object_graph_def();
-  const std::vector<int> match = MatchObjects(saved, objects);
-  const NodesByName nodes = ByName(meta_graph.graph_def().node());
+  const std::vector<int> match = MatchObjects(meta_graph.object_graph_def(), objects);
   VariableKeys keys;
-  for (const tf::NodeDef& node : meta_graph.graph_def().node()) {
-    const auto function = saved.concrete_functions().find(Callee(node));
-    if (function == saved.concrete_functions().end()) continue;
-    const auto& bound = function->second.bound_inputs();
-    const std::vector<absl::string_view> inputs = DataInputs(node);
-    if (bound.size() > static_cast<int>(inputs.size())) continue;
-    for (int i = 0; i < bound.size(); ++i) {
-      const int object = bound[i];
-      if (object < 0 || object >= saved.nodes_size() || match[object] < 0) continue;
-      std::string key = KeyOfObject(objects.nodes(match[object]));
-      const Source source = TraceBack({inputs[inputs.size() - bound.size() + i]}, nodes);
-      if (!key.empty()) keys.emplace(source.node, VariableKey{std::move(key), std::nullopt});
-    }
-  }
+  ForEachCapturedObject(meta_graph, [&](absl::string_view node, int object) {
+    if (match[object] < 0) return;
+    std::string key = KeyOfObject(objects.nodes(match[object]));
+    if (!key.empty()) keys.emplace(node, VariableKey{std::move(key), std::nullopt});
+  });
   return keys;
+}
+
+absl::flat_hash_map<std::string, int> ObjectsOfNodes(const tf::MetaGraphDef& meta_graph) {
+  absl::flat_hash_map<std::string, int> objects;
+  ForEachCapturedObject(meta_graph, [&](absl::string_view node, int object) {
+    const tf::SavedObject& saved = meta_graph.object_graph_def().nodes(object);
+    if (!saved.has_constant() && !saved.has_captured_tensor()) objects.emplace(node, object);
+  });
+  return objects;
 }
 
 }  // namespace moulin

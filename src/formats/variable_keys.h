@@ -26,6 +26,10 @@ VariableKeys KeysByRestoreOps(const tf::MetaGraphDef& meta_graph);
 // graph of objects has the same children by name. Keras saves variables that no restore op fills.
 VariableKeys KeysByObjects(const tf::MetaGraphDef& meta_graph, const tf::TrackableObjectGraph& objects);
 
+// The objects, by their numbers, that nodes of the graph stand for as far as calls capture them: variables, tables and
+// assets, but no constants.
+absl::flat_hash_map<std::string, int> ObjectsOfNodes(const tf::MetaGraphDef& meta_graph);
+
 }  // namespace moulin
 
 #endif  // MOULIN_FORMATS_VARIABLE_KEYS_H_

@@ -79,6 +79,18 @@ def check(what, found, expected):
     return found != expected
 
 
+def objects_differ(path, signatures, *, signature, inputs):
+    """The objects of a module of Tables that was edited: functions, variables and tables are there, the signatures are
+    those, and the function behind one of them has the module's variable and not a copy of it."""
+    loaded = tf.saved_model.load(path)
+    failures = check(f"signatures of {path}", sorted(loaded.signatures), sorted(signatures))
+    failures += check(f"a function of {path}", loaded.add(tf.constant([[0.0, 1.0]]))["sum"].numpy().tolist(), [[1.0, 3.0]])
+    failures += check(f"a table of {path}", loaded.look_up(tf.constant(["a"]))["numbers"].numpy().tolist(), [1])
+    loaded.v.assign([10.0, 20.0])
+    (found,) = loaded.signatures[signature](**inputs).values()
+    return failures + check(f"a variable of {path}", found.numpy().tolist(), [[10.0, 20.0]])
+
+
 def listings_differ(path):
     ours = subprocess.run([MOULIN, "show", path, "--all"], check=True, stdout=subprocess.PIPE, text=True).stdout
     return check(f"listing of {path}", sorted_sets(ours), sorted_sets(listing_by_tensorflow(path)))
@@ -113,10 +125,25 @@ def main():
         failures += check("TensorFlow 2, a table", answer(three, "find", words=tf.constant(["b", "c"])),
                           {"numbers": [2, -1]})
 
+        zeros = tf.constant([[0.0, 0.0]])
+        failures += objects_differ(kept, ["add", "look_up"], signature="add", inputs={"x": zeros})
+        failures += objects_differ(three, ["plus", "find"], signature="plus", inputs={"x": zeros})
+        added = export(at("tf2"), at("added"), "--remove", "look_up", "--signature", "again", "--in", "rows=add_x",
+                       "--out", "s=StatefulPartitionedCall")
+        failures += check("TensorFlow 2, added", answer(added, "again", rows=rows), {"s": [[2.0, 3.0], [0.0, 2.0]]})
+        failures += objects_differ(added, ["add", "again"], signature="again", inputs={"rows": zeros})
+        changed = export(at("tf2"), at("changed"), "--signature", "add", "--in", "z=add_x", "--in", "w=look_up_words",
+                         "--out", "n=StatefulPartitionedCall_1", "--out", "s=StatefulPartitionedCall")
+        words = tf.constant(["b"])
+        failures += check("TensorFlow 2, changed", answer(changed, "add", w=words, z=zeros), {"s": [[1.0, 2.0]], "n": [2]})
+        again = at("again")
+        tf.saved_model.save(tf.saved_model.load(changed), again)  # what was loaded can be saved
+        failures += check("TensorFlow 2, saved again", tf.saved_model.load(again).v.numpy().tolist(), [1.0, 2.0])
+
         four = export(os.path.join(DATA, "tf1_variables"), at("four"), "--signature", "again", "--in", "x=x", "--out",
                       "y=y")
         failures += check("TensorFlow 1", answer(four, "again", x=tf.constant([[1.0, 2.0]])), {"y": [[7.5, 10.25]]})
-        for path in (one, two, kept, three, four):
+        for path in (one, two, kept, three, added, changed, four):
             failures += listings_differ(path)
     print("export: all as expected" if not failures else f"export: {failures} failed")
     return 1 if failures else 0

@@ -1,5 +1,6 @@
 #include "engine/export.h"
 
+#include "formats/file.h"
 #include "formats/proto_io.h"
 #include "formats/savedmodel.h"
 #include "moulin/engine.h"
@@ -96,11 +97,44 @@ TEST_F(ExportTest, EditsOfASavedModel) {
   EXPECT_TRUE(std::filesystem::exists(Path("two/saved_model.pbtxt")));
 }
 
+// A variable of the signature is no object's, as far as the model tells.
+TEST_F(ExportTest, ObjectsThatCannotFollowAreLeftOut) {
+  const std::string source = "tests/engine/data/tf2_variables";
+  std::filesystem::copy(source, Path("m"), std::filesystem::copy_options::recursive);
+  tf::SavedModel model = ReadWholeSavedModel(source)->model;
+  tf::MetaGraphDef& meta_graph = *model.mutable_meta_graphs(0);
+  for (auto& [name, function] : *meta_graph.mutable_object_graph_def()->mutable_concrete_functions()) {
+    function.clear_bound_inputs();
+  }
+  ASSERT_TRUE(WriteFile(Path("m/saved_model.pb"), SerializeProto(model, ProtoForm::kBinary).value()).ok());
+  const tf::SignatureDef& like = meta_graph.signature_def().at("double");
+  SignatureChange change{"again", "", std::vector<SignatureTensor>(), std::vector<SignatureTensor>()};
+  for (const auto& [key, info] : like.inputs()) change.inputs->push_back({key, info.name()});
+  for (const auto& [key, info] : like.outputs()) change.outputs->push_back({key, info.name()});
+  const auto result = Export(Path("m"), Path("out"), {.edits = {.change = {change}}});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->warnings, ElementsAre(AllOf(HasSubstr("objects of TensorFlow 2 are left out"),
+                                                  HasSubstr("belongs to no object"), HasSubstr("\"again\""))));
+  EXPECT_FALSE(ReadSavedModel(Path("out"))->meta_graph.has_object_graph_def());
+}
+
+// Of variables whose values are not there, a copy is a copy; who asks for it is told.
+TEST_F(ExportTest, MissingVariablesAreTold) {
+  std::filesystem::create_directories(Path("m"));
+  std::filesystem::copy("tests/engine/data/tf2_variables/saved_model.pb", Path("m/saved_model.pb"));
+  const auto result = Export(Path("m"), Path("out"), {});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->warnings, ElementsAre(HasSubstr("the values of variables are missing")));
+}
+
 TEST_F(ExportTest, VariablesComeAlong) {
   const std::string source = "tests/engine/data/tf2_variables";
   const auto result = Export(source, Path("out"), {.edits = {.rename = {{"double", "twice"}}}});
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_THAT(result->warnings, ElementsAre(HasSubstr("objects of TensorFlow 2")));
+  EXPECT_THAT(result->warnings, IsEmpty());
+  const auto file = ReadSavedModel(Path("out"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_THAT(file->meta_graph.object_graph_def().DebugString(), HasSubstr("local_name: \"twice\""));
   const auto engine = Engine::Create({.device = "reference"});
   std::string texts[2];
   for (const auto& [path, signature, text] :
