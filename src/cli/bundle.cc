@@ -1,11 +1,14 @@
 // moulin bundle: several models in one file.
 #include "formats/bundle.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
@@ -154,12 +157,14 @@ StatusOr<int> WriteBundle(const BundleFlags& flags) {
     MOULIN_RETURN_IF_ERROR(AddModel(*engine, models[i].name, models[i].value, flags, &writer));
   }
   const std::string unchecked = absl::StrCat(flags.output, ".unchecked");
-  MOULIN_RETURN_IF_ERROR(writer.Write(unchecked));
-  const Status checked = CheckWritten(*engine, unchecked);
-  if (!checked.ok() || std::rename(unchecked.c_str(), flags.output.c_str()) != 0) {
+  Status written = writer.Write(unchecked);
+  if (written.ok()) written = CheckWritten(*engine, unchecked);
+  if (written.ok() && std::rename(unchecked.c_str(), flags.output.c_str()) != 0) {
+    written = AtFile(MakeError(ErrorCode::kFile, "cannot replace: ", std::strerror(errno)), flags.output);
+  }
+  if (!written.ok()) {
     std::remove(unchecked.c_str());
-    if (!checked.ok()) return checked;
-    return MakeError(ErrorCode::kFile, "cannot write ", Printable(flags.output));
+    return Status(written.code(), absl::StrReplaceAll(written.message(), {{unchecked, flags.output}}));
   }
   progress.Clear();
   std::printf("%s: %zu models\n", flags.output.c_str(), models.size());

@@ -73,6 +73,7 @@ StatusOr<BundleSource> ReadBundleSource(const std::string& path, const SourceOpt
   if (is_meta_graph || !options.checkpoint.empty()) {
     MOULIN_ASSIGN_OR_RETURN(source.graph, internal::Freeze(path, freeze));
   } else {
+    MOULIN_RETURN_IF_ERROR(internal::RefuseBundle(path));
     MOULIN_ASSIGN_OR_RETURN(ModelFile file, ReadModelFile(path));
     source.graph = std::move(file.graph);
   }

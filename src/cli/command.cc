@@ -1,9 +1,11 @@
 #include "cli/command.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
 
@@ -24,6 +26,23 @@ constexpr const char* kFooter =
     "  moulin bench both.moulin:a both.moulin:b --mode async      both at once\n"
     "  moulin compare model.pb --device cpu --layers              where results differ from the reference\n"
     "Exit status: 0 done, 1 the answer is \"no\" (a mismatch), 2 the command or its input is bad.";
+
+// What is wrong with the arguments, in one line.
+Status UsageError(const CLI::App& app, const std::vector<std::string>& arguments, const CLI::ParseError& error) {
+  const std::vector<const CLI::App*> commands = app.get_subcommands(nullptr);
+  const auto is_command = [&](const std::string& name) {
+    return std::any_of(commands.begin(), commands.end(), [&](const CLI::App* c) { return c->get_name() == name; });
+  };
+  if (!arguments.empty() && is_command(arguments[0])) {
+    return MakeError(ErrorCode::kOption, arguments[0], ": ", Printable(error.what()), "; see moulin ", arguments[0],
+                     " --help");
+  }
+  const auto append = [](std::string* out, const CLI::App* command) { *out += command->get_name(); };
+  return MakeError(
+      ErrorCode::kOption,
+      arguments.empty() ? "a command is required" : absl::StrCat("no command \"", Printable(arguments[0]), "\""),
+      "; there are: ", absl::StrJoin(commands, ", ", append), "; see moulin --help");
+}
 
 int Report(const StatusOr<int>& result) {
   if (result.ok()) return *result;
@@ -81,8 +100,9 @@ int Main(int argc, const char* const* argv) {
     add(app, &action);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {  // CLI11 reports so; nothing else here throws
-    return app.exit(error) == 0 ? kDone : kBad;
+  } catch (const CLI::ParseError& error) {                   // CLI11 reports so; nothing else here throws
+    if (error.get_exit_code() == 0) return app.exit(error);  // prints the help or the version
+    return Report(UsageError(app, {argv + 1, argv + argc}, error));
   }
   return Report(action());
 }

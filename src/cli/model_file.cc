@@ -36,8 +36,14 @@ StatusOr<ModelFile> ReadModelFile(const std::string& path) {
     file.graph = std::move(*saved.meta_graph.mutable_graph_def());
     return file;
   }
-  if (absl::EndsWith(path, ".meta")) {
-    MOULIN_ASSIGN_OR_RETURN(tf::MetaGraphDef meta_graph, ReadMetaGraph(path));
+  const bool is_checkpoint = IsCheckpoint(path);
+  if (is_checkpoint || absl::EndsWith(path, ".meta")) {
+    std::string meta = path;
+    if (is_checkpoint) {
+      MOULIN_ASSIGN_OR_RETURN(const std::string prefix, FindCheckpoint(path));
+      meta = absl::StrCat(prefix, ".meta");
+    }
+    MOULIN_ASSIGN_OR_RETURN(tf::MetaGraphDef meta_graph, ReadMetaGraph(meta));
     file.graph = std::move(*meta_graph.mutable_graph_def());
     return file;
   }

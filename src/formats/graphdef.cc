@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <climits>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -153,6 +155,12 @@ absl::optional<tf::GraphDef> ReadInPieces(const OpenFile& file, const Limits& li
 }  // namespace
 
 StatusOr<tf::GraphDef> ReadGraphDef(const std::string& path, const Limits& limits) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return AtFile(MakeError(ErrorCode::kFile, "is a directory, but no SavedModel (there is no saved_model.pb or ",
+                            ".pbtxt) and none of checkpoints (there is no file \"checkpoint\")"),
+                  path);
+  }
   MOULIN_ASSIGN_OR_RETURN(const OpenFile file, OpenFile::ForReading(path));
   if (file.size() <= std::min<int64_t>(limits.graph_bytes, INT_MAX)) {
     if (absl::optional<tf::GraphDef> graph = ReadInPieces(file, limits)) return *std::move(graph);

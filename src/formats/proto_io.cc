@@ -12,6 +12,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "formats/utf8.h"
@@ -74,7 +75,11 @@ std::string LineColumn(absl::string_view text, size_t at) {
 class FirstError : public google::protobuf::io::ErrorCollector {
  public:
   void AddError(int line, int column, const std::string& message) override {
-    if (text_.empty()) text_ = absl::StrCat(line + 1, ":", column + 1, ": ", Printable(message));
+    // Quotation marks are the message's own, and stay.
+    if (text_.empty()) {
+      text_ = absl::StrCat(line + 1, ":", column + 1, ": ",
+                           absl::StrReplaceAll(Printable(message), {{"\\\"", "\""}, {"\\'", "'"}}));
+    }
   }
   const std::string& text() const { return text_; }
 

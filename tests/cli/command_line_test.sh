@@ -32,10 +32,15 @@ digits=samples/data/digits_test.npz
 expect 0 "Examples:" "$moulin" --help
 for command in show run check compare bench bundle verify graph freeze export calibrate; do expect 0 "Usage:" "$moulin" "$command" --help; done
 expect 0 "" "$moulin" --version
-expect 2 "" "$moulin"
-expect 2 "" "$moulin" no_such_command
-expect 2 "" "$moulin" run "$classifier" --inputs "$digits"        # no --outputs
-expect 2 "" "$moulin" bench "$classifier" --mode sideways
+expect 2 "moulin: E_OPTION: a command is required" "$moulin"
+expect 2 'moulin: E_OPTION: no command "no_such_command"; there are: show, run, ' "$moulin" no_such_command
+expect 2 'moulin: E_OPTION: no command "--nonsense"' "$moulin" --nonsense
+expect 2 "moulin: E_OPTION: run: --outputs is required; see moulin run --help" "$moulin" run "$classifier" --inputs "$digits"
+expect 2 "moulin: E_OPTION: bench: --mode: sideways not in" "$moulin" bench "$classifier" --mode sideways
+for command in show run check compare bench bundle verify graph freeze export calibrate; do
+  expect 2 "moulin: E_OPTION: $command: " "$moulin" "$command" --nonsense
+  [ "$("$moulin" "$command" --nonsense 2>&1 | wc -l)" -eq 1 ] || { echo "FAILED: $command: not one line"; failures=$((failures + 1)); }
+done
 
 # What works.
 expect 0 "image" "$moulin" show "$classifier"
@@ -97,6 +102,38 @@ expect 2 'did you mean "probabilities"' "$moulin" export "$classifier" -o "$scra
 expect 2 "KEY=TENSOR" "$moulin" export "$classifier" -o "$scratch/no" --in image
 printf '{"signatures": {"s": {}, "s": {}}}' >"$scratch/twice.json"
 expect 2 "E_DUP" "$moulin" export "$classifier" -o "$scratch/no" --signatures "$scratch/twice.json"
+
+# The objects of TensorFlow 2 follow the signatures, or a warning tells why they do not.
+expect 0 "signatures double, main" "$moulin" export tests/engine/data/tf2_variables -o "$scratch/renamed" --rename serving_default=main
+expect 1 "" grep -q "warning" <("$moulin" export tests/engine/data/tf2_variables -o "$scratch/renamed2" --rename serving_default=main 2>&1)
+# What a folder holds is copied, or an error says why not; variables that are not there are told.
+cp -r tests/engine/data/tf2_variables "$scratch/model" && rm -r "$scratch/model/variables"
+expect 0 "warning: the values of variables are missing" "$moulin" export "$scratch/model" -o "$scratch/hollow"
+: >"$scratch/model/variables"
+expect 2 "model/variables" "$moulin" export "$scratch/model" -o "$scratch/no"
+# What is no source: bundles, checkpoints, folders without either. Targets that cannot be written are named.
+for source in "$scratch/both.moulin" "$scratch/both.moulin:c"; do
+  expect 2 "E_WRONG_TYPE: is a bundle" "$moulin" freeze "$source" -o "$scratch/no.pb"
+  expect 2 "E_WRONG_TYPE: is a bundle" "$moulin" export "$source" -o "$scratch/no"
+  expect 2 "E_WRONG_TYPE: is a bundle" "$moulin" bundle c="$source" -o "$scratch/no.moulin"
+done
+expect 2 "E_WRONG_TYPE: is a checkpoint" "$moulin" export tests/engine/data/tf1_variables/ckpt/model -o "$scratch/no"
+mkdir "$scratch/empty folder"
+for command in "show" "freeze -o $scratch/no.pb" "export -o $scratch/no" "graph --text" "graph --tensorboard $scratch/no"; do
+  # shellcheck disable=SC2086
+  expect 2 "moulin: E_FILE: is a directory, but no SavedModel" "$moulin" $command "$scratch/empty folder"
+done
+expect 2 "E_FILE: cannot replace: Is a directory; file \"$scratch/empty folder\"" "$moulin" bundle c="$classifier" -o "$scratch/empty folder"
+expect 2 "file \"$scratch/no/such.moulin\"" "$moulin" bundle c="$classifier" -o "$scratch/no/such.moulin"
+expect 2 "file \"/proc/no\"" "$moulin" export tests/engine/data/tf2_variables -o /proc/no
+expect 0 "nodes" "$moulin" graph tests/engine/data/tf1_variables/ckpt/model --tensorboard "$scratch/checkpoint_logs"
+# Of two versions the newer; spaces in paths are no matter.
+mkdir "$scratch/two versions" && cp -r tests/engine/data/tf2_variables "$scratch/two versions/1" && cp -r tests/engine/data/tf1_variables "$scratch/two versions/2"
+for command in "show" "freeze -o $scratch/v.pb" "export -o $scratch/v" "graph --text"; do
+  # shellcheck disable=SC2086
+  expect 0 "" "$moulin" $command "$scratch/two versions"
+done
+expect 0 "x" "$moulin" show "$scratch/v.pb"
 
 expect 0 "functions" "$moulin" freeze tests/engine/data/tf2_variables -o "$scratch/frozen.pb"
 expect 0 "f32" "$moulin" graph "$scratch/frozen.pb" --text
