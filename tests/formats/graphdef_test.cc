@@ -222,7 +222,10 @@ TEST_F(GraphDefTest, GraphWithFunctionsIsAGraph) {
 TEST_F(GraphDefTest, OtherKindsOfFilesAreNamed) {
   EXPECT_THAT(Message(ParseGraphDef("PK\x03\x04rest")), AllOf(HasSubstr("E_WRONG_TYPE"), HasSubstr("zip")));
   EXPECT_THAT(Message(ParseGraphDef("\x89HDF\r\n\x1A\n")), AllOf(HasSubstr("E_WRONG_TYPE"), HasSubstr("HDF5")));
-  EXPECT_THAT(Message(ParseGraphDef(std::string("\x1C\0\0\0TFL3", 8))), HasSubstr("TensorFlow Lite"));
+  EXPECT_THAT(Message(ParseGraphDef(std::string("\x1C\0\0\0TFL3", 8))),
+              AllOf(HasSubstr("E_WRONG_TYPE"), HasSubstr("TensorFlow Lite")));
+  EXPECT_THAT(Message(ParseGraphDef("\x1F\x8B\x08")), AllOf(HasSubstr("E_WRONG_TYPE"), HasSubstr("gzip")));
+  EXPECT_THAT(Message(ParseGraphDef("MOULINB\n\x01")), AllOf(HasSubstr("E_WRONG_TYPE"), HasSubstr("Moulin bundle")));
 }
 
 // The first node's name lies where another format has its magic.

@@ -120,13 +120,43 @@ TEST(MalformedGraphTest, PlaceholderShapes) {
               FailsWith("E_SHAPE", "node \"x\""));
   EXPECT_THAT(Import(Placeholder("x", std::vector<int64_t>(300, 1)) + NodeText("y", "Neg", {"x"}, kT)),
               FailsWith("E_LIMIT", "node \"x\""));
+  const std::string beside = "attr { key: \"shape\" value { shape { unknown_rank: true " + ShapeText({2}) + "} } }";
+  EXPECT_THAT(Import(NodeText("x", "Placeholder", {}, TypeAttr("dtype") + beside) + NodeText("y", "Neg", {"x"}, kT)),
+              FailsWith("E_SHAPE", "unknown rank with 1 sizes; node \"x\""));
 }
 
 TEST(MalformedGraphTest, ForbiddenOps) {
   const std::string x = Placeholder("x", {}, "DT_STRING");
   EXPECT_THAT(Import(x + NodeText("y", "ReadFile", {"x"})), FailsWith("E_FORBIDDEN_OP", "node \"y\" (op ReadFile)"));
   EXPECT_THAT(Import(x + NodeText("y", "PyFunc", {"x"})), FailsWith("E_FORBIDDEN_OP", "node \"y\""));
-  for (const char* op : {"RestoreV2", "MatchingFiles", "ShardedFilename", "EagerPyFunc", "TFRecordReaderV2"}) {
+  for (const char* op : {"EagerPyFunc",
+                         "FixedLengthRecordReader",
+                         "FixedLengthRecordReaderV2",
+                         "LoadDataset",
+                         "LoadLibrary",
+                         "LookupTableImport",
+                         "MatchingFiles",
+                         "MergeV2Checkpoints",
+                         "PrintV2",
+                         "PyFuncStateless",
+                         "ReaderRead",
+                         "ReaderReadV2",
+                         "RemoteCall",
+                         "Restore",
+                         "RestoreSlice",
+                         "RestoreV2",
+                         "Save",
+                         "SaveDataset",
+                         "SaveSlices",
+                         "SaveV2",
+                         "ShardedFilename",
+                         "TextLineReader",
+                         "TextLineReaderV2",
+                         "TFRecordReader",
+                         "TFRecordReaderV2",
+                         "WholeFileReader",
+                         "WholeFileReaderV2",
+                         "WriteFile"}) {
     EXPECT_THAT(Import(x + NodeText("y", op, {"x"}), {"y"}), FailsWith("E_FORBIDDEN_OP", "node \"y\"")) << op;
   }
   // No op of a body that is needed gets past either.
