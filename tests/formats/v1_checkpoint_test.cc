@@ -70,7 +70,7 @@ TEST_F(V1CheckpointTest, EveryType) {
 
 TEST_F(V1CheckpointTest, SlicesInSeveralFiles) {
   const std::string prefix = std::string(kData) + "v1_sliced";
-  EXPECT_EQ(V1Checkpoint::FindFiles(prefix).size(), 3);
+  EXPECT_EQ(V1Checkpoint::FindFiles(prefix).size(), 2);
   auto checkpoint = Open(prefix);
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   EXPECT_EQ(checkpoint->Find("rows")->slices.size(), 3);
