@@ -106,9 +106,9 @@ StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeCheckedModel(const Graph& g
   return model;
 }
 
-StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeFromSource(SourceModel source, ModelOptions options) {
+StatusOr<std::shared_ptr<ModelImpl>> EngineImpl::MakeFromSource(SourceModel source, ModelOptions options,
+                                                                Constants constants) {
   if (options.max_batch == 0) options.max_batch = source.origin.signature.max_batch;
-  const Constants constants = source.origin.bundle == nullptr ? Constants::kOwn : Constants::kShared;
   MOULIN_ASSIGN_OR_RETURN(std::shared_ptr<ModelImpl> model,
                           MakeModel(std::move(source.graph), source.name, options, constants));
   if (runs_warm_up_ && options.warm_up) MOULIN_RETURN_IF_ERROR(WarmUp(*model, source.origin));
@@ -153,7 +153,7 @@ StatusOr<std::shared_ptr<Model>> EngineImpl::Load(const std::string& path, const
     loaded = LookAtCheckpoint(followed, limits_).text;
   }
   MOULIN_ASSIGN_OR_RETURN(SourceModel source, ReadModel(path, options, limits_));
-  StatusOr<std::shared_ptr<ModelImpl>> model = MakeFromSource(std::move(source), options);
+  StatusOr<std::shared_ptr<ModelImpl>> model = MakeFromSource(std::move(source), options, Constants::kOwn);
   if (!model.ok()) return AtFile(model.status(), path);
   (*model)->set_load_time(MillisecondsSince(start));
   MOULIN_RETURN_IF_ERROR(Adopt(*model));
@@ -223,7 +223,8 @@ StatusOr<Bundle> EngineImpl::LoadBundle(const std::string& path, const ModelOpti
   std::vector<std::shared_ptr<ModelImpl>> impls;
   for (SourceModel& source : sources) {
     const std::string place = absl::StrCat(path, ":", source.name);
-    StatusOr<std::shared_ptr<ModelImpl>> model = MakeFromSource(std::move(source), options);
+    const Constants constants = shared.empty() ? Constants::kOwn : Constants::kShared;
+    StatusOr<std::shared_ptr<ModelImpl>> model = MakeFromSource(std::move(source), options, constants);
     if (!model.ok()) return AtFile(model.status(), place);
     (*model)->set_load_time(MillisecondsSince(start));
     impls.push_back(*std::move(model));

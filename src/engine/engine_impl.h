@@ -46,7 +46,7 @@ class EngineImpl {
   // Optimises `graph` in place, as for a model loaded so; what the passes were told.
   StatusOr<PassOptions> Optimize(Graph* graph, const ModelOptions& options, Constants constants) const;
   // Makes a model of a file that was read, and runs the examples that a bundle has for it.
-  StatusOr<std::shared_ptr<ModelImpl>> MakeFromSource(SourceModel source, ModelOptions options);
+  StatusOr<std::shared_ptr<ModelImpl>> MakeFromSource(SourceModel source, ModelOptions options, Constants constants);
   Status Adopt(const std::shared_ptr<ModelImpl>& model);
   // Takes newer checkpoints of `directory`, whose latest was in the state `loaded` before the model was read.
   void Follow(const std::shared_ptr<ModelImpl>& model, const std::string& path, const ModelOptions& options,

@@ -105,8 +105,9 @@ std::string Judged(const Change& change) {
 
 TEST_F(SavedModelTest, AssetsStayInTheirFolder) {
   EXPECT_EQ(Judged([](tf::MetaGraphDef&) {}), "");
-  for (const std::string& name : {std::string("../../etc/passwd"), std::string("/etc/passwd"), std::string(""),
-                                  std::string(".."), std::string("a\0b", 3), std::string(300, 'x')}) {
+  for (const std::string& name :
+       {std::string("../../etc/passwd"), std::string("/etc/passwd"), std::string(""), std::string(".."),
+        std::string("."), std::string("a/b"), std::string("a\\b"), std::string("a\0b", 3), std::string(300, 'x')}) {
     EXPECT_THAT(Judged([&](tf::MetaGraphDef& g) { g.mutable_asset_file_def(0)->set_filename(name); }),
                 HasSubstr("E_NAME: an asset"))
         << name;
