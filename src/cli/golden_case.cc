@@ -86,7 +86,8 @@ StatusOr<GoldenCase> FromJson(const json& meta, const std::string& directory) {
 
 }  // namespace
 
-StatusOr<std::vector<std::string>> FindCases(const std::string& path) {
+StatusOr<std::vector<std::string>> FindCases(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();  // the last part is a case's name
   std::vector<std::string> cases;
   std::error_code error;
   if (fs::exists(fs::path(path) / "meta.json", error)) return std::vector<std::string>{path};

@@ -39,7 +39,7 @@ struct GoldenCase {
 };
 
 // The directories below `path` (itself included) that hold a meta.json, sorted. E_FILE where there is none.
-StatusOr<std::vector<std::string>> FindCases(const std::string& path);
+StatusOr<std::vector<std::string>> FindCases(std::string path);
 
 // Reads meta.json. E_PARSE, naming the file and field, where it is malformed.
 StatusOr<GoldenCase> ReadCase(const std::string& directory);

@@ -82,6 +82,14 @@ expect 0 '"slices": 3' "$moulin" show tests/formats/data/sliced --json
 expect 0 "float32[1,2]" "$moulin" show tests/formats/data/v1
 expect 0 "float32[?,2]" "$moulin" show tests/engine/data/tf2_variables
 
+# A case whose checkpoint a directory leads to; a slash behind its name is no matter.
+cp -r tests/formats/data/manager "$scratch/case"
+python3 -c "import zipfile; zipfile.ZipFile('$scratch/case/values.npz', 'w')"
+for latest in 3 2; do
+  echo '{"format": "checkpoint", "path": "ckpt-3", "latest": "ckpt-'$latest'", "variables": []}' >"$scratch/case/meta.json"
+  for case in "$scratch/case" "$scratch/case/"; do expect $((latest == 2)) "$((3 - latest)) failed" "$moulin" check "$case" --device reference; done
+done
+
 # What there is in a SavedModel, and inputs by expression.
 expect 0 "signature_def['double']:" "$moulin" show tests/engine/data/tf2_variables --all
 expect 0 "Function Name: 'scale'" "$moulin" show tests/cli/data/arguments --all
