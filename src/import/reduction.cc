@@ -206,13 +206,29 @@ void LowerBucketize(LoweringContext& c) {
   c.Output(b.Reduce(ReduceOp::kSum, reached.Cast(DType::kInt32), {c.shape(0).rank()}, false));
 }
 
-// For each value, the first place in its row of sorted numbers that is not below (lower) or is above (upper) it.
+// For each value, the first place in its row of sorted numbers that is not below (lower) or is above (upper) it: by
+// halving what is left of the row, in as many steps as any row of that length takes, so that a row that is not sorted
+// gives what TensorFlow finds in it.
 template <bool lower>
 void LowerBound(LoweringContext& c) {
   GraphBuilder& b = c.b;
-  const Term sorted(b, b.ExpandDims(c.input(0), 1)), values(b, b.ExpandDims(c.input(1), 2));
-  const Term before = lower ? sorted < values : sorted <= values;
-  c.Output(b.Reduce(ReduceOp::kSum, before.Cast(c.Type("out_type", DType::kInt32)), {2}, false));
+  if (!RankIsOneOf(c, 0, {2}) || !RankIsOneOf(c, 1, {2})) return;
+  const int64_t length = c.shape(0).dim(1);
+  if (length == kUnknownDim) return c.NotYet("the length of the sorted rows is not known");
+  const Term values(b, c.input(1));
+  const Term zeros(b, b.Add(OpKind::kBroadcast, NoAttrs{}, {b.Int(0), b.ShapeOf(values)}));
+  Term first = zeros, left = zeros + static_cast<double>(length);
+  for (int64_t most = length; most > 0; most /= 2) {
+    const Term half(b, b.Binary(ExprOp::kFloorDiv, left, b.Int(2)));
+    const Term middle = first + half;
+    // Where nothing is left the element is not looked at; its place may be behind the row.
+    const ValueId place = middle.Min(static_cast<double>(length - 1));
+    const Term element(b, b.Add(OpKind::kGather, GatherAttrs{1}, {c.input(0), place, b.Int(1)}));
+    const Term is_before = left > 0.0 && (lower ? element < values : !(values < element));
+    first = is_before.Select(middle + 1.0, first);
+    left = is_before.Select(left - half - 1.0, half);
+  }
+  c.Output(first.Cast(c.Type("out_type", DType::kInt32)));
 }
 
 constexpr OpLowering kRows[] = {

@@ -137,7 +137,9 @@ bool AppendKey(const T& x, std::string* key) {
     return AppendKey(x.imag(), key) && real;
   } else {
     Wide<T> value = Widen(x);
-    if (value == Wide<T>(0)) value = 0;  // -0 equals 0
+    // TensorFlow tells numbers apart by a hash, which is one for 0 and -0 unless the type is a half one.
+    constexpr bool kIsHalf = std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>;
+    if (!kIsHalf && value == Wide<T>(0)) value = 0;
     key->append(reinterpret_cast<const char*>(&value), sizeof(value));
     return value == value;
   }

@@ -2,7 +2,7 @@
 import numpy as np
 import tensorflow as tf
 
-from case import add, draw, f32, i32, i64, raw
+from case import DTYPES, add, draw, f32, i32, i64, raw
 
 for t in ("f32", "i64", "bool", "f16", "bf16"):
     add(f"GatherV2_{t}", lambda x, i: tf.raw_ops.GatherV2(params=x, indices=i, axis=0), draw(t, (5, 3)), i32([[4, 0], [1, 1]]))
@@ -47,3 +47,5 @@ for name, shape, parts, types in (("splits", [-1, -1], [i64([0, 2, 2, 5])], ["RO
                                   ("cut", [2, 1], [i64([0, 2, 2, 5])], ["ROW_SPLITS"]), ("levels", [-1, -1, -1], [i64([0, 2, 3]), i64([0, 2, 2, 5])], ["ROW_SPLITS", "ROW_SPLITS"])):
     add(f"RaggedTensorToTensor_{name}", lambda v, s=shape, p=parts, t=types: tf.raw_ops.RaggedTensorToTensor(shape=i64(s), values=v, default_value=-1.0, row_partition_tensors=p, row_partition_types=t), f32(5))
 add("RaggedTensorToTensor_rows", lambda v: tf.raw_ops.RaggedTensorToTensor(shape=i64([-1, -1, 2]), values=v, default_value=f32(2), row_partition_tensors=[i64([0, 2, 2, 5])], row_partition_types=["ROW_SPLITS"]), f32(5, 2))
+for t in ("f32", "f16", "bf16"):
+    add(f"UniqueWithCounts_zeros_{t}", lambda x: list(tf.raw_ops.UniqueWithCounts(x=x)), np.array([0, -0.0, np.nan, 1, np.nan, -0.0, 2, 0]).astype(DTYPES[t]))

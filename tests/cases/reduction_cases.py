@@ -79,3 +79,8 @@ for t in ("f32", "f64", "f16", "bf16"):
     add(f"LogSoftmax_{t}", raw("LogSoftmax"), draw(t, (3, 7)))
 add("Softmax_large", raw("Softmax"), np.float32([[1e4, -1e4, 1e4], [-np.inf, 0, 1]]))
 add("Softmax_rank4", raw("Softmax"), f32(2, 3, 4, 5), unknown=True)
+for op in ("LowerBound", "UpperBound"):
+    add(f"{op}_unsorted", raw(op), f32(3, 13), f32(3, 9, key="v"))
+    add(f"{op}_specials", raw(op), np.float32([[-np.inf, -1, 0, 1, np.inf, np.nan]]), np.float32([[np.nan, -np.inf, np.inf, -0.0, 0.5, 2]]))
+    add(f"{op}_unknown", raw(op), np.sort(f32(3, 8), 1), f32(3, 5, key="v"), unknown="axes")
+    add(f"{op}_empty", raw(op), f32(2, 0), f32(2, 3))
