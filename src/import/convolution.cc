@@ -53,11 +53,27 @@ void LowerConv(LoweringContext& c) {
   c.Output(MakeConv(c, c.input(0), c.input(1), spatial, std::move(attrs)));
 }
 
-void LowerFusedConv2D(LoweringContext& c) {
+// The op for any number of spatial axes names the place of the channels alone.
+void LowerConvOfAnyRank(LoweringContext& c) {
+  if (!RankIsOneOf(c, 0, {4, 5})) return;
+  if (c.Int("batch_dims", 1) != 1) return c.Unsupported("several batch axes");
+  const int spatial = c.shape(0).rank() - 2;
   ConvAttrs attrs;
-  if (!ReadConvAttrs(c, 2, &attrs)) return;
-  const int channel_axis = ChannelAxis(attrs, 2);
-  const ValueId x = MakeConv(c, c.input(0), c.input(1), 2, std::move(attrs));
+  attrs.channels_last = c.String("data_format", "CHANNELS_LAST") != "CHANNELS_FIRST";
+  if (!ReadSpatialList(c, "strides", spatial, attrs.channels_last, false, &attrs.strides) ||
+      !ReadSpatialList(c, "dilations", spatial, attrs.channels_last, true, &attrs.dilations) ||
+      !ReadPadding(c, spatial, attrs.channels_last, &attrs.padding, &attrs.pad_before, &attrs.pad_after)) {
+    return;
+  }
+  c.Output(MakeConv(c, c.input(0), c.input(1), spatial, std::move(attrs)));
+}
+
+template <int spatial>
+void LowerFusedConv(LoweringContext& c) {
+  ConvAttrs attrs;
+  if (!ReadConvAttrs(c, spatial, &attrs)) return;
+  const int channel_axis = ChannelAxis(attrs, spatial);
+  const ValueId x = MakeConv(c, c.input(0), c.input(1), spatial, std::move(attrs));
   c.Output(ApplyFusedOps(c, x, 2, channel_axis));
 }
 
@@ -84,12 +100,15 @@ bool SetDepthwiseGroups(LoweringContext& c, int64_t channels, const PartialShape
   return true;
 }
 
+// `fused_ops`, where there are any, are applied to the convolution.
 void LowerDepthwiseConv(LoweringContext& c) {
   ConvAttrs attrs;
   if (!ReadConvAttrs(c, 2, &attrs) || !RankIsOneOf(c, 1, {4})) return;
-  const int64_t channels = KnownDim(c.shape(0), ChannelAxis(attrs, 2));
+  const int channel_axis = ChannelAxis(attrs, 2);
+  const int64_t channels = KnownDim(c.shape(0), channel_axis);
   if (!SetDepthwiseGroups(c, channels, c.shape(1), &attrs)) return;
-  c.Output(c.b.Add(OpKind::kConv, std::move(attrs), {c.input(0), DepthwiseFilter(c, c.input(1))}));
+  const ValueId x = c.b.Add(OpKind::kConv, std::move(attrs), {c.input(0), DepthwiseFilter(c, c.input(1))});
+  c.Output(ApplyFusedOps(c, x, 2, channel_axis));
 }
 
 // `input_sizes` may hold the spatial sizes alone; the others are then those of the operands.
@@ -186,7 +205,10 @@ void LowerPatches(LoweringContext& c) {
 constexpr OpLowering kRows[] = {
     {"Conv2D", 2, 2, LowerConv<2>},
     {"Conv3D", 2, 2, LowerConv<3>},
-    {"_FusedConv2D", 2, kAnyNumber, LowerFusedConv2D},
+    {"Conv", 2, 2, LowerConvOfAnyRank},
+    {"_FusedConv2D", 2, kAnyNumber, LowerFusedConv<2>},
+    {"_FusedConv3D", 2, kAnyNumber, LowerFusedConv<3>},
+    {"_FusedDepthwiseConv2dNative", 2, kAnyNumber, LowerDepthwiseConv},
     {"DepthwiseConv2dNative", 2, 2, LowerDepthwiseConv},
     {"Conv2DBackpropInput", 3, 3, LowerConvTranspose<2>},
     {"Conv3DBackpropInput", 3, 3, LowerConv3DBackpropInputV1},

@@ -7,7 +7,11 @@
 
 namespace moulin {
 
-absl::Span<const OpLowering> GradientLowerings();
+absl::Span<const OpLowering> GradientLowerings();           // gradient.cc: elementwise, broadcasts, slices
+absl::Span<const OpLowering> ConvGradientLowerings();       // conv_gradient.cc: of filters
+absl::Span<const OpLowering> PoolGradientLowerings();       // pool_gradient.cc
+absl::Span<const OpLowering> ResizeGradientLowerings();     // resize_gradient.cc: also LRN, mirrors, tiles
+absl::Span<const OpLowering> ReductionGradientLowerings();  // reduction_gradient.cc: batch norm, chosen rows
 
 }  // namespace moulin
 

@@ -4,10 +4,12 @@
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "import/importer.h"
+#include "import/old_tensor_arrays.h"
 
 namespace moulin {
 StatusOr<std::shared_ptr<Graph>> ImportGraph(tf::GraphDef graph_def, const ImportOptions& options) {
   MOULIN_RETURN_IF_ERROR(CheckVersions(graph_def));
+  BeginFlowsWithArrays(&graph_def);
   FlatGraph flat;
   MOULIN_RETURN_IF_ERROR(flat.Init(graph_def, options.limits));
   MOULIN_ASSIGN_OR_RETURN(std::vector<NamedFlatRef> inputs, FindInputs(options.inputs, &flat));

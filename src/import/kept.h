@@ -2,6 +2,8 @@
 #ifndef MOULIN_IMPORT_KEPT_H_
 #define MOULIN_IMPORT_KEPT_H_
 
+#include <vector>
+
 #include "absl/strings/string_view.h"
 #include "import/lowering.h"
 #include "ir/attrs.h"
@@ -15,7 +17,9 @@ void LowerKept(LoweringContext& c);
 // The attributes of a node, in the order of their names.
 HostOpAttrs KeptAttrs(const LoweringContext& c);
 
-absl::Span<const OpLowering> KeptLowerings();        // kept.cc
+// A row for each op that has a kernel of the host.
+std::vector<OpLowering> KeptLowerings();
+
 absl::Span<const OpLowering> LookupLowerings();      // lookup.cc: tables that the graph itself fills
 absl::Span<const OpLowering> TensorListLowerings();  // tensor_list.cc: TensorLists and TensorArrays
 

@@ -1,5 +1,6 @@
 // How one TensorFlow node becomes primitives. A family of ops is a file in this folder: a table of names and functions
-// (`Lower...`), listed in registry.cc. docs/adding-an-op.md walks through one.
+// (`Lower...`), listed in registry.cc; an op that ops/host_op.h has a kernel for and no family a row is kept as itself.
+// docs/adding-an-op.md walks through one.
 #ifndef MOULIN_IMPORT_LOWERING_H_
 #define MOULIN_IMPORT_LOWERING_H_
 
@@ -120,7 +121,6 @@ absl::Span<const OpLowering> DetectionLowerings();      // detection.cc
 absl::Span<const OpLowering> QuantizationLowerings();   // quantization.cc
 absl::Span<const OpLowering> RecurrentLowerings();      // recurrent.cc: LSTMBlockCell, GRUBlockCell, BlockLSTM
 absl::Span<const OpLowering> MiscLowerings();           // misc.cc: Identity and its kin, Const-like sources, no-ops
-absl::Span<const OpLowering> StringLowerings();         // strings.cc: string ops kept as HostOp
 
 }  // namespace moulin
 

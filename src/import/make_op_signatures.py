@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Writes op_signature_table.inc: the signatures of the ops in this folder's tables, as TensorFlow documents them.
+"""Writes op_signature_table.inc: the signatures of TensorFlow's ops, as TensorFlow documents them.
 
-Ops that the file has stay in it. Needs TensorFlow. Run it after adding rows:  .venv/bin/python src/import/make_op_signatures.py
+The table has all ops of TensorFlow, so that it changes with TensorFlow's versions only. Ops that the file has and this
+TensorFlow lacks stay in it. Needs TensorFlow:  .venv/bin/python src/import/make_op_signatures.py
 """
 import pathlib
 import re
 
+import tensorflow as tf
+from tensorflow.core.framework import op_def_pb2
+from tensorflow.python.client import pywrap_tf_session
 from tensorflow.python.framework import dtypes
 from tensorflow.python.framework import op_def_registry
 
@@ -13,18 +17,6 @@ HERE = pathlib.Path(__file__).parent
 HEAD = """// What TensorFlow documents of each op: {name, inputs, outputs, attributes}. See op_signature.h for the notation;
 // make_op_signatures.py writes this file.
 """
-# Ops without a lowering whose outputs are counted or named all the same.
-OTHERS = """
-Assign AssignAdd AssignSub AssignVariableOp Case Const EmptyTensorList Enter Exit HashTable HashTableV2 If ImmutableConst
-LookupTableFind LookupTableFindV2 LoopCond Merge NextIteration ParseExample ParseExampleV2 PartitionedCall Placeholder
-PlaceholderV2 PrintV2 RandomUniform ReadFile RefMerge RefSwitch Restore RestoreV2 SaveV2 StatefulPartitionedCall
-StatelessCase StatelessIf StatelessWhile Switch TensorArrayConcatV3 TensorArrayGatherV3 TensorArrayReadV3
-TensorArrayScatterV3 TensorArraySizeV3 TensorArraySplitV3 TensorArrayV3 TensorArrayWriteV3 TensorListConcatV2
-TensorListElementShape TensorListFromTensor TensorListGather TensorListGetItem TensorListLength TensorListPopBack
-TensorListPushBack TensorListReserve TensorListResize TensorListScatter TensorListSetItem TensorListSplit TensorListStack
-VarHandleOp VarIsInitializedOp Variable VariableV2 While WriteFile
-"""
-
 # Older versions count the extra arguments of this op by num_args alone, newer ones list their types, which are all T.
 OVERRIDES = {'_FusedConv2D': '{"_FusedConv2D", "input:T filter:T args:T*num_args host_args:float32*num_host_args", '
                              '"output:T", "T num_args num_host_args=0 strides padding"},'}
@@ -69,15 +61,22 @@ def row(op):
   return '{' + ', '.join(f'"{text}"' for text in texts) + '},'
 
 
+def is_documented(op):
+  """TensorFlow's library registers ops for its own tests too, which no module of Python offers."""
+  return op.startswith('_') or hasattr(tf.raw_ops, op)
+
+
+def all_ops():
+  ops = op_def_pb2.OpList.FromString(pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList()))
+  return {op.name for op in ops.op if is_documented(op.name)}
+
+
 def main():
   table = HERE / 'op_signature_table.inc'
-  ops = set(OTHERS.split())
-  if table.exists():
-    ops.update(re.findall(r'^\{"(\w+)"', table.read_text(), re.MULTILINE))
-  for path in HERE.glob('*.cc'):
-    ops.update(re.findall(r'\{"(\w+)", *\d', path.read_text()))
-  rows = [text for text in map(row, sorted(ops)) if text]
-  table.write_text(HEAD + '\n'.join(rows) + '\n')
+  rows = re.findall(r'^(\{"(\w+)".*)$', table.read_text(), re.MULTILINE)
+  known = {op: text for text, op in rows}
+  known.update({op: row(op) for op in all_ops()})
+  table.write_text(HEAD + '\n'.join(known[op] for op in sorted(known)) + '\n')
 
 
 if __name__ == '__main__':

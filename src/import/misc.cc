@@ -1,5 +1,6 @@
-// Ops that pass their inputs on, and ops without outputs.
-#include "import/lowering.h"
+// Ops that pass their inputs on, ops without outputs, and what the optimiser of TensorFlow makes of several ops.
+#include "import/kept.h"
+#include "import/lowering_util.h"
 
 namespace moulin {
 namespace {
@@ -39,7 +40,66 @@ void LowerResourceGatherNd(LoweringContext& c) {
   c.Output(c.b.Add(OpKind::kGatherNd, GatherAttrs{}, {c.input(0), c.input(1)}));
 }
 
+// What branches give for gradients to take, which an inference graph does not read: nothing is in it, and what takes it
+// out has no lowering.
+void LowerOptional(LoweringContext& c) { c.Output(c.b.Constant(Tensor::Scalar<int32_t>(0))); }
+
+// Numbers as text, hashed, which TensorFlow's optimiser makes one node.
+void LowerTensorToHash(LoweringContext& c) {
+  HostOpAttrs text;
+  text.op = "AsString";
+  text.output_types = {DType::kString};
+  HostOpAttrs hash = KeptAttrs(c);
+  hash.op = "StringToHashBucketFast";
+  hash.output_types = {DType::kInt64};
+  const ValueId strings = c.b.Add(OpKind::kHostOp, std::move(text), {c.input(0)});
+  c.Output(c.b.Add(OpKind::kHostOp, std::move(hash), {strings}));
+}
+
+// Unary ops that TensorFlow's optimiser has made one node, which names them in their order.
+void LowerComposition(LoweringContext& c) {
+  ValueId x = c.input(0);
+  for (const std::string& name : c.Strings("op_names")) {
+    const OpLowering* row = name == c.op() ? nullptr : FindLowering(name);
+    if (row == nullptr || row->min_inputs != 1 || row->max_inputs != 1) {
+      return c.Unsupported(absl::StrCat("op \"", Printable(name), "\" of the composition"));
+    }
+    tf::NodeDef node = c.node();
+    node.set_op(name);
+    LoweringContext one(node, {x}, &c.b);
+    row->lower(one);
+    if (one.is_deferred()) return c.NotYet(one.waits_for());
+    if (!c.b.ok()) return;
+    if (one.outputs().size() != 1) return c.Unsupported("an op of several outputs in the composition");
+    x = one.outputs()[0];
+  }
+  c.Output(x);
+}
+
+// Whether a scalar is not 0 or an empty string; of other tensors, whether they have elements.
+void LowerToBool(LoweringContext& c) {
+  GraphBuilder& b = c.b;
+  if (!RankIsKnown(c, 0)) return;
+  const bool is_scalar = c.shape(0).rank() == 0;
+  if (is_scalar && c.dtype(0) == DType::kBool) return c.Output(c.input(0));
+  ValueId x = c.input(0);
+  if (!is_scalar) {
+    x = b.Add(OpKind::kSizeOfTensor, ShapeOfAttrs{DType::kInt64}, {x});
+  } else if (c.dtype(0) == DType::kString) {
+    HostOpAttrs attrs;
+    attrs.op = "StringLength";
+    attrs.output_types = {DType::kInt32};
+    x = b.Add(OpKind::kHostOp, std::move(attrs), {x});
+  }
+  c.Output(b.Binary(ExprOp::kNotEqual, x, b.ScalarLike(x, 0)));
+}
+
 constexpr OpLowering kRows[] = {
+    {"ToBool", 1, 1, LowerToBool},
+    {"_UnaryOpsComposition", 1, 1, LowerComposition},
+    {"OptionalFromValue", 1, kAnyNumber, LowerOptional},
+    {"OptionalNone", 0, 0, LowerOptional},
+    {"_TensorToHashBucketFast", 1, 1, LowerTensorToHash},
     {"Assert", 1, kAnyNumber, LowerNothing},
     {"CheckNumerics", 1, 1, LowerIdentity},
     {"CheckNumericsV2", 1, 1, LowerIdentity},

@@ -90,8 +90,8 @@ void LowerFusedBatchNorm(LoweringContext& c) {
     const ValueId y = c.b.Add(OpKind::kBatchNorm, attrs, c.inputs());
     c.Outputs({y, c.input(3), c.input(4), c.input(3), c.input(4)});
   }
-  // Further reserve spaces are private to the gradient.
-  if (c.op() == "FusedBatchNormV3") c.Output(kNoId);
+  // A further reserve space is private to the gradient, which needs nothing of it.
+  if (c.op() == "FusedBatchNormV3") c.Output(c.b.Scalar(c.dtype(3), 0));
 }
 
 // FusedBatchNormV3 with something added to the result and an activation behind it; inference only.

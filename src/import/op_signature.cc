@@ -1,8 +1,9 @@
 #include "import/op_signature.h"
 
 #include <algorithm>
+#include <mutex>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -17,12 +18,13 @@ namespace {
 using AttrMap = google::protobuf::Map<std::string, tf::AttrValue>;
 
 struct TableRow {
-  const char* op;
+  absl::string_view op;
   const char* inputs;
   const char* outputs;
   const char* attrs;
 };
 
+// In the order of their names.
 constexpr TableRow kTable[] = {
 #include "import/op_signature_table.inc"
 };
@@ -133,14 +135,17 @@ bool HoldsAnyType(DType type) { return type == DType::kResource || type == DType
 
 }  // namespace
 
+// A row is read when it is first asked for: a graph has few of TensorFlow's ops.
 const OpSignature* FindSignature(absl::string_view op) {
-  static const auto* table = [] {
-    auto* map = new absl::flat_hash_map<absl::string_view, OpSignature>;
-    for (const TableRow& row : kTable) map->emplace(row.op, ParseRow(row));
-    return map;
-  }();
-  const auto it = table->find(op);
-  return it == table->end() ? nullptr : &it->second;
+  const auto* row = std::lower_bound(std::begin(kTable), std::end(kTable), op,
+                                     [](const TableRow& x, absl::string_view name) { return x.op < name; });
+  if (row == std::end(kTable) || row->op != op) return nullptr;
+  static std::mutex mutex;
+  static auto* const read = new absl::node_hash_map<absl::string_view, OpSignature>;
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto [it, is_new] = read->try_emplace(row->op);
+  if (is_new) it->second = ParseRow(*row);
+  return &it->second;
 }
 
 OpSignature SignatureOf(const tf::OpDef& function) {

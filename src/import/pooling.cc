@@ -1,4 +1,4 @@
-// Pooling over spatial windows, over windows of channels (maximum only), and the maximum's gradient.
+// Pooling over spatial windows, and over windows of channels (maximum only).
 #include "import/lowering.h"
 #include "import/lowering_util.h"
 
@@ -80,26 +80,6 @@ void LowerMaxPoolWithArgmax(LoweringContext& c) {
   c.Outputs(c.b.AddMulti(OpKind::kMaxPoolWithArgmax, std::move(attrs), {c.input(0)}));
 }
 
-// Each element of the gradient goes to the place that its window's maximum came from.
-void LowerMaxPoolGrad(LoweringContext& c) {
-  PoolAttrs attrs;
-  if (!ReadDataFormat(c, 2, &attrs.channels_last)) return;
-  if (!attrs.channels_last) {
-    c.Unsupported("data_format NCHW");
-    return;
-  }
-  attrs.include_batch_in_index = true;
-  if (!ReadPoolAttrs(c, 2, &attrs)) return;
-  GraphBuilder& b = c.b;
-  const ValueId x = c.input(0);
-  const std::vector<ValueId> pooled = b.AddMulti(OpKind::kMaxPoolWithArgmax, std::move(attrs), {x});
-  if (!b.ok()) return;
-  const ValueId places = b.ExpandDims(Flatten(b, pooled[1]), 1);
-  const ValueId count = b.Reshape(b.Add(OpKind::kSizeOfTensor, ShapeOfAttrs{DType::kInt64}, {x}), b.Ints({1}));
-  const ValueId flat = b.Add(OpKind::kScatterNd, ScatterAttrs{}, {places, Flatten(b, c.input(2)), count});
-  c.Output(b.Reshape(flat, b.ShapeOf(x)));
-}
-
 constexpr OpLowering kRows[] = {
     {"MaxPool", 1, 1, LowerPool<PoolOp::kMax, 2>},
     {"AvgPool", 1, 1, LowerPool<PoolOp::kAverage, 2>},
@@ -107,7 +87,6 @@ constexpr OpLowering kRows[] = {
     {"AvgPool3D", 1, 1, LowerPool<PoolOp::kAverage, 3>},
     {"MaxPoolV2", 3, 3, LowerMaxPoolV2},
     {"MaxPoolWithArgmax", 1, 1, LowerMaxPoolWithArgmax},
-    {"MaxPoolGrad", 3, 3, LowerMaxPoolGrad},
 };
 
 }  // namespace

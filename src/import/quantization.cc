@@ -42,27 +42,39 @@ bool ReadSteps(LoweringContext& c, double* lowest, double* highest) {
   return c.b.ok();
 }
 
-// min and max are scalars, or have a number for each place of the innermost axis. They are nudged so that 0 is a step.
-Term FakeQuantize(Term x, Term min, Term max, double lowest, double highest) {
+// A range moved so that 0 is a step. Its ends are scalars, or have a number for each place of the innermost axis.
+struct Nudged {
+  Term min, max, scale;
+};
+
+Nudged Nudge(Term min, Term max, double lowest, double highest) {
   const Term scale = (max - min) / (highest - lowest);
   const Term zero_from_min = lowest - min / scale;
   const Term zero = RoundAway(zero_from_min.Max(lowest).Min(highest));
-  const Term nudged_min = (lowest - zero) * scale;
-  const Term nudged_max = (highest - zero) * scale;
-  const Term inverse = 1.0 / scale;
-  const Term zero_step = ((-nudged_min) * inverse + 0.5).Apply(ExprOp::kFloor);
-  const Term shifted = x.Min(nudged_max).Max(nudged_min) - nudged_min;
-  return (shifted * inverse - zero_step + 0.5).Apply(ExprOp::kFloor) * scale;
+  return {(lowest - zero) * scale, (highest - zero) * scale, scale};
+}
+
+Term FakeQuantize(Term x, Term min, Term max, double lowest, double highest) {
+  const Nudged range = Nudge(min, max, lowest, highest);
+  const Term inverse = 1.0 / range.scale;
+  const Term zero_step = ((-range.min) * inverse + 0.5).Apply(ExprOp::kFloor);
+  const Term shifted = x.Min(range.max).Max(range.min) - range.min;
+  return (shifted * inverse - zero_step + 0.5).Apply(ExprOp::kFloor) * range.scale;
+}
+
+bool ReadRangeAttrs(LoweringContext& c, float* min, float* max) {
+  *min = c.Float("min", -6);
+  *max = c.Float("max", 6);
+  if (*min < *max) return c.b.ok();
+  c.BadAttr("min", absl::StrCat("should be below max, found ", *min, " and ", *max));
+  return false;
 }
 
 void LowerFakeQuantArgs(LoweringContext& c) {
   double lowest, highest;
   if (!ReadSteps(c, &lowest, &highest)) return;
-  const float min = c.Float("min", -6), max = c.Float("max", 6);
-  if (!(min < max)) {
-    c.BadAttr("min", absl::StrCat("should be below max, found ", min, " and ", max));
-    return;
-  }
+  float min, max;
+  if (!ReadRangeAttrs(c, &min, &max)) return;
   const Term x(c.b, c.input(0));
   c.Output(FakeQuantize(x, x.Like(min), x.Like(max), lowest, highest));
   NoteNudgedRange(c, lowest, highest, min, max);
@@ -80,6 +92,37 @@ void LowerFakeQuantVars(LoweringContext& c) {
   const auto is_number = [](const Tensor* t) { return t != nullptr && t->num_elements() == 1; };
   if (!is_number(least) || !is_number(most)) return;  // a range each channel, or one not known before the graph is run
   NoteNudgedRange(c, lowest, highest, least->values<float>()[0], most->values<float>()[0]);
+}
+
+// --- Their gradients: that of what lies inside of the range passes, that of the rest goes to its ends. ---
+
+// (gradient, x)
+void LowerFakeQuantArgsGradient(LoweringContext& c) {
+  double lowest, highest;
+  float min, max;
+  if (!ReadSteps(c, &lowest, &highest) || !ReadRangeAttrs(c, &min, &max)) return;
+  const Term dy(c.b, c.input(0)), x(c.b, c.input(1));
+  const Nudged range = Nudge(x.Like(min), x.Like(max), lowest, highest);
+  c.Output(dy * (x >= range.min && x <= range.max).Cast(x.dtype()));
+}
+
+// (gradient, x, min, max) -> gradients by x, min and max; a range of nothing but 0 lets all pass.
+void LowerFakeQuantVarsGradient(LoweringContext& c) {
+  double lowest, highest;
+  if (!ReadSteps(c, &lowest, &highest) || !RankIsKnown(c, 0)) return;
+  GraphBuilder& b = c.b;
+  const Term dy(b, c.input(0)), x(b, c.input(1)), min(b, c.input(2)), max(b, c.input(3));
+  const Nudged range = Nudge(min, max, lowest, highest);
+  const Term all = min == 0.0 && max == 0.0;
+  const bool per_channel = c.op() == "FakeQuantWithMinMaxVarsPerChannelGradient";
+  std::vector<int64_t> axes;
+  for (int axis = 0; axis < c.shape(0).rank() - (per_channel ? 1 : 0); ++axis) axes.push_back(axis);
+  const auto sum_where = [&](Term outside) {
+    return b.Reduce(ReduceOp::kSum, (outside && !all).Select(dy, dy.Like(0)), axes, false);
+  };
+  c.Output((all || (x >= range.min && x <= range.max)).Select(dy, dy.Like(0)));
+  c.Output(sum_where(x < range.min));
+  c.Output(sum_where(x > range.max));
 }
 
 // --- Ranges for a whole tensor or for each place along an axis. ---
@@ -303,6 +346,9 @@ void LowerDequantize(LoweringContext& c) {
 
 constexpr OpLowering kRows[] = {
     {"FakeQuantWithMinMaxArgs", 1, 1, LowerFakeQuantArgs},
+    {"FakeQuantWithMinMaxArgsGradient", 2, 2, LowerFakeQuantArgsGradient},
+    {"FakeQuantWithMinMaxVarsGradient", 4, 4, LowerFakeQuantVarsGradient},
+    {"FakeQuantWithMinMaxVarsPerChannelGradient", 4, 4, LowerFakeQuantVarsGradient},
     {"FakeQuantWithMinMaxVars", 3, 3, LowerFakeQuantVars},
     {"FakeQuantWithMinMaxVarsPerChannel", 3, 3, LowerFakeQuantVars},
     {"QuantizeAndDequantize", 1, 1, LowerQuantizeAndDequantizeV1},

@@ -5,59 +5,14 @@
 
 #include <algorithm>
 
-#include "import/lowering_util.h"
 #include "import/quantized_fused.h"
+#include "import/quantized_range.h"
 
 namespace moulin {
 namespace {
 
+using Range = QuantizedRange;
 constexpr DType kDouble = DType::kFloat64;
-
-// The values of a quantised type, and the ends of the range that they stand for.
-struct Range {
-  double lowest, highest;
-  Term min, max;  // float32 scalars
-  double steps() const { return highest - lowest + 1; }
-};
-
-bool ReadRange(LoweringContext& c, DType type, int min, int max, Range* out) {
-  if (!IsQuantized(type)) {
-    c.b.Fail(MakeError(ErrorCode::kDType, "a quantised type expected, found ", Name(type)));
-    return false;
-  }
-  const int bits = 8 * static_cast<int>(SizeOf(type));
-  const auto steps = static_cast<double>(int64_t{1} << bits);
-  const double lowest = IsSignedInteger(type) ? -steps / 2 : 0;
-  const auto scalar = [&](int i) { return Term(c.b, c.b.Reshape(c.input(i), c.b.Ints(absl::Span<const int64_t>()))); };
-  *out = {lowest, lowest + steps - 1, scalar(min), scalar(max)};
-  return c.b.ok();
-}
-
-// Rounds halves away from 0.
-Term RoundAway(Term x) {
-  const Term rounded = (x.Apply(ExprOp::kAbs) + 0.5).Apply(ExprOp::kFloor);
-  return (x < 0.0).Select(-rounded, rounded);
-}
-
-// The value that stands for a real number, without bounds, in double precision.
-Term Quantized(Term x, const Range& r) {
-  const double adjust = r.steps() / (r.steps() - 1);
-  const Term scale = r.steps() / ((r.max - r.min).Cast(kDouble) * adjust);
-  const Term value = RoundAway(x.Cast(kDouble) * scale) - RoundAway(r.min.Cast(kDouble) * scale) + r.lowest;
-  return (r.min == r.max).Select(value.Like(0), value);
-}
-
-Term Bounded(Term value, const Range& r) { return value.Max(r.lowest).Min(r.highest); }
-
-// The real number that a value, in double precision, stands for.
-Term Real(Term value, const Range& r) {
-  const double adjust = r.steps() / (r.steps() - 1);
-  const Term scale = (r.max - r.min).Cast(kDouble) * (adjust / r.steps());
-  const Term narrow = scale.Cast(DType::kFloat32);
-  const Term start = RoundAway((r.min / narrow).Cast(kDouble)) * narrow.Cast(kDouble);
-  const Term real = (start + (value - r.lowest) * scale).Cast(DType::kFloat32);
-  return (r.min == r.max).Select(r.min, real);
-}
 
 // What one step of a type is worth.
 Term StepOf(const Range& r) { return (r.max - r.min) / (r.highest - r.lowest); }

@@ -8,6 +8,7 @@
 namespace moulin {
 
 absl::Span<const OpLowering> QuantizedKernelLowerings();
+absl::Span<const OpLowering> QuantizedArithmeticLowerings();  // quantized_arithmetic.cc
 
 }  // namespace moulin
 

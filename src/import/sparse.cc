@@ -86,6 +86,37 @@ void LowerSparseReshape(LoweringContext& c) {
   c.Output(shape);
 }
 
+// Which of `rows` rows have no element, where `row` tells that of each.
+struct FilledRows {
+  Term is_empty;
+  ValueId empty_rows;  // a column
+};
+
+FilledRows FillEmptyRows(GraphBuilder& b, ValueId row, ValueId rows) {
+  const ValueId ones = b.Add(OpKind::kBroadcast, NoAttrs{}, {b.Int(1), b.ShapeOf(row)});
+  const SegmentReduceAttrs sum{SegmentOp::kSum, false};
+  const Term is_empty = Term(b, b.Add(OpKind::kSegmentReduce, sum, {ones, row, rows})) == Term(b, b.Int(0));
+  return {is_empty, b.Add(OpKind::kWhere, NoAttrs{}, {is_empty})};
+}
+
+// Gives `places` (rows, or coordinates that begin with them) and values with what fills the empty rows, in the order of
+// the rows; which were empty; and where each value went.
+void GiveFilled(LoweringContext& c, const FilledRows& filled, ValueId places, ValueId added, ValueId values,
+                ValueId otherwise) {
+  GraphBuilder& b = c.b;
+  const ValueId defaults = b.Add(OpKind::kBroadcast, NoAttrs{}, {otherwise, DimOf(b, filled.empty_rows, 0)});
+  const bool is_matrix = b.shape(places).rank() == 2;
+  const ValueId all = b.Concat({places, is_matrix ? added : b.Squeeze(added, {1})}, 0);
+  const ValueId order = SortedOrder(b, is_matrix ? b.Squeeze(SliceAxis(b, all, 1, 0, 1), {1}) : all);
+  const ValueId total = DimOf(b, all, 0);
+  const ValueId new_place =
+      b.Add(OpKind::kScatterNd, ScatterAttrs{}, {b.ExpandDims(order, 1), Count(b, ScalarFrom(b, total)), total});
+  c.Output(GatherRows(b, all, order));
+  c.Output(GatherRows(b, b.Concat({values, defaults}, 0), order));
+  c.Output(filled.is_empty);
+  c.Output(b.Add(OpKind::kSlice, NoAttrs{}, {new_place, b.Ints({0}), DimOf(b, places, 0)}));
+}
+
 // (indices, values, shape, default): gives each row without an element one, at its first column. -> indices, values,
 // which rows had none, where each element went.
 void LowerSparseFillEmptyRows(LoweringContext& c) {
@@ -95,24 +126,17 @@ void LowerSparseFillEmptyRows(LoweringContext& c) {
   if (rank == kUnknownDim) return c.NotYet("the rank of the sparse tensor is not known");
   if (rank < 1) return c.Unsupported("a sparse scalar");
   const ValueId row = b.Squeeze(SliceAxis(b, c.input(0), 1, 0, 1), {1});
-  const ValueId ones = b.Add(OpKind::kBroadcast, NoAttrs{}, {b.Int(1), b.ShapeOf(row)});
-  const ValueId rows = ElementOf(b, c.input(2), 0);
-  const SegmentReduceAttrs sum{SegmentOp::kSum, false};
-  const Term is_empty = Term(b, b.Add(OpKind::kSegmentReduce, sum, {ones, row, rows})) == Term(b, b.Int(0));
-  const ValueId empty_rows = b.Add(OpKind::kWhere, NoAttrs{}, {is_empty});
+  const FilledRows filled = FillEmptyRows(b, row, ElementOf(b, c.input(2), 0));
   const ValueId to_columns = b.Reshape(b.Ints({0, 0, 0, rank - 1}), b.Ints({2, 2}));
-  const ValueId added = b.Add(OpKind::kPad, PadAttrs{}, {empty_rows, to_columns, b.Int(0)});
-  const ValueId defaults = b.Add(OpKind::kBroadcast, NoAttrs{}, {c.input(3), DimOf(b, empty_rows, 0)});
+  const ValueId added = b.Add(OpKind::kPad, PadAttrs{}, {filled.empty_rows, to_columns, b.Int(0)});
+  GiveFilled(c, filled, c.input(0), added, c.input(1), c.input(3));
+}
 
-  const ValueId indices = b.Concat({c.input(0), added}, 0);
-  const ValueId order = SortedOrder(b, b.Squeeze(SliceAxis(b, indices, 1, 0, 1), {1}));
-  const ValueId total = DimOf(b, indices, 0);
-  const ValueId new_place =
-      b.Add(OpKind::kScatterNd, ScatterAttrs{}, {b.ExpandDims(order, 1), Count(b, ScalarFrom(b, total)), total});
-  c.Output(GatherRows(b, indices, order));
-  c.Output(GatherRows(b, b.Concat({c.input(1), defaults}, 0), order));
-  c.Output(is_empty);
-  c.Output(b.Add(OpKind::kSlice, NoAttrs{}, {new_place, b.Ints({0}), DimOf(b, c.input(0), 0)}));
+// (row of each value, values, number of rows, default): the same for the values of a ragged tensor -> rows, values,
+// which rows had none, where each value went.
+void LowerRaggedFillEmptyRows(LoweringContext& c) {
+  const FilledRows filled = FillEmptyRows(c.b, c.input(0), c.input(2));
+  GiveFilled(c, filled, c.input(0), filled.empty_rows, c.input(1), c.input(3));
 }
 
 // The row of each of `items` places, where the rows end at `ends`: the number of rows that end at or before it.
@@ -250,6 +274,7 @@ constexpr OpLowering kRows[] = {
     {"SparseDenseCwiseAdd", 4, 4, LowerSparseDense<ExprOp::kAdd>},
     {"SparseDenseCwiseDiv", 4, 4, LowerSparseDense<ExprOp::kDiv>},
     {"SparseDenseCwiseMul", 4, 4, LowerSparseDense<ExprOp::kMul>},
+    {"RaggedFillEmptyRows", 4, 4, LowerRaggedFillEmptyRows},
     {"RaggedRange", 3, 3, LowerRaggedRange},
     {"RaggedTensorToTensor", 4, kAnyNumber, LowerRaggedTensorToTensor},
 };

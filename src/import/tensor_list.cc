@@ -24,12 +24,13 @@ void AddListOp(LoweringContext& c, HostOpAttrs attrs, std::initializer_list<Valu
   c.Outputs(c.b.AddMulti(OpKind::kHostOp, std::move(attrs), inputs));
 }
 
-// (size) -> handle, flow
+// (size) -> handle, flow; the handle of the first versions is text (import/old_tensor_arrays.h).
 void LowerArray(LoweringContext& c) {
   HostOpAttrs attrs = ListOp("TensorListReserve", {DType::kVariant});
   attrs.ints = {{"element_dtype", static_cast<int64_t>(c.Type("dtype", DType::kInvalid))},
                 {"growable", c.Bool("dynamic_size", false) ? 1 : 0}};
-  c.Output(c.b.Constant(Tensor::Scalar<int32_t>(0)));
+  const bool is_old = c.op() != "TensorArrayV3";
+  c.Output(c.b.Constant(is_old ? Tensor::OfStrings(Shape(), {""}) : Tensor::Scalar<int32_t>(0)));
   AddListOp(c, std::move(attrs), {ShapeConstant(c.ShapeAttr("element_shape"), &c.b), c.input(0)});
 }
 
@@ -76,20 +77,54 @@ void LowerListConcat(LoweringContext& c) {
             {c.input(0), ShapeConstant(c.ShapeAttr("element_shape"), &c.b), c.b.Ints({})});
 }
 
+// (handle, flow): all elements, stacked.
+void LowerPack(LoweringContext& c) {
+  HostOpAttrs attrs = ListOp("TensorListStack", {c.Type("dtype", DType::kInvalid)});
+  attrs.ints = {{"num_elements", -1}};
+  AddListOp(c, std::move(attrs), {c.input(1), ShapeConstant(c.ShapeAttr("element_shape"), &c.b)});
+}
+
+// (handle, value, flow): the rows of a value become the elements.
+void LowerUnpack(LoweringContext& c) {
+  GraphBuilder& b = c.b;
+  const ValueId rows = ScalarFrom(b, DimOf(b, c.input(1), 0));
+  const ValueId places = b.Cast(b.Add(OpKind::kRange, NoAttrs{}, {b.Int(0), rows, b.Int(1)}), DType::kInt32);
+  AddListOp(c, ListOp("TensorListScatterIntoExistingList", {DType::kVariant}), {c.input(2), c.input(1), places});
+}
+
+void LowerClose(LoweringContext&) {}
+
 constexpr OpLowering kRows[] = {
-    {"EmptyTensorList", 2, 2, LowerKept},         {"TensorArrayConcatV3", 2, 2, LowerConcat},
-    {"TensorArrayGatherV3", 3, 3, LowerGather},   {"TensorArrayReadV3", 3, 3, LowerRead},
-    {"TensorArrayScatterV3", 4, 4, LowerScatter}, {"TensorArraySizeV3", 2, 2, LowerSize},
-    {"TensorArraySplitV3", 4, 4, LowerSplit},     {"TensorArrayV3", 1, 1, LowerArray},
-    {"TensorArrayWriteV3", 4, 4, LowerWrite},     {"TensorListConcat", 1, 1, LowerListConcat},
-    {"TensorListConcatV2", 3, 3, LowerKept},      {"TensorListElementShape", 1, 1, LowerKept},
-    {"TensorListFromTensor", 2, 2, LowerKept},    {"TensorListGather", 3, 3, LowerKept},
-    {"TensorListGetItem", 3, 3, LowerKept},       {"TensorListLength", 1, 1, LowerKept},
-    {"TensorListPopBack", 2, 2, LowerKept},       {"TensorListPushBack", 2, 2, LowerKept},
-    {"TensorListReserve", 2, 2, LowerKept},       {"TensorListResize", 2, 2, LowerKept},
-    {"TensorListScatter", 3, 3, LowerKept},       {"TensorListScatterIntoExistingList", 3, 3, LowerKept},
-    {"TensorListScatterV2", 4, 4, LowerKept},     {"TensorListSetItem", 3, 3, LowerKept},
-    {"TensorListSplit", 3, 3, LowerKept},         {"TensorListStack", 2, 2, LowerKept},
+    {"TensorArray", 1, 1, LowerArray},
+    {"TensorArrayClose", 1, 1, LowerClose},
+    {"TensorArrayCloseV2", 1, 1, LowerClose},
+    {"TensorArrayCloseV3", 1, 1, LowerClose},
+    {"TensorArrayConcat", 2, 2, LowerConcat},
+    {"TensorArrayConcatV2", 2, 2, LowerConcat},
+    {"TensorArrayConcatV3", 2, 2, LowerConcat},
+    {"TensorArrayGather", 3, 3, LowerGather},
+    {"TensorArrayGatherV2", 3, 3, LowerGather},
+    {"TensorArrayGatherV3", 3, 3, LowerGather},
+    {"TensorArrayPack", 2, 2, LowerPack},
+    {"TensorArrayRead", 3, 3, LowerRead},
+    {"TensorArrayReadV2", 3, 3, LowerRead},
+    {"TensorArrayReadV3", 3, 3, LowerRead},
+    {"TensorArrayScatter", 4, 4, LowerScatter},
+    {"TensorArrayScatterV2", 4, 4, LowerScatter},
+    {"TensorArrayScatterV3", 4, 4, LowerScatter},
+    {"TensorArraySize", 2, 2, LowerSize},
+    {"TensorArraySizeV2", 2, 2, LowerSize},
+    {"TensorArraySizeV3", 2, 2, LowerSize},
+    {"TensorArraySplit", 4, 4, LowerSplit},
+    {"TensorArraySplitV2", 4, 4, LowerSplit},
+    {"TensorArraySplitV3", 4, 4, LowerSplit},
+    {"TensorArrayUnpack", 3, 3, LowerUnpack},
+    {"TensorArrayV2", 1, 1, LowerArray},
+    {"TensorArrayV3", 1, 1, LowerArray},
+    {"TensorArrayWrite", 4, 4, LowerWrite},
+    {"TensorArrayWriteV2", 4, 4, LowerWrite},
+    {"TensorArrayWriteV3", 4, 4, LowerWrite},
+    {"TensorListConcat", 1, 1, LowerListConcat},
 };
 
 }  // namespace

@@ -16,39 +16,45 @@ struct HostOp {
   ReferenceFn reference;
 };
 
-absl::Span<const HostOp> StringKernels();          // string_ops.cc
-absl::Span<const HostOp> StringSplitKernels();     // string_split.cc: splits, joins, n-grams
-absl::Span<const HostOp> StringFormatKernels();    // string_format.cc
-absl::Span<const HostOp> RegexKernels();           // regex_ops.cc
-absl::Span<const HostOp> StringHashKernels();      // string_hash.cc
-absl::Span<const HostOp> UnicodeKernels();         // unicode_ops.cc
-absl::Span<const HostOp> DecodeKernels();          // decode_ops.cc: raw bytes, comma-separated values
-absl::Span<const HostOp> ParseExampleKernels();    // parse_example.cc
-absl::Span<const HostOp> ParseTensorKernels();     // parse_tensor.cc
-absl::Span<const HostOp> ImageDecodeKernels();     // image_decode.cc
-absl::Span<const HostOp> RandomKernels();          // random_ops.cc
-absl::Span<const HostOp> FftKernels();             // fft_ops.cc
-absl::Span<const HostOp> CtcKernels();             // ctc_ops.cc
-absl::Span<const HostOp> AudioKernels();           // audio_ops.cc
-absl::Span<const HostOp> ImageTransformKernels();  // image_transform.cc
-absl::Span<const HostOp> LookupKernels();          // lookup_ops.cc
-absl::Span<const HostOp> TensorListKernels();      // tensor_list_ops.cc
-absl::Span<const HostOp> SparseKernels();          // sparse_ops.cc
-absl::Span<const HostOp> SetKernels();             // set_ops.cc: sets, edit distances
-absl::Span<const HostOp> RaggedKernels();          // ragged_ops.cc: ragged tensors, counts
-absl::Span<const HostOp> MatrixBandKernels();      // matrix_band_ops.cc: tridiagonal and banded systems
-absl::Span<const HostOp> MatrixFunctionKernels();  // matrix_function_ops.cc: exponentials, roots, eigenvalues
-absl::Span<const HostOp> SpecialKernels();         // special_ops.cc
-absl::Span<const HostOp> ImageEncodeKernels();     // image_encode.cc
+absl::Span<const HostOp> StringKernels();                // string_ops.cc
+absl::Span<const HostOp> StringSplitKernels();           // string_split.cc: splits, joins, n-grams
+absl::Span<const HostOp> StringFormatKernels();          // string_format.cc
+absl::Span<const HostOp> RegexKernels();                 // regex_ops.cc
+absl::Span<const HostOp> StringHashKernels();            // string_hash.cc
+absl::Span<const HostOp> UnicodeKernels();               // unicode_ops.cc
+absl::Span<const HostOp> DecodeKernels();                // decode_ops.cc: raw bytes, comma-separated values
+absl::Span<const HostOp> ParseExampleKernels();          // parse_example.cc
+absl::Span<const HostOp> ParseSequenceExampleKernels();  // parse_sequence_example.cc
+absl::Span<const HostOp> ParseTensorKernels();           // parse_tensor.cc
+absl::Span<const HostOp> CrossKernels();                 // cross_ops.cc: combinations of features
+absl::Span<const HostOp> OverlapKernels();               // overlap_ops.cc: suppression by given overlaps
+absl::Span<const HostOp> ImageDecodeKernels();           // image_decode.cc
+absl::Span<const HostOp> RandomKernels();                // random_ops.cc
+absl::Span<const HostOp> FftKernels();                   // fft_ops.cc
+absl::Span<const HostOp> CtcKernels();                   // ctc_ops.cc
+absl::Span<const HostOp> AudioKernels();                 // audio_ops.cc
+absl::Span<const HostOp> ImageTransformKernels();        // image_transform.cc
+absl::Span<const HostOp> LookupKernels();                // lookup_ops.cc
+absl::Span<const HostOp> TensorListKernels();            // tensor_list_ops.cc
+absl::Span<const HostOp> SparseKernels();                // sparse_ops.cc
+absl::Span<const HostOp> SetKernels();                   // set_ops.cc: sets, edit distances
+absl::Span<const HostOp> RaggedKernels();                // ragged_ops.cc: ragged tensors, counts
+absl::Span<const HostOp> MatrixBandKernels();            // matrix_band_ops.cc: tridiagonal and banded systems
+absl::Span<const HostOp> MatrixFunctionKernels();        // matrix_function_ops.cc: exponentials, roots, eigenvalues
+absl::Span<const HostOp> SpecialKernels();               // special_ops.cc
+absl::Span<const HostOp> ImageEncodeKernels();           // image_encode.cc
 absl::Span<const HostOp> BytesKernels();           // bytes_ops.cc: serialised tensors, checksums, compressed bytes
 absl::Span<const HostOp> JsonKernels();            // json_ops.cc
 absl::Span<const HostOp> RandomOrderKernels();     // random_order_ops.cc
 absl::Span<const HostOp> RandomGammaKernels();     // random_gamma_ops.cc: gamma and Poisson distributions
+absl::Span<const HostOp> RandomCropKernels();      // random_crop_ops.cc: windows of images
 absl::Span<const HostOp> ImageSampleKernels();     // image_sample_ops.cc
 absl::Span<const HostOp> FractionalPoolKernels();  // fractional_pool.cc
 
 // The kernel of an op; null where there is none (the importer asks before it makes a HostOp).
 const HostOp* FindHostOp(absl::string_view op);
+// All of them. An op's name is that of a literal, and ends with a 0.
+std::vector<const HostOp*> AllHostOps();
 
 // An attribute of a HostOp, or `otherwise` where it is not given.
 int64_t IntAttr(const HostOpAttrs& attrs, absl::string_view name, int64_t otherwise);

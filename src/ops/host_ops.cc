@@ -100,7 +100,10 @@ constexpr Family kFamilies[] = {
     UnicodeKernels,
     DecodeKernels,
     ParseExampleKernels,
+    ParseSequenceExampleKernels,
     ParseTensorKernels,
+    CrossKernels,
+    OverlapKernels,
     ImageDecodeKernels,
     RandomKernels,
     FftKernels,
@@ -118,17 +121,16 @@ constexpr Family kFamilies[] = {
     BytesKernels,
     JsonKernels,
     RandomOrderKernels,
+    RandomCropKernels,
     ImageSampleKernels,
     FractionalPoolKernels,
     MatrixFunctionKernels,
     RandomGammaKernels,
 };
 
-absl::flat_hash_map<absl::string_view, const HostOp*> AllKernels() {
+absl::flat_hash_map<absl::string_view, const HostOp*> ByName() {
   absl::flat_hash_map<absl::string_view, const HostOp*> kernels;
-  for (const Family family : kFamilies) {
-    for (const HostOp& kernel : family()) kernels[kernel.op] = &kernel;
-  }
+  for (const HostOp* kernel : AllHostOps()) kernels[kernel->op] = kernel;
   return kernels;
 }
 
@@ -144,9 +146,17 @@ Result Find(const std::vector<std::pair<std::string, T>>& list, absl::string_vie
 }  // namespace
 
 const HostOp* FindHostOp(absl::string_view op) {
-  static const auto* kernels = new absl::flat_hash_map<absl::string_view, const HostOp*>(AllKernels());
+  static const auto* kernels = new absl::flat_hash_map<absl::string_view, const HostOp*>(ByName());
   const auto it = kernels->find(op);
   return it == kernels->end() ? nullptr : it->second;
+}
+
+std::vector<const HostOp*> AllHostOps() {
+  std::vector<const HostOp*> kernels;
+  for (const Family family : kFamilies) {
+    for (const HostOp& kernel : family()) kernels.push_back(&kernel);
+  }
+  return kernels;
 }
 
 int64_t IntAttr(const HostOpAttrs& attrs, absl::string_view name, int64_t otherwise) {

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "absl/strings/match.h"
+#include "ops/axes.h"
 #include "ops/host_op.h"
 #include "ops/image_files.h"
 #include "ops/op_util.h"
@@ -118,9 +119,53 @@ Status DecodeImage(const KernelContext& c) {
   return absl::OkStatus();
 }
 
+Status InferCropped(InferContext& c) {
+  MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kString, c.dtype(0), "the contents"));
+  MOULIN_ASSIGN_OR_RETURN(const Request r, ReadRequest(c.attr<HostOpAttrs>()));
+  MOULIN_ASSIGN_OR_RETURN(const std::optional<Ints> window, KnownInts(c, 1));
+  PartialShape shape{kUnknownDim, kUnknownDim, r.channels == 0 ? kUnknownDim : r.channels};
+  if (window && window->size() == 4) {
+    shape.set_dim(0, (*window)[2]);
+    shape.set_dim(1, (*window)[3]);
+  }
+  return AddOutput(c, r.type, shape);
+}
+
+// (contents, window: y, x, height and width)
+Status DecodeCropped(const KernelContext& c) {
+  MOULIN_ASSIGN_OR_RETURN(Request r, ReadRequest(c.attr<HostOpAttrs>()));
+  MOULIN_ASSIGN_OR_RETURN(const std::string file, OnlyString(c.input(0), "the contents"));
+  MOULIN_ASSIGN_OR_RETURN(const Ints window, IntValues(c.input(1)));
+  if (window.size() != 4) return MakeError(ErrorCode::kShape, "expected 4 numbers of a window, got ", window.size());
+  if (r.channels == 4) return MakeError(ErrorCode::kValue, "a JPEG file has no 4 channels");
+  r.jpeg.window = ImageWindow{window[0], window[1], window[2], window[3]};
+  MOULIN_ASSIGN_OR_RETURN(const DecodedImage image, DecodeJpegFile(file, r.jpeg));
+  MOULIN_RETURN_IF_ERROR(c.Allocate(0, r.type, Shape{image.height, image.width, image.channels}));
+  Write(image, c.output(0));
+  return absl::OkStatus();
+}
+
+Status InferJpegShape(InferContext& c) {
+  MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kString, c.dtype(0), "the contents"));
+  const std::vector<DType>& types = c.attr<HostOpAttrs>().output_types;
+  return AddOutput(c, types.empty() ? DType::kInt32 : types[0], PartialShape{3});
+}
+
+// Height, width and channels of the file.
+Status JpegShape(const KernelContext& c) {
+  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferJpegShape));
+  MOULIN_ASSIGN_OR_RETURN(const std::string file, OnlyString(c.input(0), "the contents"));
+  MOULIN_ASSIGN_OR_RETURN(const DecodedImage image, ReadJpegSizes(file));
+  return StoreInts({image.height, image.width, image.channels}, &c.output(0));
+}
+
 constexpr HostOp kKernels[] = {
-    {"DecodeBmp", 1, 1, InferDecode, DecodeImage},   {"DecodeGif", 1, 1, InferDecode, DecodeImage},
-    {"DecodeImage", 1, 1, InferDecode, DecodeImage}, {"DecodeJpeg", 1, 1, InferDecode, DecodeImage},
+    {"DecodeAndCropJpeg", 2, 2, InferCropped, DecodeCropped},
+    {"ExtractJpegShape", 1, 1, InferJpegShape, JpegShape},
+    {"DecodeBmp", 1, 1, InferDecode, DecodeImage},
+    {"DecodeGif", 1, 1, InferDecode, DecodeImage},
+    {"DecodeImage", 1, 1, InferDecode, DecodeImage},
+    {"DecodeJpeg", 1, 1, InferDecode, DecodeImage},
     {"DecodePng", 1, 1, InferDecode, DecodeImage},
 };
 

@@ -55,6 +55,15 @@ bool Start(JpegState* s, const JpegOptions& options, int channels) {
   return true;
 }
 
+// Moves to the rows of a window and narrows the rows to the blocks that it touches, whose first column *x becomes.
+bool Narrow(JpegState* s, const ImageWindow& window, JDIMENSION* x) {
+  if (setjmp(s->back)) return false;
+  *x = static_cast<JDIMENSION>(window.x);
+  auto width = static_cast<JDIMENSION>(window.width);
+  jpeg_crop_scanline(&s->jpeg, x, &width);
+  return jpeg_skip_scanlines(&s->jpeg, static_cast<JDIMENSION>(window.y)) == window.y;
+}
+
 bool ReadRow(JpegState* s, unsigned char* row) {
   if (setjmp(s->back)) return false;
   return jpeg_read_scanlines(&s->jpeg, &row, 1) == 1;
@@ -70,6 +79,15 @@ void ToRgb(const unsigned char* inks, int64_t width, bool inverted, char* out) {
   }
 }
 
+Status CheckWindow(const ImageWindow& w, int64_t height, int64_t width) {
+  if (w.y >= 0 && w.x >= 0 && w.height > 0 && w.width > 0 && w.y < height && w.x < width && w.height <= height - w.y &&
+      w.width <= width - w.x) {
+    return absl::OkStatus();
+  }
+  return MakeError(ErrorCode::kValue, "the window of ", w.height, " x ", w.width, " pixels at (", w.y, ", ", w.x,
+                   ") is not inside of the picture of ", height, " x ", width);
+}
+
 Status Failed(const JpegState& s) { return MakeError(ErrorCode::kValue, "malformed JPEG: ", Printable(s.message)); }
 
 StatusOr<DecodedImage> Decode(JpegState* s, absl::string_view file, const JpegOptions& options) {
@@ -82,11 +100,21 @@ StatusOr<DecodedImage> Decode(JpegState* s, absl::string_view file, const JpegOp
   if (!Start(s, options, static_cast<int>(image.channels))) return Failed(*s);
   image.width = s->jpeg.output_width;
   image.height = s->jpeg.output_height;
+  int64_t skipped = 0;  // columns in front of the window, of the blocks that it touches
+  if (options.window) {
+    MOULIN_RETURN_IF_ERROR(CheckWindow(*options.window, image.height, image.width));
+    JDIMENSION x = 0;
+    if (!Narrow(s, *options.window, &x)) return Failed(*s);
+    skipped = options.window->x - static_cast<int64_t>(x);
+    image.width = options.window->width;
+    image.height = options.window->height;
+  }
   const bool four = s->jpeg.out_color_space == JCS_CMYK;
   if (s->jpeg.output_components != (four ? 4 : image.channels)) {
     return MakeError(ErrorCode::kUnsupported, "JPEG files of ", s->jpeg.output_components, " components");
   }
-  std::vector<unsigned char> row(image.width * s->jpeg.output_components);
+  std::vector<unsigned char> row(int64_t{s->jpeg.output_width} * s->jpeg.output_components);
+  const unsigned char* pixels_of_row = row.data() + skipped * s->jpeg.output_components;
   const int64_t row_bytes = image.width * image.channels;
   // Grows row by row: a short file stops it.
   for (int64_t y = 0; y < image.height; ++y) {
@@ -94,23 +122,44 @@ StatusOr<DecodedImage> Decode(JpegState* s, absl::string_view file, const JpegOp
     image.bytes.resize((y + 1) * row_bytes);
     char* out = image.bytes.data() + y * row_bytes;
     if (four) {
-      ToRgb(row.data(), image.width, s->jpeg.saw_Adobe_marker, out);
+      ToRgb(pixels_of_row, image.width, s->jpeg.saw_Adobe_marker, out);
     } else {
-      std::memcpy(out, row.data(), row_bytes);
+      std::memcpy(out, pixels_of_row, row_bytes);
     }
   }
   return image;
 }
 
+StatusOr<DecodedImage> Sizes(JpegState* s, absl::string_view file) {
+  if (!ReadHeader(s, file)) return Failed(*s);
+  DecodedImage image;
+  image.height = s->jpeg.image_height;
+  image.width = s->jpeg.image_width;
+  image.channels = s->jpeg.num_components;
+  return image;
+}
+
+void Prepare(JpegState* s) {
+  s->jpeg.err = jpeg_std_error(&s->errors);
+  s->errors.error_exit = OnError;
+  s->errors.emit_message = OnMessage;
+  s->jpeg.client_data = s;
+}
+
 }  // namespace
+
+StatusOr<DecodedImage> ReadJpegSizes(absl::string_view file) {
+  JpegState s;
+  Prepare(&s);
+  StatusOr<DecodedImage> image = Sizes(&s, file);
+  jpeg_destroy_decompress(&s.jpeg);
+  return image;
+}
 
 StatusOr<DecodedImage> DecodeJpegFile(absl::string_view file, const JpegOptions& options) {
   JpegState s;
   s.recover = options.try_recover_truncated;
-  s.jpeg.err = jpeg_std_error(&s.errors);
-  s.errors.error_exit = OnError;
-  s.errors.emit_message = OnMessage;
-  s.jpeg.client_data = &s;
+  Prepare(&s);
   StatusOr<DecodedImage> image = Decode(&s, file, options);
   jpeg_destroy_decompress(&s.jpeg);
   return image;

@@ -1,99 +1,14 @@
 // ParseExample, ParseExampleV2, ParseSingleExample: serialized tf.Example messages become a batch of dense, sparse and
 // ragged features. Tests: tests/ops/host_kernels_test.cc, tests/cases/host_cases.py.
 #include <algorithm>
-#include <bit>
 
-#include "absl/container/flat_hash_map.h"
+#include "ops/example_message.h"
 #include "ops/host_op.h"
 #include "ops/op_util.h"
 #include "ops/type_dispatch.h"
-#include "ops/wire.h"
 
 namespace moulin {
 namespace {
-
-// --- The messages ---
-
-// The values of one feature; of type kInvalid where it holds none of the three lists.
-struct Feature {
-  DType type = DType::kInvalid;
-  std::vector<absl::string_view> strings;
-  std::vector<float> floats;
-  std::vector<int64_t> ints;
-
-  int64_t size() const {
-    return static_cast<int64_t>(type == DType::kString    ? strings.size()
-                                : type == DType::kFloat32 ? floats.size()
-                                                          : ints.size());
-  }
-};
-
-bool ParseList(const WireField& field, Feature* feature) {
-  if (field.type != WireType::kBytes || field.number > 3) return field.number > 3;
-  *feature = Feature();
-  feature->type = field.number == 1 ? DType::kString : field.number == 2 ? DType::kFloat32 : DType::kInt64;
-  WireReader list(field.payload);
-  WireField value;
-  while (list.Next(&value)) {
-    if (value.number != 1) continue;
-    bool ok = true;
-    if (feature->type == DType::kString) {
-      ok = value.type == WireType::kBytes;
-      if (ok) feature->strings.push_back(value.payload);
-    } else if (feature->type == DType::kFloat32) {
-      ok = ForEachFixed<uint32_t>(value, [&](uint32_t bits) { feature->floats.push_back(std::bit_cast<float>(bits)); });
-    } else {
-      ok = AppendVarints(value, &feature->ints);
-    }
-    if (!ok) return false;
-  }
-  return list.fault() == nullptr;
-}
-
-bool ParseFeature(absl::string_view bytes, Feature* feature) {
-  WireReader reader(bytes);
-  WireField field;
-  while (reader.Next(&field)) {
-    if (!ParseList(field, feature)) return false;
-  }
-  return reader.fault() == nullptr;
-}
-
-// The serialized features of one message, by name.
-using Example = absl::flat_hash_map<absl::string_view, absl::string_view>;
-
-bool ParseEntry(absl::string_view bytes, Example* example) {
-  absl::string_view key, value;
-  WireReader reader(bytes);
-  WireField field;
-  while (reader.Next(&field)) {
-    if (field.type != WireType::kBytes) return false;
-    if (field.number == 1) key = field.payload;
-    if (field.number == 2) value = field.payload;
-  }
-  (*example)[key] = value;  // the last of several counts
-  return reader.fault() == nullptr;
-}
-
-bool ParseFeatures(absl::string_view bytes, Example* example) {
-  WireReader features(bytes);
-  WireField entry;
-  while (features.Next(&entry)) {
-    if (entry.number != 1) continue;
-    if (entry.type != WireType::kBytes || !ParseEntry(entry.payload, example)) return false;
-  }
-  return features.fault() == nullptr;
-}
-
-bool ParseExample(absl::string_view bytes, Example* example) {
-  WireReader message(bytes);
-  WireField features;
-  while (message.Next(&features)) {
-    if (features.number != 1) continue;
-    if (features.type != WireType::kBytes || !ParseFeatures(features.payload, example)) return false;
-  }
-  return message.fault() == nullptr;
-}
 
 // --- What a node asks for ---
 
@@ -165,17 +80,6 @@ Status InferParse(InferContext& c) {
 
 // --- Filling the outputs ---
 
-// Copies the values of a feature to elements [at, at + size) of a tensor.
-void Write(const Feature& feature, Tensor& out, int64_t at) {
-  if (feature.type == DType::kString) {
-    for (const absl::string_view s : feature.strings) out.mutable_strings()[at++] = std::string(s);
-  } else if (feature.type == DType::kFloat32) {
-    std::copy(feature.floats.begin(), feature.floats.end(), out.mutable_values<float>().begin() + at);
-  } else {
-    std::copy(feature.ints.begin(), feature.ints.end(), out.mutable_values<int64_t>().begin() + at);
-  }
-}
-
 class Parser {
  public:
   Parser(const KernelContext& c, const Layout& layout) : c_(c), layout_(layout) {}
@@ -201,7 +105,7 @@ class Parser {
     }
     for (const std::string& bytes : c_.input(0).strings()) {
       examples_.emplace_back();
-      if (ParseExample(bytes, &examples_.back())) continue;
+      if (ReadExample(bytes, &examples_.back())) continue;
       return MakeError(ErrorCode::kValue, "string ", examples_.size() - 1, " is no serialized Example");
     }
     return absl::OkStatus();
@@ -236,7 +140,7 @@ class Parser {
     Feature feature;
     const auto it = examples_[example].find(key);
     if (it == examples_[example].end()) return feature;
-    if (!ParseFeature(it->second, &feature)) {
+    if (!ReadFeature(it->second, &feature)) {
       return MakeError(ErrorCode::kValue, "feature \"", Printable(key), "\" of example ", example, " is malformed");
     }
     if (feature.type == DType::kInvalid || feature.type == type) return feature;
@@ -260,7 +164,7 @@ class Parser {
     MOULIN_RETURN_IF_ERROR(c_.Allocate(output, output_type(output), Shape{count}));
     int64_t at = 0;
     for (const Feature& feature : features) {
-      Write(feature, c_.output(output), at);
+      WriteFeature(feature, c_.output(output), at);
       at += feature.size();
     }
     return absl::OkStatus();
@@ -319,14 +223,14 @@ class Parser {
     if (IsVariable(layout_.dense_shapes[i])) {
       if (feature.size() != 0 && (stride == 0 || feature.size() % stride != 0))
         return WrongSize(i, example, feature, stride);
-      Write(feature, out, begin);
+      WriteFeature(feature, out, begin);
       if (otherwise.num_elements() != 1) return absl::OkStatus();
       for (int64_t k = feature.size(); k < row; ++k) CopyElements(otherwise, 0, out, begin + k, 1);
       return absl::OkStatus();
     }
     if (feature.type != DType::kInvalid) {
       if (feature.size() != row) return WrongSize(i, example, feature, row);
-      Write(feature, out, begin);
+      WriteFeature(feature, out, begin);
       return absl::OkStatus();
     }
     if (otherwise.num_elements() == 0 && row > 0) {
@@ -368,11 +272,9 @@ class Parser {
 
   const KernelContext& c_;
   const Layout& layout_;
-  std::vector<Example> examples_;
+  std::vector<NamedBytes> examples_;
   std::vector<std::string> sparse_keys_, dense_keys_, ragged_keys_;
 };
-
-bool IsValueType(DType type) { return type == DType::kFloat32 || type == DType::kInt64 || type == DType::kString; }
 
 Status Parse(const KernelContext& c) {
   std::vector<TensorType> types;
@@ -381,7 +283,7 @@ Status Parse(const KernelContext& c) {
   const auto& outputs = c.attr<HostOpAttrs>().output_types;
   for (size_t i = 0; i < outputs.size(); ++i) {
     const bool is_splits = static_cast<int>(i) >= layout.ragged_output(1, 0);
-    if (is_splits ? outputs[i] == DType::kInt32 || outputs[i] == DType::kInt64 : IsValueType(outputs[i])) continue;
+    if (is_splits ? outputs[i] == DType::kInt32 || outputs[i] == DType::kInt64 : IsFeatureType(outputs[i])) continue;
     return UnsupportedType(outputs[i]);
   }
   return Parser(c, layout).Run();

@@ -48,7 +48,34 @@ struct Philox {
   }
 };
 
+// The words of a generator one at a time.
+class WordStream {
+ public:
+  explicit WordStream(const Philox& generator) : generator_(generator) {}
+  // A number in [0, count), all equally likely: words that would favour some are passed over.
+  uint32_t Below(uint32_t count) {
+    if (count == 0 || (count & (count - 1)) == 0) return Next() & (count == 0 ? 0 : count - 1);
+    const uint32_t spare = ~uint32_t{0} % count + 1;
+    uint32_t word = Next();
+    while (word < spare) word = Next();
+    return word % count;
+  }
+  uint32_t Next() {
+    if (used_ == 4) {
+      words_ = generator_.Next();
+      used_ = 0;
+    }
+    return words_[used_++];
+  }
+
+ private:
+  Philox generator_;
+  Words words_{};
+  int used_ = 4;
+};
+
 // A value in [0, 1) of as many bits of these words as the mantissa holds.
+inline float UnitFloat(uint32_t x) { return std::bit_cast<float>((uint32_t{127} << 23) | (x & 0x7fffff)) - 1.0f; }
 inline double UnitDouble(uint32_t high, uint32_t low) {
   return std::bit_cast<double>((uint64_t{1023} << 52) | (uint64_t{high & 0xfffff} << 32) | low) - 1.0;
 }

@@ -1,7 +1,7 @@
-// Random values of gamma and Poisson distributions, bit for bit those of TensorFlow up to the last bits of log and exp:
-// each value has 256 steps of the generator to itself, and draws by rejection. Gamma: Marsaglia and Tsang, "A simple
-// method for generating gamma variables"; Poisson: Knuth's products for small rates, else Hormann's transformed
-// rejection. Tests: tests/ops/random_gamma_ops_test.cc.
+// Random values of gamma, Poisson and binomial distributions, bit for bit those of TensorFlow up to the last bits of
+// log and exp: each value has 256 steps of the generator to itself, and draws by rejection. Gamma: Marsaglia and Tsang,
+// "A simple method for generating gamma variables"; Poisson: Knuth's products for small rates, else Hormann's
+// transformed rejection; binomial: sums of gaps, or the same. Tests: tests/ops/random_gamma_ops_test.cc.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -97,6 +97,66 @@ double Poisson(double rate, Draws draws) {
   return rate < 10 ? SmallPoisson(rate, &draws) : LargePoisson(rate, &draws);
 }
 
+// --- Binomial: (count, probability) ---
+
+// What Stirling's formula leaves of log(k!).
+double StirlingTail(double k) {
+  constexpr double kTails[] = {0.0810614667953272,  0.0413406959554092, 0.0276779256849983, 0.02079067210376509,
+                               0.0166446911898211,  0.0138761288230707, 0.0118967099458917, 0.0104112652619720,
+                               0.00925546218271273, 0.00833056343336287};
+  if (k <= 9) return kTails[static_cast<int>(std::max(k, 0.0))];
+  const double square = (k + 1) * (k + 1);
+  return (1.0 / 12 - (1.0 / 360 - 1.0 / 1260 / square) / square) / (k + 1);
+}
+
+// How many geometrically distributed gaps fit in the count.
+double SmallBinomial(double count, double p, Draws draws) {
+  double sum = 0, gaps = 0;
+  for (;; ++gaps) {
+    sum += std::ceil(std::log(draws.Uniform()) / std::log1p(-p));
+    if (!(sum <= count)) return gaps;
+  }
+}
+
+// Hormann's transformed rejection.
+double LargeBinomial(double count, double p, Draws draws) {
+  const double deviation = std::sqrt(count * p * (1 - p));
+  const double b = 1.15 + 2.53 * deviation;
+  const double a = -0.0873 + 0.0248 * b + 0.01 * p;
+  const double c = count * p + 0.5;
+  const double odds = p / (1 - p);
+  const double alpha = (2.83 + 5.1 / b) * deviation;
+  const double mode = std::floor((count + 1) * p);
+  for (;;) {
+    const double u = draws.Uniform() - 0.5;
+    const double v = draws.Uniform();
+    const double u_shifted = 0.5 - std::abs(u);
+    const double k = std::floor((2 * a / u_shifted + b) * u + c);
+    if (u_shifted >= 0.07 && v <= 0.92 - 4.2 / b) return k;
+    if (!(k >= 0 && k <= count)) continue;
+    const double bound = (mode + 0.5) * std::log((mode + 1) / (odds * (count - mode + 1))) +
+                         (count + 1) * std::log((count - mode + 1) / (count - k + 1)) +
+                         (k + 0.5) * std::log(odds * (count - k + 1) / (k + 1)) + StirlingTail(mode) +
+                         StirlingTail(count - mode) - StirlingTail(k) - StirlingTail(count - k);
+    if (std::log(v * alpha / (a / (u_shifted * u_shifted) + b)) <= bound) return k;
+  }
+}
+
+// Value `i` of all; few successes take fewer steps of the generator than the others.
+double Binomial(double count, double p, const Philox& start, int64_t i) {
+  if (std::isnan(p) || std::isnan(count)) return std::numeric_limits<double>::quiet_NaN();
+  if (count <= 0 || p <= 0) return 0;
+  if (p >= 1) return count;
+  const double rarer = std::min(p, 1 - p);
+  const bool is_large = count * rarer >= 10;
+  constexpr uint64_t kStepsOfSmall = 42;
+  Philox generator = start;
+  generator.Skip((is_large ? kStepsPerValue : kStepsOfSmall) * static_cast<uint64_t>(i));
+  const double successes =
+      is_large ? LargeBinomial(count, rarer, Draws(generator)) : SmallBinomial(count, rarer, Draws(generator));
+  return p > 0.5 ? count - successes : successes;
+}
+
 // --- The ops: (shape, parameters) or (shape, seed, parameters) or (shape, key, counter, algorithm, parameters) ---
 
 bool IsStateless(const HostOpAttrs& attrs) { return attrs.op.starts_with("Stateless"); }
@@ -167,10 +227,54 @@ Status Draw(const KernelContext& c) {
   });
 }
 
+// The innermost axes of the result are those of counts and probabilities, broadcast.
+Status InferBinomial(InferContext& c) {
+  const HostOpAttrs& attrs = c.attr<HostOpAttrs>();
+  const DType type = attrs.output_types.empty() ? DType::kInt64 : attrs.output_types[0];
+  MOULIN_ASSIGN_OR_RETURN(const PartialShape parameters, BroadcastPartial(c.shape(2), c.shape(3)));
+  MOULIN_ASSIGN_OR_RETURN(const std::optional<Ints> dims, KnownInts(c, 0));
+  if (!dims) return AddOutput(c, type, PartialShape());
+  MOULIN_ASSIGN_OR_RETURN(const Shape shape, Shape::Make(*dims));
+  if (!parameters.has_rank()) return AddOutput(c, type, shape);
+  if (parameters.rank() > shape.rank()) {
+    return MakeError(ErrorCode::kShape, "a shape that ends with that of the parameters, ", parameters.ToString(),
+                     ", was expected, got ", shape.ToString());
+  }
+  const PartialShape tail(shape.dims().subspan(shape.rank() - parameters.rank()));
+  MOULIN_RETURN_IF_ERROR(MergeShapes(tail, parameters, "the innermost axes of the result").status());
+  return AddOutput(c, type, shape);
+}
+
+// (shape, seed, counts, probabilities)
+Status DrawBinomial(const KernelContext& c) {
+  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferBinomial));
+  MOULIN_ASSIGN_OR_RETURN(const Philox start, FromSeeds(c.input(1)));
+  MOULIN_ASSIGN_OR_RETURN(const PartialShape both, BroadcastPartial(c.input(2).shape(), c.input(3).shape()));
+  MOULIN_ASSIGN_OR_RETURN(const Shape parameters, Shape::Make(both.dims()));
+  MOULIN_ASSIGN_OR_RETURN(const Tensor counts, AsDoubles(c.input(2)));
+  MOULIN_ASSIGN_OR_RETURN(const Tensor probabilities, AsDoubles(c.input(3)));
+  MOULIN_ASSIGN_OR_RETURN(const StridedMap count_of, BroadcastMap(counts.shape(), parameters));
+  MOULIN_ASSIGN_OR_RETURN(const StridedMap probability_of, BroadcastMap(probabilities.shape(), parameters));
+  const int64_t num_parameters = parameters.num_elements(), num_values = c.output(0).num_elements();
+  if (num_values == 0) return absl::OkStatus();
+  const int64_t each = num_values / num_parameters;
+  return DispatchReal(c.output(0).dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    T* y = static_cast<T*>(c.output(0).mutable_data());
+    for (int64_t i = 0; i < num_values; ++i) {
+      const double count = counts.values<double>()[count_of(i / each)];
+      const double p = probabilities.values<double>()[probability_of(i / each)];
+      y[i % each * num_parameters + i / each] = Stored<T>(Binomial(count, p, start, i));
+    }
+    return absl::OkStatus();
+  });
+}
+
 constexpr HostOp kKernels[] = {
     {"RandomGamma", 2, 2, InferDrawn, Draw<Gamma>},
     {"RandomPoisson", 2, 2, InferDrawn, Draw<Poisson>},
     {"RandomPoissonV2", 2, 2, InferDrawn, Draw<Poisson>},
+    {"StatelessRandomBinomial", 4, 4, InferBinomial, DrawBinomial},
     {"StatelessRandomGammaV2", 3, 3, InferDrawn, Draw<Gamma>},
     {"StatelessRandomGammaV3", 5, 5, InferDrawn, Draw<Gamma>},
     {"StatelessRandomPoisson", 3, 3, InferDrawn, Draw<Poisson>},

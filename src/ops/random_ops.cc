@@ -14,8 +14,6 @@ namespace {
 
 // --- From words to values ---
 
-float UnitFloat(uint32_t x) { return std::bit_cast<float>((uint32_t{127} << 23) | (x & 0x7fffff)) - 1.0f; }
-
 constexpr double kTwoPi = 2 * 3.14159265358979323846;
 constexpr double kLeast = 1e-7;  // keeps the logarithm finite
 

@@ -12,34 +12,21 @@
 namespace moulin {
 namespace {
 
-// The words of a generator one at a time.
-class WordStream {
- public:
-  explicit WordStream(const Philox& generator) : generator_(generator) {}
-  uint32_t Next() {
-    if (used_ == 4) {
-      words_ = generator_.Next();
-      used_ = 0;
-    }
-    return words_[used_++];
-  }
-
- private:
-  Philox generator_;
-  Words words_{};
-  int used_ = 4;
-};
-
 Status InferShuffle(InferContext& c) { return AddOutput(c, c.dtype(0), c.shape(0)); }
 
-// The rows in another order: each place takes one of those that are left, from the front.
+// (x) or (x, key, counter, algorithm): the rows in another order: each place takes one of those that are left, from the
+// front.
 Status Shuffle(const KernelContext& c) {
   MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferShuffle));
   const Tensor& x = c.input(0);
   const int64_t rows = x.shape().rank() == 0 ? 1 : x.shape().dim(0);
   Ints order(rows);
   std::iota(order.begin(), order.end(), 0);
-  WordStream words(FromAttrs(c.attr<HostOpAttrs>()));
+  Philox generator = FromAttrs(c.attr<HostOpAttrs>());
+  if (c.inputs.size() == 4) {
+    MOULIN_ASSIGN_OR_RETURN(generator, FromKey(c.input(1), c.input(2), c.input(3)));
+  }
+  WordStream words(generator);
   for (int64_t i = 0; i + 1 < rows; ++i) {
     std::swap(order[i], order[i + words.Next() % static_cast<uint32_t>(rows - i)]);
   }
@@ -117,6 +104,7 @@ constexpr HostOp kKernels[] = {
     {"Multinomial", 2, 2, InferMultinomial, Multinomial},
     {"RandomShuffle", 1, 1, InferShuffle, Shuffle},
     {"StatelessMultinomial", 3, 3, InferMultinomial, Multinomial},
+    {"StatelessShuffle", 4, 4, InferShuffle, Shuffle},
 };
 
 }  // namespace

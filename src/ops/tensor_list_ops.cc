@@ -9,6 +9,7 @@
 #include "ops/host_op.h"
 #include "ops/op_util.h"
 #include "ops/tensor_list.h"
+#include "ops/type_dispatch.h"
 
 namespace moulin {
 namespace {
@@ -225,6 +226,20 @@ Status PushBack(const KernelContext& c) {
   return GiveList(c, list->Resized(list->size() + 1).With(list->size(), std::move(item)));
 }
 
+// The items of both, one list behind the other.
+Status ConcatLists(const KernelContext& c) {
+  MOULIN_ASSIGN_OR_RETURN(const TensorList* a, ListInput(c, 0));
+  MOULIN_ASSIGN_OR_RETURN(const TensorList* b, ListInput(c, 1));
+  if (a->element_type() != b->element_type()) return UnsupportedType(b->element_type());
+  MOULIN_RETURN_IF_ERROR(MergeShapes(a->element_shape(), b->element_shape(), "the elements of a list").status());
+  MOULIN_RETURN_IF_ERROR(CheckSize(a->size() + b->size()));
+  TensorList joined = a->Resized(a->size() + b->size());
+  for (int64_t i = 0; i < b->size(); ++i) {
+    if (b->at(i).is_valid()) joined.Set(a->size() + i, b->at(i));
+  }
+  return GiveList(c, std::move(joined));
+}
+
 // (list, size)
 Status Resize(const KernelContext& c) {
   MOULIN_ASSIGN_OR_RETURN(const TensorList* list, ListInput(c, 0));
@@ -438,6 +453,7 @@ Status ShapeOfElements(const KernelContext& c) {
 
 constexpr HostOp kKernels[] = {
     {"EmptyTensorList", 2, 2, InferList, Empty},
+    {"TensorListConcatLists", 2, 2, InferList, ConcatLists},
     {"TensorListConcatV2", 3, 3, InferConcat, ConcatList},
     {"TensorListElementShape", 1, 1, InferUnknown, ShapeOfElements},
     {"TensorListFromTensor", 2, 2, InferList, FromTensor},

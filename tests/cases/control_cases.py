@@ -136,3 +136,84 @@ for index in (-1, 0, 1, 2, 5):
     add(f"SwitchN_{index}", _lowered(lambda i, x: tf.switch_case(i, [lambda: x + 1, lambda: x * 2, lambda: tf.reduce_sum(x) * x])), np.int32(index), f32(3))
 for flag in (True, False):
     both(f"If_shares_{flag}", lambda p, x: list(tf1.cond(p, lambda: (tf.exp(x) + 1, tf.exp(x) * 2, -tf.exp(x)), lambda: (x, x + 1, x + 2))), np.bool_(flag), f32(3))
+
+
+# Arrays of the versions before TensorFlow 1.0, which no longer makes them: the third version's graph in their terms.
+def older(version):
+    """Arrays whose handle is text, and whose flow begins as a constant."""
+
+    def rewrite(graph_def):
+        arrays = [n.name for n in graph_def.node if n.op == "TensorArrayV3"]
+        handles = {*arrays}
+        for node in graph_def.node:
+            if node.op in ("Enter", "Switch", "Identity") and node.input[0] in handles:
+                handles.add(node.name)
+                node.attr["T"].type = tf.string.as_datatype_enum
+            for k, name in enumerate(node.input):
+                if name.removesuffix(":1") in arrays and name.endswith(":1"):
+                    node.input[k] = name[:-2] + "/flow"
+            if node.op.startswith("TensorArray"):
+                node.op = node.op.removesuffix("V3") + version
+        for name in arrays:
+            flow = graph_def.node.add(name=name + "/flow", op="Const")
+            flow.attr["dtype"].type = tf.float32.as_datatype_enum
+            flow.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(np.float32(0)))
+
+    return rewrite
+
+
+def _v1(build):
+    def run(*args):
+        tf1.disable_control_flow_v2()
+        try:
+            return build(*args)
+        finally:
+            tf1.enable_control_flow_v2()
+
+    return run
+
+
+def _packs(version):
+    """All elements read and written at once, as the first version's own ops do."""
+
+    def rewrite(graph_def):
+        older(version)(graph_def)
+        for node in graph_def.node:
+            if node.op.startswith("TensorArrayGather"):
+                node.op = "TensorArrayPack"
+                del node.input[1]
+            if node.op.startswith("TensorArrayScatter"):
+                node.op = "TensorArrayUnpack"
+                del node.input[1]
+
+    return rewrite
+
+
+def _closed(x):
+    array = tf1.TensorArray(tf.float32, 4).unstack(x)
+    y = array.read(2)
+    with tf.control_dependencies([array.close()]):
+        return tf.identity(y)
+
+
+for version in ("", "V2"):
+    for unknown in (False, True):
+        add(f"TensorArray{version}_loop_{unknown}", _v1(lambda x: list(array_loop(x, tf.shape(x)[0]))), f32(4, 3), unknown=unknown, rewrite=older(version))
+    add(f"TensorArray{version}_concat", _v1(lambda x, y: tf1.TensorArray(tf.float32, 2, infer_shape=False, element_shape=[None, 2]).write(0, x).write(1, y).concat()), f32(3, 2), f32(1, 2), rewrite=older(version))
+    add(f"TensorArray{version}_split", _v1(lambda x: tf1.TensorArray(tf.float32, 3, infer_shape=False).split(x, [2, 0, 3]).read(2)), f32(5, 2), rewrite=older(version))
+    add(f"TensorArray{version}_grown_size", _v1(lambda x: tf1.TensorArray(tf.float32, 0, dynamic_size=True).unstack(x).size()), f32(4, 2), rewrite=older(version))
+    add(f"TensorArray{version}_close", _v1(_closed), f32(4, 2), rewrite=older(version))
+add("TensorArray_packs", _v1(lambda x: list(array_loop(x, 4))), f32(4, 3), rewrite=_packs(""))
+add("TensorArrayV3_close", _v1(_closed), f32(4, 2))
+add("TensorListConcatLists", lambda x, y: stack(raw.TensorListConcatLists(input_a=from_rows(x), input_b=from_rows(y), element_dtype=tf.float32)), f32(3, 2), f32(2, 2, key="y"))
+
+
+# Choices whose branches also give what gradients would take.
+def _cond_with_gradients(p, x):
+    y = tf1.cond(p, lambda: tf.sin(x) * 2.0, lambda: x - 1.0)
+    tf1.gradients(y, x)
+    return y
+
+
+for flag in (True, False):
+    add(f"OptionalFromValue_{flag}", _cond_with_gradients, np.bool_(flag), f32(3))

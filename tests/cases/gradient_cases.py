@@ -33,3 +33,23 @@ def _tape(function):
 
 
 add("Gradient_of_a_dense_layer", _tape(lambda x: tf.reduce_sum(tf.nn.elu(tf.nn.bias_add(x @ f32(4, 3), f32(3))) * tf.sigmoid(x @ f32(4, 3)) ** 2)), f32(3, 4), unknown=True)
+
+# Batch normalisation.
+for version, t in (("", "f32"), ("V2", "f32"), ("V2", "f16"), ("V3", "f32"), ("V3", "bf16")):
+    for training in (True, False):
+        add(f"FusedBatchNormGrad{version}_{t}_{training}", lambda g, x, s, m, v, n=version, k=training: list(getattr(tf.raw_ops, f"FusedBatchNormGrad{n}")(y_backprop=g, x=x, scale=s, reserve_space_1=m, reserve_space_2=v, epsilon=0.01, is_training=k, **({"reserve_space_3": np.float32([])} if n == "V3" else {})))[:3], draw(t, (3, 4, 5, 2)), draw(t, (3, 4, 5, 2), key="x"), f32(2), f32(2, key="m"), f32(2, low=0.5, high=2))
+
+# Fake quantisation.
+for bits, narrow in ((8, False), (4, True)):
+    add(f"FakeQuantWithMinMaxArgsGradient_{bits}", raw("FakeQuantWithMinMaxArgsGradient", min=-1.03, max=2.5, num_bits=bits, narrow_range=narrow), f32(5, 7), f32(5, 7, key="x"))
+    for low, high in ((-1.03, 2.5), (0.0, 0.0), (0.3, 1.7)):
+        add(f"FakeQuantWithMinMaxVarsGradient_{bits}_{low}", lambda g, x, a, b, n=bits, k=narrow: list(tf.raw_ops.FakeQuantWithMinMaxVarsGradient(gradients=g, inputs=x, min=a, max=b, num_bits=n, narrow_range=k)), f32(5, 7), f32(5, 7, key="x"), np.float32(low), np.float32(high))
+    for shape in ((3,), (5, 3), (2, 3, 4, 3)):
+        add(f"FakeQuantWithMinMaxVarsPerChannelGradient_{bits}_{len(shape)}", lambda g, x, a, b, n=bits, k=narrow: list(tf.raw_ops.FakeQuantWithMinMaxVarsPerChannelGradient(gradients=g, inputs=x, min=a, max=b, num_bits=n, narrow_range=k)), f32(*shape), f32(*shape, key="x"), np.float32([-1.03, 0, -2]), np.float32([2.5, 0, -0.5]))
+
+# Copies, chosen rows, rows filled in.
+for op in ("SparseSegmentSumGrad", "SparseSegmentMeanGrad", "SparseSegmentSqrtNGrad"):
+    for t in ("f32", "f64", "f16"):
+        add(f"{op}_{t}", lambda g, i, s, o=op: getattr(tf.raw_ops, o)(grad=g, indices=i, segment_ids=s, output_dim0=6), draw(t, (3, 2)), i32([0, 5, 5, 1, 2]), i32([0, 0, 0, 2, 2]))
+add("SparseFillEmptyRowsGrad", lambda m, g: list(tf.raw_ops.SparseFillEmptyRowsGrad(reverse_index_map=m, grad_values=g)), i64([2, 1, 3]), f32(5))
+add("RaggedFillEmptyRowsGrad", lambda m, g: list(tf.raw_ops.RaggedFillEmptyRowsGrad(reverse_index_map=m, grad_values=g)), i64([0, 1, 4]), f32(6))

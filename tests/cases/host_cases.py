@@ -102,6 +102,10 @@ for wanted in (0, 1, 3):
     for method in ("", "INTEGER_ACCURATE"):
         add(f"DecodeJpeg_{wanted}_{method}", raw("DecodeJpeg", channels=wanted, dct_method=method), _JPEG, tol=(0, 1))
 add("DecodeJpeg_half", raw("DecodeJpeg", ratio=2), _JPEG, tol=(0, 1))
+for window in ([0, 0, 9, 11], [2, 3, 4, 5], [8, 10, 1, 1]):
+    add(f"DecodeAndCropJpeg_{window[0]}", raw("DecodeAndCropJpeg", channels=3), _JPEG, i32(window), tol=(0, 1))
+for t in (tf.int32, tf.int64):
+    add(f"ExtractJpegShape_{t.name}", raw("ExtractJpegShape", output_type=t), _JPEG)
 for t in (tf.uint8, tf.uint16, tf.float32):
     add(f"DecodeImage_{t.name}", raw("DecodeImage", dtype=t), _png(_PIXELS[..., :3]))
 

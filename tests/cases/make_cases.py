@@ -27,8 +27,10 @@ from case import Case, all_cases
 import array_cases  # noqa: F401  (each registers its cases)
 import bytes_cases  # noqa: F401
 import control_cases  # noqa: F401
+import cross_cases  # noqa: F401
 import cudnn_cases  # noqa: F401
 import elementwise_cases  # noqa: F401
+import example_cases  # noqa: F401
 import gradient_cases  # noqa: F401
 import host_cases  # noqa: F401
 import indexing_cases  # noqa: F401
@@ -41,6 +43,7 @@ import random_cases  # noqa: F401
 import reduction_cases  # noqa: F401
 import sparse_cases  # noqa: F401
 import spatial_cases  # noqa: F401
+import spatial_gradient_cases  # noqa: F401
 import special_cases  # noqa: F401
 import unknown_cases  # noqa: F401
 import update_cases  # noqa: F401

@@ -118,7 +118,7 @@ def _fused(op: str, fused_ops: list[str], attrs: dict[str, tf.compat.v1.AttrValu
 
     def rewrite(graph_def):
         nodes = {n.name: n for n in graph_def.node}
-        source = next(n for n in graph_def.node if n.op in ("MatMul", "Conv2D"))
+        source = next(n for n in graph_def.node if n.op in ("MatMul", "Conv2D", "Conv3D", "DepthwiseConv2dNative"))
         bias = next(n for n in graph_def.node if n.op == "BiasAdd")
         fused = tf.compat.v1.NodeDef(name="fused", op=op, input=[*source.input, bias.input[1]])
         for key, value in source.attr.items():
@@ -141,6 +141,44 @@ for activation, function in (("", lambda x: x), ("Relu", tf.nn.relu), ("Relu6", 
     attrs = {"leakyrelu_alpha": _float(0.3)} if activation == "LeakyRelu" else {}
     add(f"_FusedMatMul_{activation}", lambda x, w, b, f=function: f(tf.nn.bias_add(tf.matmul(x, w), b)), f32(3, 4), f32(4, 5, key="w"), f32(5, key="b"), rewrite=_fused("_FusedMatMul", fused, attrs))
     add(f"_FusedConv2D_{activation}", lambda x, w, b, f=function: f(tf.nn.bias_add(tf.nn.conv2d(x, w, 1, "SAME"), b)), f32(1, 5, 5, 3), f32(3, 3, 3, 4, key="w"), f32(4, key="b"), rewrite=_fused("_FusedConv2D", fused, attrs))
+    add(f"_FusedConv3D_{activation}", lambda x, w, b, f=function: f(tf.nn.bias_add(tf.nn.conv3d(x, w, [1] * 5, "SAME"), b)), f32(1, 5, 5, 4, 3), f32(3, 3, 3, 3, 4, key="w"), f32(4, key="b"), rewrite=_fused("_FusedConv3D", fused, attrs))
+    add(f"_FusedDepthwiseConv2dNative_{activation}", lambda x, w, b, f=function: f(tf.nn.bias_add(tf.nn.depthwise_conv2d(x, w, [1, 1, 1, 1], "SAME"), b)), f32(1, 5, 5, 3), f32(3, 3, 3, 2, key="w"), f32(6, key="b"), rewrite=_fused("_FusedDepthwiseConv2dNative", fused, attrs))
+
+
+def _one(op: str, count: int, attrs: dict[str, tf.compat.v1.AttrValue]):
+    """Makes one node of the chain of `count` nodes in front of the output, as the grappler does."""
+
+    def rewrite(graph_def):
+        nodes = {n.name: n for n in graph_def.node}
+        first = nodes["o0"]
+        for _ in range(count):
+            first = nodes[first.input[0].split(":")[0]]
+        one = tf.compat.v1.NodeDef(name="one", op=op, input=[first.input[0]])
+        one.attr["T"].CopyFrom(first.attr["T"])
+        for key, value in attrs.items():
+            one.attr[key].CopyFrom(value)
+        nodes["o0"].input[0] = "one"
+        graph_def.node.append(one)
+
+    return rewrite
+
+
+def _names(*names: str):
+    return {"op_names": tf.compat.v1.AttrValue(list=tf.compat.v1.AttrValue.ListValue(s=[n.encode() for n in names]))}
+
+
+for t in ("f32", "f64", "f16"):
+    add(f"_UnaryOpsComposition_{t}", lambda x: tf.nn.relu(tf.tanh(tf.raw_ops.Exp(x=tf.negative(x)))), draw(t, (3, 4)), rewrite=_one("_UnaryOpsComposition", 4, _names("Neg", "Exp", "Tanh", "Relu")))
+for t in ("i32", "i64", "u8"):
+    add(f"_TensorToHashBucketFast_{t}", lambda x: tf.raw_ops.StringToHashBucketFast(input=tf.raw_ops.AsString(input=x), num_buckets=1000), draw(t, (3, 4), -99, 99), rewrite=_one("_TensorToHashBucketFast", 2, {"num_buckets": tf.compat.v1.AttrValue(i=1000)}))
+for key, x in {"zero": np.float32(0), "nan": np.float32(np.nan), "number": np.int64(-7), "text": np.array("a", dtype=object), "no_text": np.array("", dtype=object), "bool": np.bool_(True), "vector": f32(2), "empty": f32(0), "texts": np.array(["", ""], dtype=object)}.items():
+    add(f"ToBool_{key}", raw("ToBool"), x)
+for rank, padding in ((4, "SAME"), (5, "VALID"), (4, "EXPLICIT")):
+    add(f"Conv_{rank}_{padding}", raw("Conv", strides=[1] + [2] * (rank - 2) + [1], padding=padding, explicit_paddings=[0, 0, 1, 2, 0, 1, 0, 0] if padding == "EXPLICIT" else []), f32(2, *[6] * (rank - 2), 3), f32(*[3] * (rank - 2), 3, 4, key="w"))
+
+# Suppression by given overlaps.
+for most, overlap, score in ((3, 0.5, 0.0), (9, 0.3, 0.4), (0, 0.5, 0.0), (9, 1.0, -9.0)):
+    add(f"NonMaxSuppressionWithOverlaps_{most}_{overlap}", lambda o, s, m, a, b: tf.raw_ops.NonMaxSuppressionWithOverlaps(overlaps=o, scores=s, max_output_size=m, overlap_threshold=a, score_threshold=b), f32(7, 7, low=0, high=1), np.float32([0.5, 0.9, 0.2, 0.5, 0.7, 0.1, 0.9]), np.int32(most), np.float32(overlap), np.float32(score))
 
 WORDS = np.array([["abc", "Hello"], ["", " x "]], dtype=object)
 for op in ("StringLength", "StringLower", "StringUpper", "StringStrip", "EncodeBase64"):

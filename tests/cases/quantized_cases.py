@@ -78,3 +78,24 @@ CHANNELS = RANGES | dict(min_filter=[-1.0, -2.0, -1.0, -1.0], max_filter=[1.0, 1
 add("QuantizedConv2DWithBiasAndReluAndRequantize_channels", fused("QuantizedConv2DWithBiasAndReluAndRequantize", tf.quint8, BIAS, ("input", "filter"), W, CHANNELS, **WINDOW), X)
 add("QuantizedMatMulWithBiasAndDequantize", lambda a: tf.raw_ops.QuantizedMatMulWithBiasAndDequantize(a=q("u8", a), b=q("i8", tf.constant(M)), bias=BIAS, min_a=0.0, max_a=6.0, min_b=-1.0, max_b=1.0, min_freezed_output=-20.0, max_freezed_output=20.0, Toutput=tf.float32, input_quant_mode="SCALED"), bytes_of(3, 5))
 add("QuantizedMatMulWithBias_min_first", lambda a: plain(list(tf.raw_ops.QuantizedMatMulWithBias(a=q("u8", a), b=q("i8", tf.constant(M)), bias=BIAS, min_a=0.0, max_a=4.0, min_b=-1.0, max_b=1.0, Toutput=tf.qint32))), bytes_of(3, 5))
+
+# Sums, biases, concatenations, normalisation.
+for shape in ((4, 5), (5,), ()):
+    add(f"QuantizedAdd_{len(shape)}", lambda x, y: plain(tf.raw_ops.QuantizedAdd(x=q("u8", x), y=q("u8", y), min_x=LOW, max_x=HIGH, min_y=-3.0, max_y=1.0)), bytes_of(4, 5), bytes_of(*shape, key="y"))
+for t in ("u8", "i8"):
+    add(f"QuantizedBiasAdd_{t}", lambda x, y, t=t: plain(tf.raw_ops.QuantizedBiasAdd(input=q(t, x), bias=q(t, y), min_input=LOW, max_input=HIGH, min_bias=-0.3, max_bias=0.7, out_type=tf.qint32)), draw(t, (4, 5), 0 if t == "u8" else -128, 127), draw(t, (5,), 0 if t == "u8" else -128, 127, "b"))
+for axis in (0, 1):
+    add(f"QuantizedConcat_{axis}", lambda x, y, a=axis: plain(tf.raw_ops.QuantizedConcat(concat_dim=a, values=[q("u8", x), q("u8", y), q("u8", x)], input_mins=[LOW, -3.0, 0.0], input_maxes=[HIGH, 1.0, 0.5])), bytes_of(4, 5), bytes_of(4, 5, key="y"))
+add("QuantizedConcat_same", lambda x, y: plain(tf.raw_ops.QuantizedConcat(concat_dim=0, values=[q("u8", x), q("u8", y)], input_mins=[LOW, LOW], input_maxes=[HIGH, HIGH])), bytes_of(4, 5), bytes_of(2, 5, key="y"))
+add("QuantizedConcat_wide", lambda x, y: plain(tf.raw_ops.QuantizedConcat(concat_dim=0, values=[q("i32", x), q("i32", y)], input_mins=[LOW, -3.0], input_maxes=[HIGH, 1.0])), draw("i32", (4, 5), -2**28, 2**28), draw("i32", (2, 5), -2**28, 2**28, "y"), tol=(1e-6, 256))
+for scale in (True, False):
+    add(f"QuantizedBatchNormWithGlobalNormalization_{scale}", lambda x, m, v, b, g, s=scale: plain(tf.raw_ops.QuantizedBatchNormWithGlobalNormalization(t=q("u8", x), t_min=-8.0, t_max=8.0, m=q("u8", m), m_min=-2.0, m_max=2.0, v=q("u8", v), v_min=0.1, v_max=4.0, beta=q("u8", b), beta_min=-1.0, beta_max=1.0, gamma=q("u8", g), gamma_min=-2.0, gamma_max=2.0, out_type=tf.qint32, variance_epsilon=0.01, scale_after_normalization=s)), bytes_of(2, 3, 4, 5), *[bytes_of(5, key=k) for k in "mvbg"])
+
+# Ranges of channels.
+ENDS = np.float32([-300, -20, -1, -250]), np.float32([300, 20, 1.5, 100])
+MANY = draw("i32", (2, 3, 5, 4), -(2**30), 2**30)
+for out, low in ((tf.qint8, -50.0), (tf.quint8, 0.0)):
+    add(f"RequantizePerChannel_{out.name}", lambda x, a, b, t=out, lo=low: plain(list(tf.raw_ops.RequantizePerChannel(input=q("i32", x), input_min=a, input_max=b, requested_output_min=lo, requested_output_max=60.0, out_type=t))), MANY, *ENDS)
+for clip in (1e30, 30.0):
+    add(f"RequantizationRangePerChannel_{clip:.0e}", lambda x, a, b, k=clip: list(tf.raw_ops.RequantizationRangePerChannel(input=q("i32", x), input_min=a, input_max=b, clip_value_max=k)), MANY, *ENDS)
+    add(f"RequantizationRangePerChannel_positive_{clip:.0e}", lambda x, a, b, k=clip: list(tf.raw_ops.RequantizationRangePerChannel(input=q("i32", x), input_min=a, input_max=b, clip_value_max=k)), np.abs(MANY), *ENDS)

@@ -26,3 +26,17 @@ add("StatelessRandomGammaV2_empty", raw("StatelessRandomGammaV2"), i32([0, 3]), 
 for out in (tf.int32, tf.float32, tf.int64):
     add(f"StatelessRandomPoisson_{out.name}", raw("StatelessRandomPoisson", dtype=out), i32([7, 3]), i32([4, 9]), np.float32([0.5, 8, 30]))
 add("RandomPoissonV2", raw("RandomPoissonV2", seed=3, seed2=5), i32([7]), np.float32([0.5, 8, 30]))
+
+# Orders, counts of successes, windows of images.
+for shape, t in (((9,), "i32"), ((5, 2), "f32"), ((1,), "i64"), ((0, 3), "f32")):
+    add(f"StatelessShuffle_{'x'.join(map(str, shape))}", lambda x, k, c: tf.raw_ops.StatelessShuffle(value=x, key=k, counter=c, alg=1), draw(t, shape), draw("u64", (1,), 0, 99), draw("u64", (2,), 0, 99))
+for counts, probabilities in (([5.0, 40, 1000], [0.1, 0.9, 0.3]), ([[100.0], [7]], [0.45, 0.02, 0.7]), ([0.0, 3, 8], [0.5, 0.0, 1.0])):
+    for t in (tf.int64, tf.float32, tf.int32):
+        add(f"StatelessRandomBinomial_{t.name}_{np.size(counts)}_{np.max(counts):.0f}", lambda n, p, t=t, s=[4, *np.broadcast_shapes(np.shape(counts), np.shape(probabilities))]: tf.raw_ops.StatelessRandomBinomial(shape=s, seed=[7, -3], counts=n, probs=p, dtype=t), np.float32(counts), np.float32(probabilities))
+BOXES = np.float32([[[0.1, 0.2, 0.5, 0.9], [0.6, 0.0, 0.9, 0.3]]])
+for key, size, attrs in (("wide", [100, 200, 3], {}), ("tall", [300, 50, 3], dict(area_range=[0.2, 0.9])), ("narrow", [64, 64, 1], dict(aspect_ratio_range=[0.3, 0.6], max_attempts=50)), ("impossible", [64, 64, 1], dict(area_range=[0.05, 0.06], max_attempts=3))):
+    for covered in (0.1, 0.9):
+        add(f"SampleDistortedBoundingBox_{key}_{covered}", lambda b, n=size, a=attrs, k=covered: list(tf.raw_ops.SampleDistortedBoundingBox(image_size=n, bounding_boxes=b, seed=5, seed2=6, min_object_covered=k, **a)), BOXES)
+        add(f"SampleDistortedBoundingBoxV2_{key}_{covered}", lambda b, k, n=size, a=attrs: list(tf.raw_ops.SampleDistortedBoundingBoxV2(image_size=n, bounding_boxes=b, min_object_covered=k, seed=5, seed2=6, **a)), BOXES, np.float32(covered))
+        add(f"StatelessSampleDistortedBoundingBox_{key}_{covered}", lambda b, k, s, n=size, a=attrs: list(tf.raw_ops.StatelessSampleDistortedBoundingBox(image_size=n, bounding_boxes=b, min_object_covered=k, seed=s, **a)), BOXES, np.float32(covered), i32([3, 4]))
+add("SampleDistortedBoundingBoxV2_no_boxes", lambda n: list(tf.raw_ops.SampleDistortedBoundingBoxV2(image_size=n, bounding_boxes=np.zeros([1, 0, 4], np.float32), min_object_covered=0.0, seed=5, seed2=6, use_image_if_no_bounding_boxes=True)), i32([40, 30, 3]))

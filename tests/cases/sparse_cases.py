@@ -94,3 +94,8 @@ add("RaggedGather_none", lambda a, v, i: tf.nest.flatten(tf.raw_ops.RaggedGather
 add("RaggedTensorToSparse", lambda a, v: list(tf.raw_ops.RaggedTensorToSparse(rt_nested_splits=[a], rt_dense_values=v)), i64([0, 2, 2, 5]), f32(5))
 add("RaggedTensorToSparse_nested", lambda a, b, v: list(tf.raw_ops.RaggedTensorToSparse(rt_nested_splits=[a, b], rt_dense_values=v)), i32([0, 2, 3]), i32([0, 1, 1, 4]), f32(4, 2))
 add("RaggedTensorToSparse_text", lambda a, v: list(tf.raw_ops.RaggedTensorToSparse(rt_nested_splits=[a], rt_dense_values=v)), i64([0, 0, 2]), text(["a", "b"]))
+
+# Rows of ragged tensors without values.
+for t in ("f32", "i64"):
+    add(f"RaggedFillEmptyRows_{t}", lambda r, v, n, d: list(tf.raw_ops.RaggedFillEmptyRows(value_rowids=r, values=v, nrows=n, default_value=d)), i64([1, 1, 3]), draw(t, (3,)), np.int64(6), draw(t, ()))
+add("RaggedFillEmptyRows_full", lambda r, v: list(tf.raw_ops.RaggedFillEmptyRows(value_rowids=r, values=v, nrows=np.int64(2), default_value="?")), i64([0, 1, 1]), text(["a", "b", "c"]))

@@ -42,6 +42,23 @@ TEST(RegistryTest, EveryOpHasASignatureThatFitsItsRow) {
   }
 }
 
+TEST(RegistryTest, AnOpThatTheHostHasAKernelForNeedsNoRow) {
+  const OpLowering* row = FindLowering("StringUpper");
+  ASSERT_NE(row, nullptr);
+  EXPECT_EQ(row->lower, LowerKept);
+  EXPECT_NE(FindLowering("LookupTableFindV2")->lower, LowerKept);  // which a family lowers
+}
+
+TEST(OpSignatureTest, OpsWithoutALoweringHaveOneToo) {
+  const OpSignature* signature = FindSignature("IteratorGetNext");
+  ASSERT_NE(signature, nullptr);
+  EXPECT_EQ(signature->outputs.size(), 1);
+  EXPECT_EQ(FindSignature("IteratorGetNext"), signature);
+  EXPECT_EQ(FindSignature("A"), nullptr);
+  EXPECT_EQ(FindSignature(""), nullptr);
+  EXPECT_EQ(FindSignature("zzz"), nullptr);
+}
+
 TEST(OpSignatureTest, ExpandsListsAndDefaults) {
   const OpSignature* signature = FindSignature("ConcatV2");
   ASSERT_NE(signature, nullptr);
