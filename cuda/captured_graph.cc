@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "cuda/stream.h"
@@ -103,12 +102,15 @@ StatusOr<std::unique_ptr<CapturedGraph>> CapturedGraph::Capture(const CudaApi& a
                                                                 const EnqueueStep& enqueue,
                                                                 std::shared_ptr<const GreenContext> green) {
   MOULIN_ASSIGN_OR_RETURN(const cudaGraph_t graph, Recorder(api, plan, enqueue, std::move(green)).Record(steps));
-  const absl::Cleanup destroy = [&] { api.GraphDestroy(graph); };
-  cudaGraphExec_t executable = nullptr;
-  MOULIN_RETURN_IF_ERROR(ToStatus(api, api.GraphInstantiate(&executable, graph, 0), "instantiating a graph"));
-  return std::unique_ptr<CapturedGraph>(new CapturedGraph(api, executable));
+  std::unique_ptr<CapturedGraph> captured(new CapturedGraph(api, graph));
+  MOULIN_RETURN_IF_ERROR(
+      ToStatus(api, api.GraphInstantiate(&captured->executable_, graph, 0), "instantiating a graph"));
+  return captured;
 }
 
-CapturedGraph::~CapturedGraph() { api_.GraphExecDestroy(executable_); }
+CapturedGraph::~CapturedGraph() {
+  if (executable_ != nullptr) api_.GraphExecDestroy(executable_);
+  api_.GraphDestroy(graph_);
+}
 
 }  // namespace moulin::cuda

@@ -33,10 +33,11 @@ class CapturedGraph {
   cudaError_t Launch(cudaStream_t stream) const { return api_.GraphLaunch(executable_, stream); }
 
  private:
-  CapturedGraph(const CudaApi& api, cudaGraphExec_t executable) : api_(api), executable_(executable) {}
+  CapturedGraph(const CudaApi& api, cudaGraph_t graph) : api_(api), graph_(graph) {}
 
   const CudaApi& api_;
-  const cudaGraphExec_t executable_;
+  const cudaGraph_t graph_;  // conditional nodes, and what they run, are of it
+  cudaGraphExec_t executable_ = nullptr;
 };
 
 }  // namespace moulin::cuda

@@ -2,12 +2,15 @@
 #include "cuda/device.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "base/status_macros.h"
+#include "cuda/control_kernel.h"
 #include "cuda/stream.h"
+#include "ops/control.h"
 #include "ops/op_def.h"
 
 namespace moulin::cuda {
@@ -31,6 +34,12 @@ bool CanRunOnDevice(const Graph& graph, const Node& node) {
   return true;
 }
 
+// For comparisons: whether loops and choices are to be driven from the host though the device could.
+bool DrivesControlFromHost() {
+  const char* wanted = std::getenv("MOULIN_CUDA_CONTROL");
+  return wanted != nullptr && std::string(wanted) == "host";
+}
+
 }  // namespace
 
 DeviceInfo CudaDeviceInfo(std::string description) {
@@ -42,6 +51,7 @@ DeviceInfo CudaDeviceInfo(std::string description) {
   info.launch_streams = 1;  // the lanes are in the graph
   info.bound_results = true;
   info.fuse_prologues = true;
+  info.control_steps = !DrivesControlFromHost();
   return info;
 }
 
@@ -67,12 +77,19 @@ std::unique_ptr<Stream> CudaDevice::NewCallerStream() {
 }
 
 StatusOr<std::shared_ptr<const Kernel>> CudaDevice::Prepare(const Graph& graph, const Node& node) {
-  const KernelFactory factory = FactoryFor(node.kind);
-  if (factory != nullptr && CanRunOnDevice(graph, node)) {
-    MOULIN_ASSIGN_OR_RETURN(KernelPtr kernel, factory(KernelRequest{{graph, node}, context_}));
+  if (CanRunOnDevice(graph, node)) {
+    MOULIN_ASSIGN_OR_RETURN(KernelPtr kernel, MakeKernel(KernelRequest{{graph, node}, context_}));
     if (kernel != nullptr) return std::shared_ptr<const Kernel>(std::move(kernel));
   }
   return host_kernels_->Prepare(graph, node);
+}
+
+StatusOr<KernelPtr> CudaDevice::MakeKernel(const KernelRequest& request) {
+  if (HasRegions(request.node.kind)) {
+    return info_.control_steps ? MakeControlKernel(request, *this) : KernelPtr();
+  }
+  const KernelFactory factory = FactoryFor(request.node.kind);
+  return factory == nullptr ? KernelPtr() : factory(request);
 }
 
 // All is shared with the whole device but the multiprocessors; choices that were timed, too.
@@ -91,6 +108,7 @@ StatusOr<std::shared_ptr<Device>> CudaDevice::Partition(int multiprocessors) {
   }
   DeviceInfo info = info_;
   info.description = absl::StrCat(info_.description, ", of which ", part->multiprocessors, " multiprocessors");
+  info.control_steps = false;  // a conditional node is of the whole device's context, and so must be all within it
   return std::shared_ptr<Device>(std::make_shared<CudaDevice>(std::move(info), std::move(part), host_kernels_));
 }
 

@@ -31,6 +31,9 @@ class CudaDevice : public Device {
   int64_t constant_bytes() const override { return context_->constants->bytes(); }
 
  private:
+  // Null where the device has no kernel for the node.
+  StatusOr<KernelPtr> MakeKernel(const KernelRequest& request);
+
   const DeviceInfo info_;
   const std::shared_ptr<CudaContext> context_;
   const std::shared_ptr<KernelSource> host_kernels_;

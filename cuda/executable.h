@@ -3,9 +3,10 @@
 #define MOULIN_CUDA_EXECUTABLE_H_
 
 #include <memory>
-#include <vector>
+#include <optional>
 
 #include "cuda/context.h"
+#include "cuda/plan_constants.h"
 #include "device/device.h"
 #include "moulin/status.h"
 #include "plan/plan.h"
@@ -24,18 +25,16 @@ class CudaExecutable : public Executable, public std::enable_shared_from_this<Cu
 
   const CudaContext& context() const { return *context_; }
   // The address of a constant's buffer on the device; null where no kernel reads it.
-  StatusOr<const void*> ConstantAddress(BufferId buffer) const {
-    return constants_[buffer] == nullptr ? nullptr : constants_[buffer]->Address();
-  }
+  StatusOr<const void*> ConstantAddress(BufferId buffer) const { return constants_->Address(buffer); }
 
  private:
   CudaExecutable(std::shared_ptr<const Plan> plan, std::shared_ptr<const CudaContext> context)
-      : plan_(std::move(plan)), context_(std::move(context)), constants_(plan_->buffers.size()) {}
+      : plan_(std::move(plan)), context_(std::move(context)) {}
   Status UploadConstants();
 
   const std::shared_ptr<const Plan> plan_;
   const std::shared_ptr<const CudaContext> context_;
-  std::vector<std::shared_ptr<const DeviceConstant>> constants_;  // per buffer; null but for the device's constants
+  std::optional<PlanConstants> constants_;  // but for planning alone
 };
 
 }  // namespace moulin::cuda

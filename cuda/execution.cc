@@ -1,14 +1,16 @@
 // Tested by tests/cuda/device/execution_test.cc.
 #include "cuda/execution.h"
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "base/denormals.h"
-#include "base/errors.h"
 #include "base/status_macros.h"
-#include "cuda/kernel.h"
+#include "cuda/enqueue_step.h"
 
 namespace moulin::cuda {
 namespace {
@@ -16,8 +18,12 @@ namespace {
 constexpr int64_t kStagingAlignment = 256;
 // How long a run is polled for before its thread sleeps: short runs are answered without the cost of waking up.
 constexpr std::chrono::microseconds kPollTime(100);
+// How often a run with loops is looked at, and whether it is still wanted, once it has been polled.
+constexpr std::chrono::microseconds kWatchTime(200);
 
 int64_t AlignUp(int64_t bytes) { return (bytes + kStagingAlignment - 1) / kStagingAlignment * kStagingAlignment; }
+
+int64_t NowNs() { return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1); }
 
 bool IsOfRequest(const Buffer& buffer) {
   return buffer.kind == BufferKind::kInput || buffer.kind == BufferKind::kOutput;
@@ -38,6 +44,16 @@ std::vector<int64_t> LayOutStaging(const Plan& plan) {
   }
   offsets.back() = end;
   return offsets;
+}
+
+// Whether it has a loop, or a choice or loop that has one.
+bool HasLoops(const Plan& plan) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(), [&](const Step& step) {
+    if (step.kind != StepKind::kLaunch) return false;
+    const std::vector<const Plan*> regions = step.kernel->regions();
+    if (!regions.empty() && plan.graph->node(step.node).kind == OpKind::kWhile) return true;
+    return std::any_of(regions.begin(), regions.end(), [](const Plan* region) { return HasLoops(*region); });
+  });
 }
 
 }  // namespace
@@ -79,6 +95,11 @@ Status CudaExecution::Prepare(const std::vector<int64_t>& offsets) {
   for (size_t b = 0; b < plan_.buffers.size(); ++b) {
     staging_.push_back(offsets[b] < 0 ? nullptr : static_cast<char*>(pinned_.get()) + offsets[b]);
   }
+  if (HasLoops(plan_)) {
+    MOULIN_ASSIGN_OR_RETURN(stop_memory_, executable_->context().memory->AllocatePinned(sizeof(*stop_), "a flag"));
+    stop_ = static_cast<int32_t*>(stop_memory_.get());
+    SetStop(0);
+  }
   for (Segment& segment : CutIntoSegments(plan_)) {
     ReadySegment ready;
     ready.segment = std::move(segment);
@@ -101,7 +122,7 @@ Status CudaExecution::PrepareSegment(ReadySegment* ready) {
   MOULIN_ASSIGN_OR_RETURN(ready->graph,
                           CapturedGraph::Capture(
                               api_, plan_, ready->segment.steps,
-                              [this](const Step& step, cudaStream_t stream) { return EnqueueStep(step, stream); },
+                              [this](const Step& step, cudaStream_t stream) { return Enqueue(step, stream); },
                               executable_->context().green));
   return absl::OkStatus();
 }
@@ -118,52 +139,15 @@ Status CudaExecution::WarmUp(const std::vector<int>& steps) const {
   for (int s : steps) {
     const Step& step = plan_.steps[s];
     const bool is_work = step.kind == StepKind::kLaunch || step.kind == StepKind::kCopy;
-    if (is_work) MOULIN_RETURN_IF_ERROR(EnqueueStep(step, stream->get()));
+    if (is_work) MOULIN_RETURN_IF_ERROR(Enqueue(step, stream->get()));
   }
   return executable_->context().health->Check(api_.StreamSynchronize(stream->get()),
                                               "running a plan for the first time");
 }
 
-Status CudaExecution::EnqueueStep(const Step& step, cudaStream_t stream) const {
-  return step.kind == StepKind::kCopy ? EnqueueCopy(step, stream) : EnqueueLaunch(step, stream);
-}
-
-Status CudaExecution::EnqueueLaunch(const Step& step, cudaStream_t stream) const {
-  std::vector<const void*> inputs;
-  std::vector<void*> outputs;
-  for (BufferId b : step.reads) {
-    MOULIN_ASSIGN_OR_RETURN(const void* address, Address(b));
-    inputs.push_back(address);
-  }
-  for (BufferId b : step.writes) {
-    MOULIN_ASSIGN_OR_RETURN(void* const address, Address(b));
-    outputs.push_back(address);
-  }
-  LaunchContext context;
-  context.api = &api_;
-  context.stream = stream;
-  context.inputs = inputs;
-  context.outputs = outputs;
-  if (step.workspace != kNoId) {
-    MOULIN_ASSIGN_OR_RETURN(context.workspace, Address(step.workspace));
-  }
-  const Node& node = plan_.graph->node(step.node);
-  return AtNode(static_cast<const CudaKernel&>(*step.kernel).Enqueue(context), node.name,
-                node.tf_op.empty() ? Name(node.kind) : node.tf_op);
-}
-
-Status CudaExecution::EnqueueCopy(const Step& step, cudaStream_t stream) const {
-  const BufferId from = step.reads[0], to = step.writes[0];
-  const size_t bytes = static_cast<size_t>(plan_.buffers[to].bytes);
-  if (bytes == 0) return absl::OkStatus();
-  MOULIN_ASSIGN_OR_RETURN(const void* source, Address(from));
-  MOULIN_ASSIGN_OR_RETURN(void* const destination, Address(to));
-  const bool from_device = plan_.buffers[from].space == MemorySpace::kDevice;
-  const bool to_device = plan_.buffers[to].space == MemorySpace::kDevice;
-  const cudaMemcpyKind kind = from_device && to_device ? cudaMemcpyDeviceToDevice
-                              : from_device            ? cudaMemcpyDeviceToHost
-                                                       : cudaMemcpyHostToDevice;
-  return ToStatus(api_, api_.MemcpyAsync(destination, source, bytes, kind, stream), "enqueuing a copy");
+Status CudaExecution::Enqueue(const Step& step, cudaStream_t stream) const {
+  return EnqueueStep(
+      api_, plan_, step, [this](BufferId b) { return Address(b); }, stop_, stream);
 }
 
 StatusOr<void*> CudaExecution::Address(BufferId buffer) const {
@@ -180,6 +164,9 @@ StatusOr<void*> CudaExecution::Address(BufferId buffer) const {
 void CudaExecution::Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> inputs, LaunchCallback done) {
   done_ = std::move(done);
   device_ms_ = 0;
+  step_times_.clear();
+  stopped_ = absl::OkStatus();
+  SetStop(0);
   begun_ = executable_->context().health->status();
   if (begun_.ok()) begun_ = runner_.Begin(std::move(inputs));
   auto* const stream = static_cast<CudaStream*>(lanes[0]);
@@ -205,8 +192,25 @@ Status CudaExecution::RunSegments(cudaStream_t stream) {
 
 Status CudaExecution::RunOnHost(const ReadySegment& ready) {
   const FlushDenormals flush;
-  for (int step : ready.segment.steps) MOULIN_RETURN_IF_ERROR(runner_.Run(step));
+  for (int step : ready.segment.steps) {
+    const int64_t start_ns = step_clock_ == nullptr ? 0 : NowNs();
+    MOULIN_RETURN_IF_ERROR(runner_.Run(step));
+    if (step_clock_ != nullptr) step_times_.push_back({step, start_ns, NowNs()});
+  }
   return absl::OkStatus();
+}
+
+bool CudaExecution::MeasureSteps() {
+  StatusOr<std::unique_ptr<StepClock>> clock = StepClock::Make(
+      api_, plan_, [this](const Step& step, cudaStream_t stream) { return Enqueue(step, stream); },
+      executable_->context().green);
+  if (clock.ok()) step_clock_ = *std::move(clock);
+  return step_clock_ != nullptr;
+}
+
+Status CudaExecution::LaunchSegment(const ReadySegment& ready, cudaStream_t stream) {
+  if (step_clock_ != nullptr) return step_clock_->Enqueue(ready.segment.steps, stream);
+  return executable_->context().health->Check(ready.graph->Launch(stream), "launching a plan's graph");
 }
 
 Status CudaExecution::RunOnDevice(const ReadySegment& ready, cudaStream_t stream) {
@@ -217,9 +221,12 @@ Status CudaExecution::RunOnDevice(const ReadySegment& ready, cudaStream_t stream
   if (started_ != nullptr) {
     MOULIN_RETURN_IF_ERROR(health.Check(api_.EventRecord(started_->get(), stream), "recording an event"));
   }
-  MOULIN_RETURN_IF_ERROR(health.Check(ready.graph->Launch(stream), "launching a plan's graph"));
+  MOULIN_RETURN_IF_ERROR(LaunchSegment(ready, stream));
   MOULIN_RETURN_IF_ERROR(WaitFor(stream));
   MOULIN_RETURN_IF_ERROR(AddTime());
+  if (step_clock_ != nullptr) {
+    MOULIN_RETURN_IF_ERROR(step_clock_->Collect(ready.segment.steps, NowNs(), &step_times_));
+  }
   for (const Staged& staged : ready.downloads) {
     if (staged.bytes > 0) std::memcpy(runner_.OutputData(staged.buffer), staged.memory, staged.bytes);
   }
@@ -243,8 +250,24 @@ Status CudaExecution::WaitFor(cudaStream_t stream) {
   while (error == cudaErrorNotReady && std::chrono::steady_clock::now() < give_up) {
     error = api_.EventQuery(finished_->get());
   }
-  if (error == cudaErrorNotReady) error = api_.EventSynchronize(finished_->get());
-  return health.Check(error, "running a plan on the GPU");
+  if (error == cudaErrorNotReady) error = stop_ == nullptr ? api_.EventSynchronize(finished_->get()) : Watch();
+  MOULIN_RETURN_IF_ERROR(health.Check(error, "running a plan on the GPU"));
+  return stopped_;
+}
+
+// Waits, and ends the loops of the run when it is not wanted any more.
+cudaError_t CudaExecution::Watch() {
+  for (;;) {
+    const cudaError_t error = api_.EventQuery(finished_->get());
+    if (error != cudaErrorNotReady) return error;
+    if (stopped_.ok() && is_wanted_ != nullptr) stopped_ = is_wanted_();
+    if (!stopped_.ok()) SetStop(1);
+    std::this_thread::sleep_for(kWatchTime);
+  }
+}
+
+void CudaExecution::SetStop(int32_t value) {
+  if (stop_ != nullptr) std::atomic_ref<int32_t>(*stop_).store(value, std::memory_order_relaxed);
 }
 
 }  // namespace moulin::cuda

@@ -3,13 +3,16 @@
 #define MOULIN_CUDA_EXECUTION_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "cuda/captured_graph.h"
 #include "cuda/executable.h"
 #include "cuda/memory.h"
 #include "cuda/segments.h"
+#include "cuda/step_clock.h"
 #include "cuda/stream.h"
 #include "device/device.h"
 #include "device/host/step_runner.h"
@@ -28,6 +31,9 @@ class CudaExecution : public Execution {
   void Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> inputs, LaunchCallback done) override;
   int64_t bytes() const override { return bytes_; }
   double device_ms() const override { return device_ms_; }
+  bool MeasureSteps() override;
+  std::vector<StepTime> step_times() const override { return step_times_; }
+  void StopUnless(std::function<Status()> is_wanted) override { is_wanted_ = std::move(is_wanted); }
 
  private:
   // A tensor of the request, and the pinned memory that the graph copies it from or to.
@@ -48,9 +54,7 @@ class CudaExecution : public Execution {
   Status Prepare(const std::vector<int64_t>& offsets);
   Status PrepareSegment(ReadySegment* ready);
   Status WarmUp(const std::vector<int>& steps) const;
-  Status EnqueueStep(const Step& step, cudaStream_t stream) const;
-  Status EnqueueLaunch(const Step& step, cudaStream_t stream) const;
-  Status EnqueueCopy(const Step& step, cudaStream_t stream) const;
+  Status Enqueue(const Step& step, cudaStream_t stream) const;
   // Where the device's code finds a buffer, or copies find it on the host.
   StatusOr<void*> Address(BufferId buffer) const;
 
@@ -58,7 +62,10 @@ class CudaExecution : public Execution {
   Status RunSegments(cudaStream_t stream);
   Status RunOnHost(const ReadySegment& ready);
   Status RunOnDevice(const ReadySegment& ready, cudaStream_t stream);
+  Status LaunchSegment(const ReadySegment& ready, cudaStream_t stream);
   Status WaitFor(cudaStream_t stream);
+  cudaError_t Watch();
+  void SetStop(int32_t value);
   Status AddTime();
 
   const std::shared_ptr<CudaExecutable> executable_;
@@ -69,13 +76,19 @@ class CudaExecution : public Execution {
   const std::unique_ptr<EventHandle> started_;  // null where time is not measured
   const std::unique_ptr<EventHandle> finished_;
   int64_t bytes_ = 0;
+  MemoryBlock stop_memory_;  // null where the plan has no loops
+  int32_t* stop_ = nullptr;  // LaunchContext::stop
   StepRunner runner_;
   std::vector<char*> staging_;  // per buffer: of inputs and outputs that are copied; else null
   std::vector<ReadySegment> segments_;
+  std::unique_ptr<StepClock> step_clock_;  // null where steps are not measured
 
   // Of the run in flight.
   Status begun_;
+  std::function<Status()> is_wanted_;  // may be null
+  Status stopped_;                     // why its loops have been ended
   double device_ms_ = 0;
+  std::vector<StepTime> step_times_;
   LaunchCallback done_;
 };
 

@@ -7,6 +7,7 @@ import os
 import site
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,19 @@ ROOT = FOLDER.parent.parent
 # The plugin that emulates a GPU, for dry runs.
 STAND_IN = "libmoulin_fake_cuda.so"
 # Our names of precisions on the command line.
-OURS = {"fp32": "strict", "tf32": "tf32", "fp16": "fp16", "bf16": "bf16"}
+OURS = {
+    "fp32": "strict",
+    "tf32": "tf32",
+    "fp16": "fp16",
+    "bf16": "bf16",
+    "int8": "int8",
+    "int8+fp16": "int8+fp16",
+}
+
+
+def is_int8(precision: str) -> bool:
+    """Whether a precision needs the ranges of activations."""
+    return precision.startswith("int8")
 
 
 def library_folders() -> list[str]:
@@ -43,6 +56,7 @@ class Context:
     dry_run: bool = False
     facts: dict[str, Any] = field(default_factory=dict)  # about the machine
     log: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)  # models are calibrated one at a time
 
     @property
     def stand_in(self) -> Path | None:
@@ -55,9 +69,12 @@ class Context:
         """Where ours runs."""
         return "cpu" if self.dry_run and self.stand_in is None else "cuda"
 
-    def precision_words(self, precision: str) -> list[str]:
-        """The flag that chooses a precision; a dry run on the cpu device has one alone."""
-        return ["--precision", OURS[precision]] if self.device == "cuda" else []
+    def precision_words(self, precision: str, model: str) -> list[str]:
+        """The flags that choose a precision; a dry run on the cpu device has one alone."""
+        if self.device != "cuda":
+            return []
+        ranges = ["--ranges", str(self.ranges(model))] if is_int8(precision) else []
+        return ["--precision", OURS[precision], *ranges]
 
     @property
     def left(self) -> float:
@@ -111,6 +128,21 @@ class Context:
             for file, arrays in zip(files, input_sets(self.model(name), batch)):
                 np.savez(file, **arrays)
         return files
+
+    def ranges(self, name: str) -> Path:
+        """The ranges of a model's activations, measured on the CPU on all input sets but the first, which is the one that
+        its outputs are compared on. Whatever int8 then costs is to be reported, so that no error is too large here."""
+        file = self.work / "ranges" / f"{name}.json"
+        with self.lock:
+            if not file.exists():
+                file.parent.mkdir(exist_ok=True)
+                inputs = [word for f in self.input_files(name, 2)[1:] for word in ("--inputs", str(f))]
+                words = ["calibrate", str(self.model(name)), *inputs, "-o", str(file), "--max-error", "1e9"]
+                done = self.run_moulin(*words, "--device", "cpu", timeout=120)
+                if done.status:
+                    raise process.ProcessError(f"calibrate {name}: {process.tail(done.stderr or done.stdout)}")
+                self.facts.setdefault("int8", {})[name] = done.stdout.strip().replace("\n", "; ")
+        return file
 
     def golden_cases(self) -> Path:
         """The project's golden cases, unpacked."""

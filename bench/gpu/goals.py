@@ -22,6 +22,7 @@ GOALS: dict[str, Goal] = {
     "resnet50 fp16 b256": Goal(must_per_s=40e3, aim_per_s=50e3, must_ratio=1.2),
     "resnet50 tf32 b256": Goal(aim_per_s=25e3, must_ratio=1.2),
     "resnet50 fp32 b256": Goal(must_ratio=1.2),
+    "resnet50 int8+fp16 b256": Goal(must_per_s=70e3, aim_per_s=95e3),
     "mobilenet_v2 fp16 b1": Goal(must_ms=0.15, aim_ms=0.10, must_ratio=1.5),
     "mobilenet_v2 fp16 b256": Goal(must_per_s=90e3, aim_per_s=150e3, must_ratio=1.5),
     "bert_base fp16 b1": Goal(must_ms=0.35, aim_ms=0.22),

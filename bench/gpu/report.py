@@ -242,7 +242,8 @@ def sanitizer_section(result: Record) -> list[str]:
 def floors_section(result: Record) -> list[str]:
     """Rates and launch costs."""
     lines = [result[k] for k in ("note", "problem", "products_problem") if k in result]
-    rows = [[f"{k} product", f"{v / 1e12:.1f} TFLOP/s"] for k, v in result.get("products_flop_per_s", {}).items()]
+    rates = result.get("products_flop_per_s", {}).items()
+    rows = [[f"{k} product", f"{v / 1e12:.1f} {'TOP' if k == 'int8' else 'TFLOP'}/s"] for k, v in rates]
     names = {
         "device_copy_bytes_per_s": "copy within the device, read + written",
         "h2d_bytes_per_s": "pinned copy to the device",

@@ -30,10 +30,10 @@ class Rates:
     memory: float
 
 
-# Datasheets: SXM parts, dense. Arithmetic is the same on both.
-MATRIX = {"fp16": 990e12, "bf16": 990e12, "tf32": 495e12, "fp32": 67e12}
+# Datasheets: SXM parts, dense. Arithmetic is the same on both. For int8 the roof is that of a graph all of which is.
+MATRIX = {"fp16": 990e12, "bf16": 990e12, "tf32": 495e12, "fp32": 67e12, "int8": 1979e12, "int8+fp16": 1979e12}
 DEVICES = {"h200": Rates(MATRIX, 67e12, 4.8e12), "h100": Rates(MATRIX, 67e12, 3.35e12)}
-ELEMENT_BYTES = {"fp16": 2, "bf16": 2, "tf32": 4, "fp32": 4}
+ELEMENT_BYTES = {"fp16": 2, "bf16": 2, "tf32": 4, "fp32": 4, "int8": 1, "int8+fp16": 1}
 
 FREE = {"Reshape", "Squeeze", "Identity", "Transpose", "ExpandDims"}
 HEAVY = {

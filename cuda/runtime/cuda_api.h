@@ -49,10 +49,24 @@ struct CudaApi {
   cudaError_t (*GraphLaunch)(cudaGraphExec_t executable, cudaStream_t stream);
   cudaError_t (*GraphDestroy)(cudaGraph_t graph);
   cudaError_t (*GraphExecDestroy)(cudaGraphExec_t executable);
+  // choices and loops in graphs
+  cudaError_t (*StreamGetCaptureInfo)(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long* id,
+                                      cudaGraph_t* graph, const cudaGraphNode_t** dependencies,
+                                      const cudaGraphEdgeData** edges, size_t* num_dependencies);
+  cudaError_t (*StreamUpdateCaptureDependencies)(cudaStream_t stream, cudaGraphNode_t* dependencies,
+                                                 const cudaGraphEdgeData* edges, size_t num_dependencies,
+                                                 unsigned flags);
+  cudaError_t (*StreamBeginCaptureToGraph)(cudaStream_t stream, cudaGraph_t graph, const cudaGraphNode_t* dependencies,
+                                           const cudaGraphEdgeData* edges, size_t num_dependencies,
+                                           cudaStreamCaptureMode mode);
+  cudaError_t (*GraphConditionalHandleCreate)(cudaGraphConditionalHandle* handle, cudaGraph_t graph,
+                                              unsigned default_value, unsigned flags);
+  cudaError_t (*GraphAddNode)(cudaGraphNode_t* node, cudaGraph_t graph, const cudaGraphNode_t* dependencies,
+                              const cudaGraphEdgeData* edges, size_t num_dependencies, cudaGraphNodeParams* parameters);
   // code
   cudaError_t (*LibraryLoadData)(cudaLibrary_t* library, const void* code, cudaJitOption* jit_options,
-                                 void** jit_values, unsigned num_jit_options, cudaLibraryOption* options,
-                                 void** values, unsigned num_options);
+                                 void** jit_values, unsigned num_jit_options, cudaLibraryOption* options, void** values,
+                                 unsigned num_options);
   cudaError_t (*LibraryUnload)(cudaLibrary_t library);
   cudaError_t (*LibraryGetKernel)(cudaKernel_t* kernel, cudaLibrary_t library, const char* name);
   // Takes the address of a __global__ function, or a cudaKernel_t.

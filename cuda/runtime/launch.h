@@ -7,9 +7,9 @@
 #include <type_traits>
 
 #include "absl/types/span.h"
-#include "moulin/status.h"
 #include "cuda/runtime/cuda_api.h"
 #include "cuda/runtime/device_function.h"
+#include "moulin/status.h"
 
 namespace moulin::cuda {
 
@@ -29,10 +29,12 @@ inline LaunchDims DimsFor(int64_t elements, int threads = 256, int64_t max_block
 // Where and on what a prepared kernel is to be enqueued.
 struct LaunchContext {
   const CudaApi* api = nullptr;
-  cudaStream_t stream = nullptr;              // capturing, or not
-  absl::Span<const void* const> inputs;       // addresses on the device, in the order of the node's inputs
-  absl::Span<void* const> outputs;            // of the node's outputs
-  void* workspace = nullptr;                  // Kernel::workspace_bytes() bytes on the device, 64-byte aligned
+  cudaStream_t stream = nullptr;         // capturing, or not
+  absl::Span<const void* const> inputs;  // addresses on the device, in the order of the node's inputs
+  absl::Span<void* const> outputs;       // of the node's outputs
+  void* workspace = nullptr;             // Kernel::workspace_bytes() bytes on the device, 64-byte aligned
+  // Pinned memory, not 0 from when the loops of the run are to end. Null in plans without loops.
+  const int32_t* stop = nullptr;
 
   template <typename T = void>
   const T* input(int i) const {

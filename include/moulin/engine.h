@@ -32,7 +32,7 @@ struct EngineOptions {
   int plan_cache_entries = 32;
   // Measure the time that a GPU is busy with each request (ModelStats::device_ms), which costs some microseconds.
   bool measure_device_time = false;
-  // Measure the time of each step of a run, for `moulin bench --profile`; on the host's devices alone.
+  // Measure the time of each step of a run, for `moulin bench --profile`; a GPU then runs them one after another.
   bool measure_steps = false;
   // Run the goldens that a bundle carries for its models when it is loaded, and refuse a model that fails them
   // (E_DATA).

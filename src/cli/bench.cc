@@ -322,7 +322,7 @@ void AddBench(CLI::App& app, Action* action) {
   command->add_flag("--device-time", flags->device_time,
                     "with --json: also the time that a GPU is busy with a request");
   CLI::Option* profile = command->add_flag(
-      "--profile", flags->profile, "measure each step (cpu, reference) and print the slowest; with --json: all");
+      "--profile", flags->profile, "measure each step and print the slowest; with --json: all");
   command->add_option("--tensorboard", flags->tensorboard, "with --profile: write the graph and the steps' times")
       ->type_name("LOGDIR")
       ->needs(profile);

@@ -20,7 +20,7 @@ StatusOr<internal::StepProfile*> ProfileOf(const Model& model) {
   internal::StepProfile& profile = model.impl().step_profile();
   if (!profile.last().empty()) return &profile;
   return MakeError(ErrorCode::kUnsupported, "no times of steps on \"", model.device(),
-                   "\": they are measured on cpu and reference, where a request was run");
+                   "\": no request was run, or its steps cannot be measured");
 }
 
 std::string SlowestSteps(const std::vector<StepTotal>& totals, size_t count) {

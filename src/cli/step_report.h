@@ -13,7 +13,7 @@
 
 namespace moulin::cli {
 
-// The measured times of a model; E_UNSUPPORTED where its device measures none (a GPU's steps are one graph).
+// The measured times of a model; E_UNSUPPORTED where there are none.
 StatusOr<internal::StepProfile*> ProfileOf(const Model& model);
 
 // A line for each of the `count` steps that took longest: milliseconds a run, share, op, kernel, node.

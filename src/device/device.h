@@ -56,13 +56,16 @@ class Execution {
   // launches that share streams must come one after another). `inputs` are host tensors of the planned types, kept
   // alive until the callback. Outputs are host tensors of their own memory.
   virtual void Launch(absl::Span<Stream* const> lanes, std::vector<Tensor> inputs, LaunchCallback done) = 0;
+  // Devices that drive loops by themselves ask this now and then while a run is in flight, on the thread that waits for
+  // it: where it is an error the loops end, and the run with that error.
+  virtual void StopUnless(std::function<Status()> is_wanted) { (void)is_wanted; }
   // Arena and staging bytes held.
   virtual int64_t bytes() const = 0;
   // Milliseconds that the device was busy with the last run, copies included; 0 where that is not measured
   // (DeviceOptions::measure_time). To be asked from the callback.
   virtual double device_ms() const { return 0; }
-  // Measures the steps of further runs, which costs two readings of the clock a step. False where the device cannot: a
-  // GPU's steps are one graph.
+  // Measures the steps of further runs, which costs two readings of the clock a step, and on a GPU the recording of the
+  // whole as one graph. False where the device cannot.
   virtual bool MeasureSteps() { return false; }
   // Of the last run, in no order; to be asked from the callback.
   virtual std::vector<StepTime> step_times() const { return {}; }
@@ -86,6 +89,9 @@ struct DeviceInfo {
   // Whether the device cannot make tensors of a size that it finds out on the way: results of a known greatest size are
   // then made that large, with a count of what is in them (passes/bound_results.cc).
   bool bound_results = false;
+  // Whether choices and loops whose shapes are known, and all of whose ops it has, may be steps of its plans
+  // (engine/control_steps.h).
+  bool control_steps = false;
   // Whether its reductions compute an expression of what they read (passes/fuse_prologues.cc).
   bool fuse_prologues = false;
 };

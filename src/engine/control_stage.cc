@@ -9,18 +9,6 @@
 #include "ops/control.h"
 
 namespace moulin::internal {
-namespace {
-
-// The variables that a loop's body does not hand on as they are.
-std::vector<int> ChangedVariables(const Graph& body) {
-  std::vector<int> changed;
-  for (size_t i = 0; i < body.outputs().size(); ++i) {
-    if (body.outputs()[i].value != body.inputs()[i]) changed.push_back(static_cast<int>(i));
-  }
-  return changed;
-}
-
-}  // namespace
 
 ControlStage::ControlStage(const Graph& graph, std::shared_ptr<ProgramContext> context,
                            std::shared_ptr<Weights> weights)

@@ -24,6 +24,15 @@ StatusOr<std::shared_ptr<CompiledStage>> StageOf(const Model& model, absl::Span<
   return stage;
 }
 
+// Those within choices and loops too.
+void CountKernels(const Plan& plan, std::map<std::string, int>* counts) {
+  for (const Step& step : plan.steps) {
+    if (step.kind != StepKind::kLaunch) continue;
+    ++(*counts)[step.kernel->name()];
+    for (const Plan* region : step.kernel->regions()) CountKernels(*region, counts);
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<const Graph> GraphOf(const Model& model) { return model.impl().program()->shared_graph(); }
@@ -41,9 +50,7 @@ StatusOr<std::vector<std::pair<std::string, int>>> KernelCounts(const Model& mod
   if (stage->control() != nullptr) {
     ++counts[stage->control()->name()];
   } else {
-    for (const Step& step : stage->plan().steps) {
-      if (step.kind == StepKind::kLaunch) ++counts[step.kernel->name()];
-    }
+    CountKernels(stage->plan(), &counts);
   }
   std::vector<std::pair<std::string, int>> sorted(counts.begin(), counts.end());
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });

@@ -16,6 +16,11 @@ bool IsTooLate(const RequestState& request) {
   return deadline.has_value() && std::chrono::steady_clock::now() >= *deadline;
 }
 
+// A request that loops for ever ends with its deadline, or when it is cancelled.
+Status CheckWanted(const RequestState& request) {
+  return request.is_settled() || IsTooLate(request) ? DeadlineError() : absl::OkStatus();
+}
+
 }  // namespace
 
 StatusOr<std::unique_ptr<Instance>> Instance::Make(ModelImpl* model, int index, Device* device, int num_streams,
@@ -56,10 +61,11 @@ void Instance::Pump() {
   }
 }
 
-// A request that loops for ever ends with its deadline, or when it is cancelled.
 StatusOr<Execution*> Instance::PrepareStage(const RequestState& request, StageRun* run) {
-  if (run->is_nested() && (request.is_settled() || IsTooLate(request))) return DeadlineError();
-  return run->Prepare(index_);
+  if (run->is_nested()) MOULIN_RETURN_IF_ERROR(CheckWanted(request));
+  MOULIN_ASSIGN_OR_RETURN(Execution * execution, run->Prepare(index_));
+  execution->StopUnless([&request] { return CheckWanted(request); });
+  return execution;
 }
 
 bool Instance::LaunchStage() {

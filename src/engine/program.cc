@@ -8,6 +8,7 @@
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "engine/control_stage.h"
+#include "engine/control_steps.h"
 #include "passes/specialize.h"
 #include "plan/verify.h"
 
@@ -174,7 +175,8 @@ StatusOr<std::shared_ptr<CompiledStage>> Program::Compile(absl::Span<const Tenso
     facts.back().value = &values[i];
   }
   MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<Graph> graph, Specialize(*graph_, facts, context_->passes));
-  MOULIN_ASSIGN_OR_RETURN(StageSplit split, SplitStage(*graph));
+  const std::vector<NodeId> control_steps = FindControlSteps(*context_->device, context_->passes, graph.get());
+  MOULIN_ASSIGN_OR_RETURN(StageSplit split, SplitStage(*graph, control_steps));
   std::shared_ptr<Executable> executable;
   std::unique_ptr<ControlStage> control;
   std::shared_ptr<const void> kept;
@@ -186,6 +188,8 @@ StatusOr<std::shared_ptr<CompiledStage>> Program::Compile(absl::Span<const Tenso
   } else {
     MOULIN_ASSIGN_OR_RETURN(executable, Load(std::move(split.now), session.has_value() ? &*session : nullptr));
     if (session.has_value()) kept = session->Keep(executable->plan());
+    // The graphs within a step are read again when it first runs.
+    if (weights_ != nullptr && !control_steps.empty()) weights_->KeepAlways(LargeConstants(*graph));
   }
   std::unique_ptr<Program> rest;
   if (split.rest != nullptr) rest = std::make_unique<Program>(std::move(split.rest), context_, weights_);

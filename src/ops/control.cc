@@ -67,6 +67,14 @@ StatusOr<bool> WidenTypes(absl::Span<const TensorType> others, std::vector<Tenso
   return widened;
 }
 
+std::vector<int> ChangedVariables(const Graph& body) {
+  std::vector<int> changed;
+  for (size_t i = 0; i < body.outputs().size(); ++i) {
+    if (body.outputs()[i].value != body.inputs()[i]) changed.push_back(static_cast<int>(i));
+  }
+  return changed;
+}
+
 int BranchOf(int64_t index, int num_branches) {
   return index < 0 || index >= num_branches ? num_branches - 1 : static_cast<int>(index);
 }

@@ -5,12 +5,15 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/tensor_copy.h"
 #include "ir/graph.h"
 #include "moulin/status.h"
 
 namespace moulin {
+
+struct Plan;
 
 // Where a kernel's operands and results lie. A device that computes on the host has the one space alone.
 enum class MemorySpace { kHost, kDevice };
@@ -37,6 +40,8 @@ class Kernel {
     (void)i;
     return nullptr;
   }
+  // Of a choice or a loop: the plans of what it runs, whose inputs and outputs lie in the kernel's space.
+  virtual std::vector<const Plan*> regions() const { return {}; }
 };
 
 // Where kernels come from: a device. Thread-safe.

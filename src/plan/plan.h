@@ -33,7 +33,7 @@ struct Buffer {
   ValueId value = kNoId;  // whose elements it first holds; kNoId for workspaces
   int64_t offset = 0;     // kArena only
   int64_t bytes = 0;
-  MemorySpace space = MemorySpace::kHost;  // inputs, outputs and kOwned are of the host
+  MemorySpace space = MemorySpace::kHost;  // inputs and outputs are of Plan::io_space, kOwned of the host
   int index = 0;  // kInput: which input; kOutput, and kOwned results: which output of the graph; else 0
 };
 
@@ -61,6 +61,7 @@ struct Plan {
   // The buffer that each output of the graph is delivered in.
   std::vector<BufferId> output_buffers;
   std::vector<Step> steps;
+  MemorySpace io_space = MemorySpace::kHost;  // where inputs and outputs lie
   int num_lanes = 1;
   int num_events = 0;
   int64_t arena_bytes = 0;         // of the host
@@ -74,6 +75,7 @@ struct PlanOptions {
   // Of a plan that runs on the device alone: where the host has a part in it, its steps run one after another.
   int max_lanes = 1;
   bool allow_in_place = true;
+  MemorySpace io_space = MemorySpace::kHost;
   // Called for a constant once every kernel that has it as an operand is prepared, where none of them reads it
   // and each has a copy of its own.
   std::function<void(const Tensor& constant, std::shared_ptr<const TensorCopy> copy)> on_copied;

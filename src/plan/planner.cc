@@ -32,6 +32,7 @@ class Planner {
   Planner(std::shared_ptr<const Graph> graph, KernelSource& kernels, const PlanOptions& options)
       : graph_(*graph), kernels_(kernels), options_(options), plan_(std::make_shared<Plan>()) {
     plan_->graph = std::move(graph);
+    plan_->io_space = options.io_space;
   }
 
   StatusOr<std::shared_ptr<const Plan>> Run() {
@@ -132,7 +133,7 @@ class Planner {
       const absl::Span<const ValueId> inputs = graph_.inputs();
       const auto index = std::find(inputs.begin(), inputs.end(), root) - inputs.begin();
       buffer =
-          AddBuffer(BufferKind::kInput, root, ValueBytes(graph_, root), MemorySpace::kHost, static_cast<int>(index));
+          AddBuffer(BufferKind::kInput, root, ValueBytes(graph_, root), options_.io_space, static_cast<int>(index));
     } else {
       return MakeError(ErrorCode::kInternal, "the graph reads value ", root, " \"", v.name(),
                        "\" before it is computed");
@@ -224,12 +225,12 @@ class Planner {
     std::vector<bool> taken(plan_->buffers.size(), false);
     for (size_t i = 0; i < graph_.outputs().size(); ++i) {
       const ValueId root = roots_[graph_.outputs()[i].value];
-      MOULIN_ASSIGN_OR_RETURN(const BufferId source, HomeBuffer(root));
+      MOULIN_ASSIGN_OR_RETURN(const BufferId source, OutputSource(root));
       taken.resize(plan_->buffers.size(), false);
       const BufferKind kind = plan_->buffers[source].kind;
-      const bool computed_on_host = (kind == BufferKind::kArena || kind == BufferKind::kOwned) &&
-                                    plan_->buffers[source].space == MemorySpace::kHost;
-      if (computed_on_host && !taken[source]) {
+      const bool is_computed_there = (kind == BufferKind::kArena || kind == BufferKind::kOwned) &&
+                                     plan_->buffers[source].space == options_.io_space;
+      if (is_computed_there && !taken[source]) {
         if (kind == BufferKind::kArena) plan_->buffers[source].kind = BufferKind::kOutput;
         plan_->buffers[source].index = static_cast<int>(i);
         taken[source] = true;
@@ -241,10 +242,16 @@ class Planner {
     return absl::OkStatus();
   }
 
+  // Constants that are outputs on the device are copied from there: the host's memory may not be pinned.
+  StatusOr<BufferId> OutputSource(ValueId root) {
+    const bool is_on_device = options_.io_space == MemorySpace::kDevice && graph_.value(root).is_constant();
+    return is_on_device ? OperandBuffer(root, MemorySpace::kDevice) : HomeBuffer(root);
+  }
+
   BufferId AddOutputCopy(BufferId source, ValueId root, int index) {
     const bool fixed = SizeOf(graph_.value(root).type.dtype) > 0 && graph_.value(root).type.shape.IsFullyKnown();
     return AddCopy(source, AddBuffer(fixed ? BufferKind::kOutput : BufferKind::kOwned, root, ValueBytes(graph_, root),
-                                     MemorySpace::kHost, index));
+                                     fixed ? options_.io_space : MemorySpace::kHost, index));
   }
 
   BufferId AddCopy(BufferId from, BufferId to) {

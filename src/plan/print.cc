@@ -78,6 +78,12 @@ std::string Plan::ToString() const {
   for (size_t i = 0; i < output_buffers.size(); ++i) {
     absl::StrAppend(&out, "  \"", Printable(graph->outputs()[i].name), "\" b", output_buffers[i], "\n");
   }
+  for (const Step& step : steps) {
+    if (step.kind != StepKind::kLaunch || step.kernel->regions().empty()) continue;
+    absl::StrAppend(&out, Name(graph->node(step.node).kind), " \"", Printable(graph->node(step.node).name),
+                    "\" runs\n");
+    for (const Plan* region : step.kernel->regions()) absl::StrAppend(&out, region->ToString());
+  }
   return out;
 }
 

@@ -34,7 +34,7 @@ bool AllShapesKnown(const Graph& graph, absl::Span<const ValueId> values) {
 // Builds the two graphs of a split.
 class Splitter {
  public:
-  explicit Splitter(const Graph& graph) : graph_(graph) {}
+  Splitter(const Graph& graph, absl::Span<const NodeId> control_steps) : graph_(graph), control_steps_(control_steps) {}
 
   StatusOr<StageSplit> Run() {
     FindNow();
@@ -70,12 +70,18 @@ class Splitter {
       const Node& node = graph_.node(n);
       const bool operands_here =
           std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId v) { return available_[v]; });
-      runs_now_[n] = operands_here && !HasRegions(node.kind) && node.kind != OpKind::kDeferred &&
+      runs_now_[n] = operands_here && !IsDriven(n) && node.kind != OpKind::kDeferred &&
                      (AllShapesKnown(graph_, node.outputs) || AllShapeOperandsConstant(graph_, node));
       (runs_now_[n] ? now_nodes_ : rest_nodes_).push_back(n);
       if (!runs_now_[n]) continue;
       for (ValueId v : node.outputs) available_[v] = graph_.value(v).type.shape.IsFullyKnown();
     }
+  }
+
+  // Whether a node is a choice or a loop that is no step of a plan.
+  bool IsDriven(NodeId n) const {
+    return HasRegions(graph_.node(n).kind) &&
+           std::find(control_steps_.begin(), control_steps_.end(), n) == control_steps_.end();
   }
 
   // Nothing can be planned before a choice or a loop has run: the first whose operands are there is the stage.
@@ -200,6 +206,7 @@ class Splitter {
   }
 
   const Graph& graph_;
+  const absl::Span<const NodeId> control_steps_;
   StageSplit split_;
   std::vector<bool> available_;  // per value: there, and of known shape, when `now` has run
   std::vector<bool> runs_now_;   // per node
@@ -247,7 +254,9 @@ bool IsShapeLike(const Value& value) {
 
 }  // namespace
 
-StatusOr<StageSplit> SplitStage(const Graph& graph) { return Splitter(graph).Run(); }
+StatusOr<StageSplit> SplitStage(const Graph& graph, absl::Span<const NodeId> control_steps) {
+  return Splitter(graph, control_steps).Run();
+}
 
 std::vector<bool> InputsReadAsShapes(const Graph& graph) {
   std::vector<bool> read(graph.num_values(), false);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "ir/graph.h"
 #include "moulin/status.h"
 
@@ -16,7 +17,7 @@ namespace moulin {
 
 struct StageSplit {
   // The part that can be planned now; its outputs are results of the whole and what `rest` reads. A node with graphs
-  // within it (Case, While) is a stage of its own, and needs no plan: its graphs are programs.
+  // within it (Case, While) that no device runs is a stage of its own, and needs no plan: its graphs are programs.
   std::shared_ptr<Graph> now;
   bool is_control = false;  // `now` is one such node
   // The remainder, or null where nothing remains. Its inputs are outputs of `now` and inputs of the whole.
@@ -31,8 +32,9 @@ struct StageSplit {
   std::vector<int> outputs;
 };
 
-// Splits `graph`, whose shapes have been inferred (passes/specialize.h) as far as they go.
-StatusOr<StageSplit> SplitStage(const Graph& graph);
+// Splits `graph`, whose shapes have been inferred (passes/specialize.h) as far as they go. `control_steps` are those of
+// its nodes with graphs within them that may be steps of a plan.
+StatusOr<StageSplit> SplitStage(const Graph& graph, absl::Span<const NodeId> control_steps = {});
 
 // The inputs of `graph` whose elements, not just their shapes, are read as shape operands: they become part of the key
 // under which a specialised graph is cached.

@@ -67,8 +67,13 @@ class Verifier {
     for (size_t b = 0; b < plan_.buffers.size(); ++b) {
       const Buffer& buffer = plan_.buffers[b];
       const bool is_on_host = buffer.space == MemorySpace::kHost;
-      if (!is_on_host && buffer.kind != BufferKind::kArena && buffer.kind != BufferKind::kConstant) {
-        return Broken("b", b, " is memory of the caller, but of the device");
+      if (!is_on_host && buffer.kind == BufferKind::kOwned) {
+        return Broken("b", b, " is made when it runs, but on the device");
+      }
+      const bool is_of_caller = buffer.kind == BufferKind::kInput || buffer.kind == BufferKind::kOutput;
+      if (is_of_caller && buffer.space != plan_.io_space) {
+        return Broken("b", b, " is memory of the caller, which lies on the ", SpaceName(plan_.io_space),
+                      ", but of the ", SpaceName(buffer.space));
       }
       if (buffer.kind != BufferKind::kArena) continue;
       const int64_t arena_bytes = is_on_host ? plan_.arena_bytes : plan_.device_arena_bytes;
@@ -271,11 +276,27 @@ class Verifier {
     return Broken(StepName(s), ": ", ValueName(v), " takes ", needed, " bytes, b", b, " has ", plan_.buffers[b].bytes);
   }
 
+  // The plans within a choice or a loop.
+  Status CheckRegions(int s) const {
+    const Kernel& kernel = *plan_.steps[s].kernel;
+    for (const Plan* region : kernel.regions()) {
+      if (region->io_space != kernel.space()) {
+        return Broken(StepName(s), " runs on the ", SpaceName(kernel.space()),
+                      " what has its inputs and outputs on the ", SpaceName(region->io_space));
+      }
+      if (const Status status = VerifyPlan(*region); !status.ok()) {
+        return Broken(StepName(s), " runs an ", status.message());
+      }
+    }
+    return absl::OkStatus();
+  }
+
   Status TakeLaunch(int s) {
     const Step& step = plan_.steps[s];
     const Node& node = graph_.node(step.node);
     if (launched_[step.node] >= 0) return Broken(StepName(s), " repeats ", StepName(launched_[step.node]));
     launched_[step.node] = s;
+    MOULIN_RETURN_IF_ERROR(CheckRegions(s));
     MOULIN_RETURN_IF_ERROR(CheckStepOverlaps(s));
     for (size_t i = 0; i < step.reads.size(); ++i) {
       MOULIN_RETURN_IF_ERROR(CheckSize(s, step.reads[i], node.inputs[i]));

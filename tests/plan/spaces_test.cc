@@ -75,6 +75,47 @@ TEST(SpacesTest, AValueIsCopiedOnce) {
   EXPECT_EQ(Count(*MakeChecked(m.graph(), kernels), StepKind::kCopy), 2);  // x in, t out
 }
 
+TEST(SpacesTest, InputsAndOutputsMayLieOnTheDevice) {
+  GraphMaker m;
+  const ValueId x = m.Input("x"), c = m.Constant("c", 3);
+  m.Output("y", m.Tanh("t", x));
+  m.Output("x_again", x);
+  m.Output("c", c);
+  DeviceKernels kernels;
+  const auto plan = MakePlan(m.graph(), kernels, {.io_space = MemorySpace::kDevice});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_TRUE(VerifyPlan(**plan).ok()) << VerifyPlan(**plan);
+  for (const Buffer& buffer : (*plan)->buffers) EXPECT_EQ(buffer.space, MemorySpace::kDevice);
+  EXPECT_EQ(Count(**plan, StepKind::kCopy), 2);  // of x and c
+  Plan broken = **plan;
+  broken.io_space = MemorySpace::kHost;
+  EXPECT_THAT(std::string(VerifyPlan(broken).message()), HasSubstr("memory of the caller, which lies on the host"));
+}
+
+// A kernel that runs plans within it.
+class RegionKernel : public SpaceKernel {
+ public:
+  explicit RegionKernel(std::shared_ptr<const Plan> plan)
+      : SpaceKernel(MemorySpace::kDevice, false), plan_(std::move(plan)) {}
+  std::vector<const Plan*> regions() const override { return {plan_.get()}; }
+
+ private:
+  const std::shared_ptr<const Plan> plan_;
+};
+
+TEST(SpacesTest, PlansWithinStepsAreVerified) {
+  DeviceKernels kernels;
+  const auto region = std::make_shared<Plan>(**MakePlan(Chain(), kernels, {.io_space = MemorySpace::kDevice}));
+  Plan plan = *MakeChecked(Chain(), {});
+  plan.steps[1].kernel = std::make_shared<RegionKernel>(region);
+  EXPECT_TRUE(VerifyPlan(plan).ok()) << VerifyPlan(plan);
+  EXPECT_THAT(plan.ToString(), HasSubstr("\nMap \"a\" runs\nplan \"test\": 3 steps"));
+  region->steps[1].reads[0] = region->steps[0].reads[0];
+  EXPECT_THAT(std::string(VerifyPlan(plan).message()), HasSubstr("which holds value"));
+  plan.steps[1].kernel = std::make_shared<RegionKernel>(MakeChecked(Chain(), {}));
+  EXPECT_THAT(std::string(VerifyPlan(plan).message()), HasSubstr("has its inputs and outputs on the host"));
+}
+
 TEST(SpacesTest, ConstantsLieWhereTheyAreRead) {
   GraphMaker m;
   const ValueId c = m.Constant("c", 3);

@@ -53,6 +53,26 @@ TEST(StageTest, CutsBehindAResultOfUnknownShape) {
   EXPECT_TRUE(VerifyGraph(*split.rest).ok());
 }
 
+// y = tanh(case(i, tanh(x)))
+TEST(StageTest, AChoiceIsAStageOfItsOwnUnlessItIsAStep) {
+  GraphMaker branch;
+  branch.Output("y", branch.Tanh("within", branch.Input("x")));
+  GraphMaker m;
+  GraphBuilder& b = m.builder();
+  const ValueId x = m.Tanh("first", m.Input("x"));
+  const ValueId index = m.graph()->AddInput("i", {DType::kInt32, Shape()});
+  b.SetOrigin("choice", "Case");
+  const ValueId chosen = b.AddMulti(OpKind::kCase, CaseAttrs{{branch.graph()}}, {index, x})[0];
+  m.Output("y", m.Tanh("last", chosen));
+  const StageSplit driven = SplitStage(*m.graph()).value();
+  EXPECT_THAT(NodeNames(*driven.now), ElementsAre("first"));
+  EXPECT_THAT(NodeNames(*driven.rest), ElementsAre("choice", "last"));
+  const StageSplit whole = SplitStage(*m.graph(), {m.graph()->value(chosen).producer}).value();
+  EXPECT_FALSE(whole.is_control);
+  EXPECT_EQ(whole.rest, nullptr);
+  EXPECT_THAT(NodeNames(*whole.now), ElementsAre("first", "choice", "last"));
+}
+
 TEST(StageTest, ComputedSizesAreOutputsOfTheFirstStage) {
   GraphMaker m;
   GraphBuilder& b = m.builder();

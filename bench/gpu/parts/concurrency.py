@@ -19,7 +19,7 @@ BLOCK_S, DRY_BLOCK_S = 0.5, 0.1
 
 def models_worker(context: Context, models: list[str], batch: int, extra: list[str]) -> process.Worker:
     """One `moulin bench --blocks` that holds all the models."""
-    precision = context.precision_words("fp16")
+    precision = context.precision_words("fp16", models[0])
     words = [
         context.moulin,
         "bench",

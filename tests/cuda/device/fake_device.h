@@ -21,6 +21,13 @@ inline std::shared_ptr<Device> NewFakeDevice(bool measure_time = false) {
   return std::make_shared<CudaDevice>(CudaDeviceInfo("stand-in"), context, NewReferenceDevice());
 }
 
+// The same, but choices and loops are driven from the host.
+inline std::shared_ptr<Device> NewHostDrivenDevice() {
+  DeviceInfo info = CudaDeviceInfo("stand-in");
+  info.control_steps = false;
+  return std::make_shared<CudaDevice>(info, NewCudaContext(fake_cuda::Api()), NewReferenceDevice());
+}
+
 // Each test begins with a fresh runtime and must leave nothing behind, nor do anything that the runtime forbids.
 class FakeDeviceTest : public ::testing::Test {
  protected:

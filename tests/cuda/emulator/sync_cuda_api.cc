@@ -162,6 +162,11 @@ cuda::CudaApi MakeApi() {
   api.GraphUpload = api.GraphLaunch = NotSupported;
   api.GraphDestroy = NotSupported;
   api.GraphExecDestroy = NotSupported;
+  api.StreamGetCaptureInfo = NotSupported;
+  api.StreamUpdateCaptureDependencies = NotSupported;
+  api.StreamBeginCaptureToGraph = NotSupported;
+  api.GraphConditionalHandleCreate = NotSupported;
+  api.GraphAddNode = NotSupported;
   api.LibraryLoadData = NotSupported;
   api.LibraryUnload = NotSupported;
   api.LibraryGetKernel = NotSupported;

@@ -40,6 +40,8 @@ cudaError_t Refuse(cudaError_t error, const std::string& why);
 // What a handle points to; null where it is not valid.
 Stream* FindStream(State& state, cudaStream_t stream);
 Event* FindEvent(State& state, cudaEvent_t event);
+// Among those of conditional nodes and those being captured, too.
+std::shared_ptr<Graph> FindGraph(State& state, cudaGraph_t graph);
 
 // Refuses calls that CUDA forbids while a graph is captured, and invalidates the captures that they disturb.
 cudaError_t CheckNotCapturing(State& state, const char* call);
@@ -81,12 +83,28 @@ cudaError_t EventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t
 
 // fake_graph_calls.cc
 cudaError_t StreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t StreamBeginCaptureToGraph(cudaStream_t stream, cudaGraph_t graph, const cudaGraphNode_t* dependencies,
+                                      const cudaGraphEdgeData* edges, size_t num_dependencies,
+                                      cudaStreamCaptureMode mode);
 cudaError_t StreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
 cudaError_t GraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags);
 cudaError_t GraphUpload(cudaGraphExec_t executable, cudaStream_t stream);
 cudaError_t GraphLaunch(cudaGraphExec_t executable, cudaStream_t stream);
 cudaError_t GraphDestroy(cudaGraph_t graph);
 cudaError_t GraphExecDestroy(cudaGraphExec_t executable);
+
+// fake_conditional_calls.cc
+cudaError_t StreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long* id,
+                                 cudaGraph_t* graph, const cudaGraphNode_t** dependencies,
+                                 const cudaGraphEdgeData** edges, size_t* num_dependencies);
+cudaError_t StreamUpdateCaptureDependencies(cudaStream_t stream, cudaGraphNode_t* dependencies,
+                                            const cudaGraphEdgeData* edges, size_t num_dependencies, unsigned flags);
+cudaError_t GraphConditionalHandleCreate(cudaGraphConditionalHandle* handle, cudaGraph_t graph, unsigned default_value,
+                                         unsigned flags);
+cudaError_t GraphAddNode(cudaGraphNode_t* node, cudaGraph_t graph, const cudaGraphNode_t* dependencies,
+                         const cudaGraphEdgeData* edges, size_t num_dependencies, cudaGraphNodeParams* parameters);
+// Whether a graph may be instantiated as far as its conditional nodes go.
+cudaError_t CheckConditionals(const Graph& graph);
 
 // fake_code_calls.cc
 cudaError_t LibraryLoadData(cudaLibrary_t* library, const void* code, cudaJitOption* jit_options, void** jit_values,

@@ -252,8 +252,9 @@ cudaError_t Enqueue(State& state, Stream& stream, Work work) {
   }
   if (stream.capture->is_invalid) return cudaErrorStreamCaptureInvalidated;
   state.counters.captured_nodes.Add();
-  const int node = static_cast<int>(stream.capture->nodes.size());
-  stream.capture->nodes.push_back({std::move(work), std::move(stream.captured_after)});
+  std::vector<GraphNode>& nodes = stream.capture->graph->nodes;
+  const int node = static_cast<int>(nodes.size());
+  nodes.push_back({std::move(work), std::move(stream.captured_after), nullptr});
   stream.captured_after = {node};
   return cudaSuccess;
 }
@@ -404,6 +405,11 @@ const cuda::CudaApi& Api() {
       .GraphLaunch = GraphLaunch,
       .GraphDestroy = GraphDestroy,
       .GraphExecDestroy = GraphExecDestroy,
+      .StreamGetCaptureInfo = StreamGetCaptureInfo,
+      .StreamUpdateCaptureDependencies = StreamUpdateCaptureDependencies,
+      .StreamBeginCaptureToGraph = StreamBeginCaptureToGraph,
+      .GraphConditionalHandleCreate = GraphConditionalHandleCreate,
+      .GraphAddNode = GraphAddNode,
       .LibraryLoadData = LibraryLoadData,
       .LibraryUnload = LibraryUnload,
       .LibraryGetKernel = LibraryGetKernel,

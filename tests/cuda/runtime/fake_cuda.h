@@ -16,11 +16,12 @@
 //   - Free, FreeHost and the destruction of streams wait for nothing, and memory is overwritten when it is freed: work
 //     that may still use it is an error;
 //   - an event that was never recorded cannot be waited for in a capture;
-//   - asynchronous copies of pageable memory are counted, and may be forbidden.
+//   - asynchronous copies of pageable memory are counted, and may be forbidden;
+//   - the condition of a conditional node is forgotten once it has been looked at: each iteration has to set it anew.
 // Green contexts run what their streams are given as any stream does; that two have no multiprocessor in common, and
 // that they outlive their streams, is checked.
 // Streams, events, graphs and memory live until destroyed, or until Reset. Programmatic dependent launch and other
-// launch attributes are refused.
+// launch attributes are refused, and so are nodes added to graphs otherwise than by capture, but for conditional ones.
 #ifndef MOULIN_TESTS_CUDA_RUNTIME_FAKE_CUDA_H_
 #define MOULIN_TESTS_CUDA_RUNTIME_FAKE_CUDA_H_
 

@@ -7,7 +7,7 @@ namespace {
 // The result of ending this capture with the stream where it began; cudaSuccess where a graph is made.
 cudaError_t EndOf(const Capture& capture, const Stream& stream) {
   if (capture.is_invalid) return cudaErrorStreamCaptureInvalidated;
-  if (!AllJoined(capture.nodes, stream.captured_after)) {
+  if (!AllJoined(capture.graph->nodes, stream.captured_after)) {
     return Refuse(cudaErrorStreamCaptureUnjoined, "a capture ends with work that the first stream does not wait for");
   }
   return cudaSuccess;
@@ -31,19 +31,37 @@ void PushLaunch(State& state, Stream& stream, const std::shared_ptr<Executable>&
   executable->last_launch = record;
 }
 
+cudaError_t Begin(Stream* stream, std::shared_ptr<Graph> graph, cudaStreamCaptureMode mode) {
+  if (stream == nullptr) return cudaErrorInvalidResourceHandle;
+  if (stream->capture != nullptr) return Refuse(cudaErrorIllegalState, "the stream is capturing already");
+  stream->capture = std::make_shared<Capture>();
+  stream->capture->mode = mode;
+  stream->capture->thread = std::this_thread::get_id();
+  stream->capture->origin = stream;
+  stream->capture->graph = std::move(graph);
+  stream->captured_after.clear();
+  return cudaSuccess;
+}
+
 }  // namespace
 
-cudaError_t StreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mode) {
+cudaError_t StreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
+  return Call([&](State& state) { return Begin(FindStream(state, stream), std::make_shared<Graph>(), mode); });
+}
+
+cudaError_t StreamBeginCaptureToGraph(cudaStream_t handle, cudaGraph_t graph_handle, const cudaGraphNode_t*,
+                                      const cudaGraphEdgeData*, size_t num_dependencies, cudaStreamCaptureMode mode) {
   return Call([&](State& state) {
     Stream* stream = FindStream(state, handle);
-    if (stream == nullptr) return cudaErrorInvalidResourceHandle;
-    if (stream->capture != nullptr) return Refuse(cudaErrorIllegalState, "the stream is capturing already");
-    stream->capture = std::make_shared<Capture>();
-    stream->capture->mode = mode;
-    stream->capture->thread = std::this_thread::get_id();
-    stream->capture->origin = stream;
-    stream->captured_after.clear();
-    return cudaSuccess;
+    std::shared_ptr<Graph> graph = FindGraph(state, graph_handle);
+    if (graph == nullptr) return Refuse(cudaErrorInvalidValue, "StreamBeginCaptureToGraph of no graph");
+    if (num_dependencies != 0 || !graph->nodes.empty()) return cudaErrorNotSupported;
+    if (stream != nullptr && stream->green != nullptr) {
+      return Refuse(cudaErrorNotSupported, "a conditional node's graph in a green context");
+    }
+    const cudaError_t error = Begin(stream, std::move(graph), mode);
+    if (error == cudaSuccess) stream->capture->is_into_graph = true;
+    return error;
   });
 }
 
@@ -70,10 +88,8 @@ cudaError_t StreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
       other->captured_after.clear();
     }
     if (error != cudaSuccess) return error;
-    auto made = std::make_unique<Graph>();
-    made->nodes = std::move(capture->nodes);
-    *graph = reinterpret_cast<cudaGraph_t>(made.get());
-    state.graphs[*graph] = std::move(made);
+    *graph = reinterpret_cast<cudaGraph_t>(capture->graph.get());
+    if (!capture->is_into_graph) state.graphs[*graph] = capture->graph;
     return cudaSuccess;
   });
 }
@@ -87,7 +103,11 @@ cudaError_t GraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, uns
                                           cudaGraphInstantiateFlagUseNodePriority)) != 0) {
       return cudaErrorNotSupported;
     }
-    auto made = std::make_shared<Executable>(it->second->nodes);
+    Graph& source = *it->second;
+    const cudaError_t error = CheckConditionals(source);
+    if (error != cudaSuccess) return error;
+    auto made = std::make_shared<Executable>(source.nodes);
+    source.executable = made;
     *executable = reinterpret_cast<cudaGraphExec_t>(made.get());
     state.executables[*executable] = std::move(made);
     return cudaSuccess;
@@ -111,6 +131,7 @@ cudaError_t GraphLaunch(cudaGraphExec_t handle, cudaStream_t stream_handle) {
       return cudaErrorLaunchOutOfResources;
     }
     if (stream->capture != nullptr) {
+      if (HasConditionals(executable->nodes)) return Refuse(cudaErrorNotSupported, "a child graph that branches");
       return Enqueue(state, *stream, {"a graph", [executable] { RunGraph(*executable, 0); }, {}, false});
     }
     state.counters.graph_launches.Add();

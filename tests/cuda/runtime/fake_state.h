@@ -66,7 +66,7 @@ struct State {
   // What handles point to; a handle that is not here is not valid.
   std::map<const void*, std::unique_ptr<Stream>> streams;
   std::map<const void*, std::unique_ptr<Event>> events;
-  std::map<const void*, std::unique_ptr<Graph>> graphs;
+  std::map<const void*, std::shared_ptr<Graph>> graphs;
   std::map<const void*, std::shared_ptr<Executable>> executables;
   std::map<const void*, std::unique_ptr<Library>> libraries;
   std::map<const void*, std::unique_ptr<GreenContextState>> green_contexts;

@@ -42,19 +42,15 @@ struct Record {
   int64_t ticket = 0;
 };
 
-// A node of a graph.
-struct GraphNode {
-  Work work;
-  std::vector<int> dependencies;  // earlier nodes
-};
-
+struct Graph;
 struct Stream;
 
 struct Capture {
   cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
   std::thread::id thread;  // that began it
   Stream* origin = nullptr;
-  std::vector<GraphNode> nodes;
+  std::shared_ptr<Graph> graph;  // that is made, or added to
+  bool is_into_graph = false;    // begun by StreamBeginCaptureToGraph
   bool is_invalid = false;
   bool has_ended = false;
 };
@@ -85,6 +81,7 @@ struct Stream {
   // Whether it is capturing, and the nodes that its next one depends on.
   std::shared_ptr<Capture> capture;
   std::vector<int> captured_after;
+  std::vector<cudaGraphNode_t> dependency_handles;  // as StreamGetCaptureInfo told them last
 
  private:
   struct Operation {
