@@ -111,7 +111,7 @@ class WhileKernel : public CudaKernel {
  private:
   void* InWorkspace(const LaunchContext& c, int64_t offset) const { return static_cast<char*>(c.workspace) + offset; }
 
-  // The context of one of the graphs, which reads the variables.
+  // Enqueues one of the graphs, which reads the variables.
   Status EnqueueRegion(const Region& region, LaunchContext c, absl::Span<void* const> results) const {
     const std::vector<const void*> variables(c.outputs.begin(), c.outputs.end());
     c.inputs = variables;

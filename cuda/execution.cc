@@ -132,17 +132,23 @@ Status CudaExecution::PrepareSegment(ReadySegment* ready) {
 Status CudaExecution::WarmUp(const std::vector<int>& steps) const {
   MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<StreamHandle> stream,
                           StreamHandle::Create(api_, 0, executable_->context().green));
+  const Status enqueued = EnqueueOnZeros(steps, stream->get());
+  // Also where a step has failed: those before it use memory that is given back then.
+  const Status done =
+      executable_->context().health->Check(api_.StreamSynchronize(stream->get()), "running a plan for the first time");
+  return enqueued.ok() ? done : enqueued;
+}
+
+Status CudaExecution::EnqueueOnZeros(const std::vector<int>& steps, cudaStream_t stream) const {
   if (const size_t bytes = static_cast<size_t>(plan_.device_arena_bytes); bytes > 0) {
-    MOULIN_RETURN_IF_ERROR(
-        ToStatus(api_, api_.MemsetAsync(arena_.get(), 0, bytes, stream->get()), "clearing an arena"));
+    MOULIN_RETURN_IF_ERROR(ToStatus(api_, api_.MemsetAsync(arena_.get(), 0, bytes, stream), "clearing an arena"));
   }
   for (int s : steps) {
     const Step& step = plan_.steps[s];
     const bool is_work = step.kind == StepKind::kLaunch || step.kind == StepKind::kCopy;
-    if (is_work) MOULIN_RETURN_IF_ERROR(Enqueue(step, stream->get()));
+    if (is_work) MOULIN_RETURN_IF_ERROR(Enqueue(step, stream));
   }
-  return executable_->context().health->Check(api_.StreamSynchronize(stream->get()),
-                                              "running a plan for the first time");
+  return absl::OkStatus();
 }
 
 Status CudaExecution::Enqueue(const Step& step, cudaStream_t stream) const {

@@ -54,6 +54,7 @@ class CudaExecution : public Execution {
   Status Prepare(const std::vector<int64_t>& offsets);
   Status PrepareSegment(ReadySegment* ready);
   Status WarmUp(const std::vector<int>& steps) const;
+  Status EnqueueOnZeros(const std::vector<int>& steps, cudaStream_t stream) const;
   Status Enqueue(const Step& step, cudaStream_t stream) const;
   // Where the device's code finds a buffer, or copies find it on the host.
   StatusOr<void*> Address(BufferId buffer) const;

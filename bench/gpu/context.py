@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import site
 import subprocess
 import sys
@@ -141,7 +142,8 @@ class Context:
                 done = self.run_moulin(*words, "--device", "cpu", timeout=120)
                 if done.status:
                     raise process.ProcessError(f"calibrate {name}: {process.tail(done.stderr or done.stdout)}")
-                self.facts.setdefault("int8", {})[name] = done.stdout.strip().replace("\n", "; ")
+                error = float(re.search(r"relative error ([^ ]+)", done.stdout).group(1))
+                self.facts.setdefault("int8 error on the CPU", {})[name] = error
         return file
 
     def golden_cases(self) -> Path:

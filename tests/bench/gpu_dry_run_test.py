@@ -31,7 +31,7 @@ def problems(report: dict) -> list[str]:
     found += [f"tests: {r}" for r in tests if "problem" in r or r["failed"] or not r["passed"]]
     accuracy = parts["accuracy"]["records"]
     found += [f"accuracy: {r}" for r in accuracy if "problem" in r or not r["agrees"]]
-    if {r["precision"] for r in accuracy} != {"fp32", "tf32", "fp16", "bf16"}:
+    if {r["precision"] for r in accuracy} != {"fp32", "tf32", "fp16", "bf16", "int8", "int8+fp16"}:
         found.append("accuracy: not in every precision")
     for record in parts["speed"]["records"]:
         if "problem" in record:

@@ -5,8 +5,9 @@
 
 Each mutation replaces a piece of text, which must be there exactly once, in a copy of the tree; rebuilds the one test
 program that is to notice; and runs it. That program must first pass without the mutation. The copy and its builds stay
-in DIR (by default a folder among the system's temporary ones), so the next run builds little. The last lines are a
-table; the exit status is 1 where a mutation was missed and 2 where one could not be tried.
+in DIR (by default a folder among the system's temporary ones), so the next run builds little; they are those of the
+presets, so that ccache has most of them where the tree itself has been built. The last lines are a table; the exit
+status is 1 where a mutation was missed and 2 where one could not be tried.
 """
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ class Mutation:
     new: str
     target: str  # the test program
     tests: str = "*"  # of it, as for --gtest_filter
-    build: str = "plain"  # or "tsan": kernels need the first, streams the second
+    build: str = "release"  # or "tsan": kernels need the first, streams the second
 
 
 KERNELS = "moulin_cuda_kernels_"
@@ -167,7 +168,7 @@ def copy_tree(to: Path) -> None:
     """Makes `to` the same as the tree, touching only what differs."""
     wanted = set(files_of_tree())
     for present in [p for p in to.rglob("*") if p.is_file() and not p.is_symlink()] if to.exists() else []:
-        if str(present.relative_to(to)) not in wanted and ".deps" not in present.parts:
+        if str(present.relative_to(to)) not in wanted and not {".deps", "build"} & set(present.relative_to(to).parts[:1]):
             present.unlink()
     for name in wanted:
         source, target = ROOT / name, to / name
@@ -198,12 +199,9 @@ class Workshop:
             return 124, f"still running after {limit_s} s"
 
     def configure(self, build: str) -> Path:
-        folder = self.folder / build
+        folder = self.tree / "build" / build
         if not (folder / "build.ninja").exists():
-            sanitize = ["-DMOULIN_SANITIZE=thread"] if build == "tsan" else []
-            status, output = self.run(["cmake", "-S", str(self.tree), "-B", str(folder), "-G", "Ninja",
-                                       "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O1",
-                                       "-DMOULIN_PRECOMPILE_HEADERS=OFF", "-DMOULIN_BUILD_BENCHMARKS=OFF", *sanitize])
+            status, output = self.run(["cmake", "--preset", build])
             if status != 0:
                 raise CannotTry("cmake failed:\n" + output[-3000:])
         return folder
@@ -217,7 +215,7 @@ class Workshop:
     def test(self, mutation: Mutation) -> bool:
         """Builds and runs; whether all tests pass."""
         self.build(mutation)
-        program = self.folder / mutation.build / "bin" / mutation.target
+        program = self.tree / "build" / mutation.build / "bin" / mutation.target
         status, _ = self.run([str(program), "--gtest_brief=1", f"--gtest_filter={mutation.tests}"], TIME_LIMIT_S)
         return status == 0
 
@@ -260,9 +258,9 @@ def main() -> int:
         results.append((result, mutation))
         print(f"{result}: {mutation.name}", flush=True)
     width = max((len(m.name) for m in mutations), default=0)
-    print(f"\n{'mutation':{width}}  {'build':5}  {'test program':34}  result")
+    print(f"\n{'mutation':{width}}  {'build':7}  {'test program':34}  result")
     for result, m in results:
-        print(f"{m.name:{width}}  {m.build:5}  {m.target:34}  {result}")
+        print(f"{m.name:{width}}  {m.build:7}  {m.target:34}  {result}")
     counts = [sum(r == what for r, _ in results) for what in ("caught", "MISSED", "CANNOT TRY")]
     print("{} caught, {} missed, {} could not be tried".format(*counts))
     return 2 if counts[2] else 1 if counts[1] else 0

@@ -20,7 +20,7 @@ import numpy as np
 
 import process
 import roof
-from context import FOLDER, Context
+from context import FOLDER, Context, is_int8
 from inputs import relative_norm
 from paired import paired_ratio, summary
 
@@ -70,7 +70,9 @@ MODULES = {"xla": "jax", "torch": "torch", "torch_compile": "torch"}
 # Relative norm of the outputs against float32 on the CPU. Networks of random weights pass rounding on some fifty times
 # as large: XLA and PyTorch on a CPU give up to 2.2e-2 in fp16 and eight times that in bf16. A wrong layer gives some
 # tenths, and whoever is much less exact than all others is named as well (suspicions).
-OUTPUT_LIMIT = {"fp32": 1e-3, "tf32": 3e-2, "fp16": 3e-2, "bf16": 2.5e-1}
+# Ours in int8 is held against int8 on the CPU on the same ranges, which has the same sums: what is float around them
+# may round a few to the next step. In float16 that is a step for one in some sixteen.
+OUTPUT_LIMIT = {"fp32": 1e-3, "tf32": 3e-2, "fp16": 3e-2, "bf16": 2.5e-1, "int8": 3e-2, "int8+fp16": 2.5e-1}
 LESS_EXACT = 2.0
 
 
@@ -137,13 +139,22 @@ def run_once(context: Context, case: Case, device: list[str], inputs: Path, outp
         return dict(arrays)
 
 
-def expected_rows(context: Context, case: Case) -> dict[str, np.ndarray]:
-    """Outputs of the first rows in float32 on the CPU (rows do not depend on each other)."""
+def expected_rows(context: Context, case: Case, precision: list[str]) -> dict[str, np.ndarray]:
+    """Outputs of the first rows on the CPU (rows do not depend on each other), in float32 unless `precision` tells."""
     full = context.input_files(case.model, case.batch)[0]
     few = context.work / "few.npz"
     with np.load(full) as arrays:
         np.savez(few, **{k: v[:4] for k, v in arrays.items()})
-    return run_once(context, case, ["--device", "cpu"], few, context.work / "expected.npz")
+    return run_once(context, case, ["--device", "cpu", *precision], few, context.work / "expected.npz")
+
+
+def expected_of_ours(
+    context: Context, case: Case, in_float: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """What ours is held against."""
+    if not is_int8(case.precision) or context.device != "cuda":
+        return in_float
+    return expected_rows(context, case, ["--precision", "int8", "--ranges", str(context.ranges(case.model))])
 
 
 def output_error(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> float:
@@ -157,11 +168,11 @@ def output_error(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) 
     return worst
 
 
-def check(contender: Contender, case: Case, found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+def check(contender: Contender, precision: str, found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
     """Takes a contender whose outputs are wrong out of the race."""
     contender.error = output_error(found, expected)
-    if not contender.error <= OUTPUT_LIMIT[case.precision]:
-        contender.problem = f"wrong outputs: relative norm {contender.error:.2g} > {OUTPUT_LIMIT[case.precision]:.0e}"
+    if not contender.error <= OUTPUT_LIMIT[precision]:
+        contender.problem = f"wrong outputs: relative norm {contender.error:.2g} > {OUTPUT_LIMIT[precision]:.0e}"
         if contender.worker is not None:
             contender.worker.close()
             contender.worker = None
@@ -188,7 +199,7 @@ def start_ours(context: Context, case: Case, expected: dict[str, np.ndarray]) ->
         ours.worker = process.Worker("moulin", words, min(120, context.left), context.environment())
         ours.facts = {k: ours.worker.ready[0][k] for k in ("load_ms", "first_ms", "peak_bytes")}
         ours.prepare_s = (ours.facts["load_ms"] + ours.facts["first_ms"]) / 1e3
-        check(ours, case, found, expected)
+        check(ours, case.precision, found, expected)
     except process.ProcessError as error:
         ours.problem = str(error)
     return ours
@@ -201,13 +212,14 @@ def start_peer(context: Context, case: Case, kind: str, expected: dict[str, np.n
         peer.problem = f"skipped: {MODULES[kind]} is not installed here"
         return peer
     outputs = context.work / f"{kind}.npz"
+    precision = PEER_PRECISION.get(case.precision, case.precision)
     words = [
         sys.executable,
         str(FOLDER / "peers" / "worker.py"),
         kind,
         str(context.model(case.model)),
         str(case.batch),
-        PEER_PRECISION.get(case.precision, case.precision),
+        precision,
         str(outputs),
     ]
     try:
@@ -215,7 +227,7 @@ def start_peer(context: Context, case: Case, kind: str, expected: dict[str, np.n
         peer.worker = process.Worker(kind, words, min(limit, max(context.left, 1)))
         peer.prepare_s = peer.worker.ready["seconds"]
         with np.load(outputs) as arrays:
-            check(peer, case, dict(arrays), expected)
+            check(peer, precision, dict(arrays), expected)
     except process.ProcessError as error:
         peer.problem = str(error)
     return peer
@@ -296,8 +308,11 @@ def roofs(context: Context, case: Case) -> dict[str, Any]:
     return result
 
 
-def less_exact(contenders: list[dict[str, Any]]) -> list[str]:
+def less_exact(record: dict[str, Any]) -> list[str]:
     """Says where our outputs are further off than those of every peer."""
+    contenders = record["contenders"]
+    if is_int8(record["precision"]):  # which is held against something else
+        return []
     ours, *others = [c["output_error"] for c in contenders]
     known = [e for e in others if e is not None]
     if ours is None or not known or ours <= LESS_EXACT * max(known) + 1e-5:
@@ -307,7 +322,7 @@ def less_exact(contenders: list[dict[str, Any]]) -> list[str]:
 
 def suspicions(record: dict[str, Any]) -> list[str]:
     """Results that cannot be (faster than anything can), and outputs less exact than others'."""
-    found = less_exact(record["contenders"])
+    found = less_exact(record)
     for c in record["contenders"]:
         times = [c["device_ms"]["median"]] if "device_ms" in c else []
         times += [record["batch"] / c["rows_per_s"] * 1e3] if "rows_per_s" in c else []
@@ -328,9 +343,9 @@ def run_case(context: Context, case: Case, peers: list[str]) -> dict[str, Any]:
         "batch": case.batch,
         "on_gpu": not context.dry_run,
     }
-    expected = expected_rows(context, case)
+    expected = expected_rows(context, case, [])
     with ExitStack() as stack:
-        contenders = [start_ours(context, case, expected)]
+        contenders = [start_ours(context, case, expected_of_ours(context, case, expected))]
         contenders += [start_peer(context, case, kind, expected) for kind in peers]
         for contender in contenders:
             if contender.worker is not None:

@@ -58,6 +58,13 @@ ValueId Increment(GraphBuilder& b, ValueId v) { return b.Binary(ExprOp::kAdd, v,
 
 class ControlTest : public FakeDeviceTest {
  protected:
+  void TearDown() override {
+    on_device_ = nullptr;
+    from_host_ = nullptr;
+    device_ = nullptr;
+    host_ = nullptr;
+    FakeDeviceTest::TearDown();
+  }
   void Load(const std::shared_ptr<Graph>& graph, const ModelOptions& options = {.instances = 1}) {
     device_ = EngineOn(NewFakeDevice());
     host_ = EngineOn(NewHostDrivenDevice());
@@ -258,10 +265,11 @@ TEST_F(ControlTest, ALostDeviceEndsALoop) {
   EXPECT_THAT(Message(model->Run(Inputs(kForever, {1, 2, 3})).status()), HasSubstr("E_DEVICE"));
 }
 
-// The launches in front of the body are those of a run outside of a graph, and a few of the capture.
-TEST_F(ControlTest, ALaunchThatFailsInABodyNamesItsNode) {
+// Of the run outside of a graph, or as one is captured.
+TEST_F(ControlTest, ALaunchThatFailsFailsOneRequest) {
   bool has_failed = false;
   for (int64_t launch = 1; launch < 20; ++launch) {
+    device_ = nullptr;
     Restart({.fail_launch = launch});
     device_ = EngineOn(NewFakeDevice());
     const auto model = LoadGraph(*device_, DoublingGraph(), "m", {.instances = 1});
