@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/types/optional.h"
 #include "base/errors.h"
@@ -55,7 +56,7 @@ bool IsBinarySavedModel(absl::string_view bytes) {
 }
 
 // Whether `bytes` start with a NodeDef that has an op. In a FunctionDefLibrary, which a GraphDef has in the place where
-// a MetaGraphDef has its graph, field 1 is a FunctionDef, and that has no field 2.
+// a MetaGraphDef has its graph, field 1 is a FunctionDef, and that has no field 2 but in files of unknown writers.
 bool StartsWithNode(absl::string_view bytes) {
   WireReader graph(bytes);
   WireField node;
@@ -63,16 +64,20 @@ bool StartsWithNode(absl::string_view bytes) {
   WireReader reader(node.payload);
   WireField field;
   while (reader.Next(&field)) {
-    if (field.number == 2 && field.type == WireType::kBytes) return true;
+    if (field.number != 2 || field.type != WireType::kBytes) continue;
+    return !field.payload.empty() && absl::ascii_isalpha(static_cast<unsigned char>(field.payload[0]));
   }
   return false;
 }
 
-// A GraphDef has at most one field 2, its library.
+// A GraphDef has its nodes as field 1, where a MetaGraphDef has one message about itself, and at most one field 2, its
+// library.
 bool IsBinaryMetaGraph(absl::string_view bytes) {
   WireReader reader(bytes);
   WireField field;
+  int first_fields = 0;
   while (reader.Next(&field)) {
+    if (field.number == 1 && ++first_fields > 1) return false;
     if (field.number == 2) return field.type == WireType::kBytes && StartsWithNode(field.payload);
   }
   return false;

@@ -217,6 +217,10 @@ TEST_F(GraphDefTest, GraphWithFunctionsIsAGraph) {
   EXPECT_TRUE(ParseGraphDef(Binary(with_nodes)).ok());
   // The library before the nodes, as no writer has it but any may.
   EXPECT_TRUE(ParseGraphDef(Binary(graph) + Binary(SmallGraph())).ok());
+  // A field that functions do not have stands where a node has its op.
+  tf::FunctionDef* extended = with_nodes.mutable_library()->mutable_function(0);
+  extended->GetReflection()->MutableUnknownFields(extended)->AddLengthDelimited(2, "\x01\x02");
+  EXPECT_TRUE(ParseGraphDef(Binary(with_nodes)).ok());
 }
 
 TEST_F(GraphDefTest, OtherKindsOfFilesAreNamed) {
