@@ -13,21 +13,21 @@
 namespace moulin::cli {
 namespace {
 
-using Engine = std::mt19937_64;
+using RandomBits = std::mt19937_64;
 
 template <typename T>
-void FillReals(Engine& random, Tensor* t) {
+void FillReals(RandomBits& random, Tensor* t) {
   std::uniform_real_distribution<float> uniform(0, 1);
   for (T& x : t->mutable_values<T>()) x = static_cast<T>(uniform(random));
 }
 
 template <typename T>
-void FillInts(Engine& random, int64_t bound, Tensor* t) {
+void FillInts(RandomBits& random, int64_t bound, Tensor* t) {
   std::uniform_int_distribution<int64_t> uniform(0, bound - 1);
   for (T& x : t->mutable_values<T>()) x = static_cast<T>(uniform(random));
 }
 
-void FillWords(Engine& random, Tensor* t) {
+void FillWords(RandomBits& random, Tensor* t) {
   std::uniform_int_distribution<int> letter('a', 'z');
   for (std::string& s : t->mutable_strings()) {
     s.resize(6);
@@ -35,7 +35,7 @@ void FillWords(Engine& random, Tensor* t) {
   }
 }
 
-Status Fill(Engine& random, Tensor* t) {
+Status Fill(RandomBits& random, Tensor* t) {
   constexpr int64_t kIndexBound = 8;
   switch (t->dtype()) {
     case DType::kFloat32:
@@ -144,7 +144,7 @@ StatusOr<std::vector<InputShape>> ConcreteShapes(const std::vector<TensorInfo>& 
 
 StatusOr<NamedTensors> RandomInputs(const std::vector<TensorInfo>& infos, const RandomOptions& options) {
   MOULIN_ASSIGN_OR_RETURN(const std::vector<InputShape> shapes, ConcreteShapes(infos, options));
-  Engine random(options.seed);
+  RandomBits random(options.seed);
   NamedTensors inputs;
   for (size_t i = 0; i < infos.size(); ++i) {
     MOULIN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Allocate(infos[i].dtype, shapes[i].shape));

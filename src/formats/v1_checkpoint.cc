@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kVersion = 1;         // the version of the format that is understood here
+constexpr int kV1Version = 1;       // the version of the format that is understood here
 constexpr int64_t kTailBytes = 48;  // a table's footer
 constexpr int64_t kNoValues = -1;   // a slice whose values have not come yet
 constexpr int kMaxFiles = 100'000;  // five digits
@@ -49,9 +49,9 @@ int64_t NumValues(const tf::TensorProto& p) {
 }
 
 Status CheckVersion(const tf::VersionDef& versions) {
-  if (versions.min_consumer() <= kVersion) return absl::OkStatus();
+  if (versions.min_consumer() <= kV1Version) return absl::OkStatus();
   return MakeError(ErrorCode::kUnsupported, "a checkpoint for readers of version ", versions.min_consumer(),
-                   " or later, this one is of version ", kVersion);
+                   " or later, this one is of version ", kV1Version);
 }
 
 }  // namespace

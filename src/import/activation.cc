@@ -92,7 +92,7 @@ void LowerBiasAdd(LoweringContext& c) {
 
 void LowerBiasAddV1(LoweringContext& c) { AddBias(c, /*channels_last=*/true); }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kActivationLowerings[] = {
     {"BiasAdd", 2, 2, LowerBiasAdd},           {"BiasAddV1", 2, 2, LowerBiasAddV1},
     {"Elu", 1, 1, LowerUnary<ExprOp::kElu>},   {"LeakyRelu", 1, 1, LowerLeakyRelu},
     {"Relu", 1, 1, LowerUnary<ExprOp::kRelu>}, {"Relu6", 1, 1, LowerBuilt<Relu6>},
@@ -102,6 +102,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> ActivationLowerings() { return kRows; }
+absl::Span<const OpLowering> ActivationLowerings() { return kActivationLowerings; }
 
 }  // namespace moulin

@@ -111,7 +111,7 @@ void LowerInvertPermutation(LoweringContext& c) {
   c.Output(c.b.Add(OpKind::kScatterNd, ScatterAttrs{}, {c.b.ExpandDims(c.input(0), -1), range, size}));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kArrayLowerings[] = {
     {"Bitcast", 1, 1, LowerBitcast},
     {"BroadcastTo", 2, 2, LowerDirect<OpKind::kBroadcast>},
     {"Concat", 1, kAnyNumber, LowerConcat},
@@ -136,6 +136,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> ArrayLowerings() { return kRows; }
+absl::Span<const OpLowering> ArrayLowerings() { return kArrayLowerings; }
 
 }  // namespace moulin

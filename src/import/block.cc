@@ -39,7 +39,7 @@ void LowerDepth(LoweringContext& c) {
   c.Output(c.b.Add(kKind, attrs, {c.input(0)}));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kBlockLowerings[] = {
     {"BatchToSpace", 2, 2, LowerBatch2d<OpKind::kBatchToSpace>},
     {"BatchToSpaceND", 3, 3, LowerBatchNd<OpKind::kBatchToSpace>},
     {"DepthToSpace", 1, 1, LowerDepth<OpKind::kDepthToSpace>},
@@ -50,6 +50,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> BlockLowerings() { return kRows; }
+absl::Span<const OpLowering> BlockLowerings() { return kBlockLowerings; }
 
 }  // namespace moulin

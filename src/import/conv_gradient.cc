@@ -160,7 +160,7 @@ void LowerDepthwise(LoweringContext& c) {
   c.Output(c.b.Reshape(MakeFilterGradient(c, g, filter[2]), c.b.Ints(filter)));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kConvGradientLowerings[] = {
     {"Conv2DBackpropFilter", 3, 3, LowerBySizes<2>},
     {"Conv3DBackpropFilter", 3, 3, LowerByFilter},
     {"Conv3DBackpropFilterV2", 3, 3, LowerBySizes<3>},
@@ -169,6 +169,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> ConvGradientLowerings() { return kRows; }
+absl::Span<const OpLowering> ConvGradientLowerings() { return kConvGradientLowerings; }
 
 }  // namespace moulin

@@ -202,7 +202,7 @@ void LowerPatches(LoweringContext& c) {
   c.Output(c.b.Add(OpKind::kPatches, std::move(attrs), {c.input(0)}));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kConvolutionLowerings[] = {
     {"Conv2D", 2, 2, LowerConv<2>},
     {"Conv3D", 2, 2, LowerConv<3>},
     {"Conv", 2, 2, LowerConvOfAnyRank},
@@ -223,6 +223,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> ConvolutionLowerings() { return kRows; }
+absl::Span<const OpLowering> ConvolutionLowerings() { return kConvolutionLowerings; }
 
 }  // namespace moulin

@@ -188,7 +188,7 @@ void LowerCudnnRnn(LoweringContext& c) {
   if (c.op() != "CudnnRNN") c.Output(kNoId);
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kCudnnRnnLowerings[] = {
     {"CudnnRNN", 4, 4, LowerCudnnRnn},
     {"CudnnRNNV2", 4, 4, LowerCudnnRnn},
     {"CudnnRNNV3", 5, 5, LowerCudnnRnn},
@@ -196,6 +196,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> CudnnRnnLowerings() { return kRows; }
+absl::Span<const OpLowering> CudnnRnnLowerings() { return kCudnnRnnLowerings; }
 
 }  // namespace moulin

@@ -167,7 +167,7 @@ void LowerCombinedNms(LoweringContext& c) {
   for (const std::vector<ValueId>& of_images : outputs) c.Output(c.b.Concat(of_images, 0));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kDetectionLowerings[] = {
     {"NonMaxSuppression", 3, 3, LowerNmsV1},   {"NonMaxSuppressionV2", 4, 4, LowerNmsV2},
     {"NonMaxSuppressionV3", 5, 5, LowerNmsV3}, {"NonMaxSuppressionV4", 5, 5, LowerNmsV4},
     {"NonMaxSuppressionV5", 6, 6, LowerNmsV5}, {"CombinedNonMaxSuppression", 6, 6, LowerCombinedNms},
@@ -175,6 +175,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> DetectionLowerings() { return kRows; }
+absl::Span<const OpLowering> DetectionLowerings() { return kDetectionLowerings; }
 
 }  // namespace moulin

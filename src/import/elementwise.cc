@@ -274,7 +274,7 @@ void LowerLike(LoweringContext& c) {
   c.Output(c.b.Add(OpKind::kBroadcast, NoAttrs{}, {value, c.b.ShapeOf(c.input(0))}));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kElementwiseLowerings[] = {
     {"Abs", 1, 1, LowerUnary<ExprOp::kAbs>},
     {"AccumulateNV2", 1, kAnyNumber, LowerAddN},
     {"Acos", 1, 1, LowerUnary<ExprOp::kAcos>},
@@ -380,6 +380,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> ElementwiseLowerings() { return kRows; }
+absl::Span<const OpLowering> ElementwiseLowerings() { return kElementwiseLowerings; }
 
 }  // namespace moulin

@@ -95,7 +95,7 @@ void LowerStridedSlice(LoweringContext& c) {
   c.Output(c.b.Add(OpKind::kStridedSliceUpdate, attrs, {zeros, c.input(1), c.input(2), c.input(3), c.input(4)}));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kGradientLowerings[] = {
     {"BiasAddGrad", 1, 1, LowerBiasAdd},
     {"BroadcastGradientArgs", 2, 2, LowerBroadcastArgs},
     {"EluGrad", 2, 2, LowerElementwise<Elu>},
@@ -116,6 +116,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> GradientLowerings() { return kRows; }
+absl::Span<const OpLowering> GradientLowerings() { return kGradientLowerings; }
 
 }  // namespace moulin

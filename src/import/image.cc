@@ -138,7 +138,7 @@ void LowerAdjustContrastV1(LoweringContext& c) {
   c.Output(wider.Max(Term(c.b, c.input(2))).Min(Term(c.b, c.input(3))));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kImageLowerings[] = {
     {"ResizeBilinear", 2, 2, LowerResize<ResizeMethod::kBilinear>},
     {"ResizeNearestNeighbor", 2, 2, LowerResize<ResizeMethod::kNearest>},
     {"ResizeBicubic", 2, 2, LowerResize<ResizeMethod::kBicubic>},
@@ -154,6 +154,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> ImageLowerings() { return kRows; }
+absl::Span<const OpLowering> ImageLowerings() { return kImageLowerings; }
 
 }  // namespace moulin

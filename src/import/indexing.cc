@@ -140,7 +140,7 @@ void LowerUnravelIndex(LoweringContext& c) {
   c.Output(at.Apply(ExprOp::kFloorMod, Term(b, dims)));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kIndexingLowerings[] = {
     {"Gather", 2, 2, LowerGather},
     {"GatherV2", 3, 3, LowerGatherV2},
     {"GatherNd", 2, 2, LowerGatherNd},
@@ -166,6 +166,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> IndexingLowerings() { return kRows; }
+absl::Span<const OpLowering> IndexingLowerings() { return kIndexingLowerings; }
 
 }  // namespace moulin

@@ -48,7 +48,7 @@ void LowerLu(LoweringContext& c) {
   c.Output(c.b.Cast(outputs[1], c.Type("output_idx_type", DType::kInt32)));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kLinearAlgebraLowerings[] = {
     {"BatchSelfAdjointEigV2", 1, 1, LowerSelfAdjointEig},
     {"BatchSvd", 1, 1, LowerSvd},
     {"Cholesky", 1, 1, LowerByName},
@@ -72,6 +72,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> LinearAlgebraLowerings() { return kRows; }
+absl::Span<const OpLowering> LinearAlgebraLowerings() { return kLinearAlgebraLowerings; }
 
 }  // namespace moulin

@@ -26,7 +26,7 @@ void LowerReader(LoweringContext& c) {
   c.Outputs(c.b.AddMulti(OpKind::kHostOp, std::move(attrs), c.inputs()));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kLookupLowerings[] = {
     {"HashTable", 0, 2, LowerTable},        {"HashTableV2", 0, 2, LowerTable},
     {"LookupTableFind", 4, 4, LowerReader}, {"LookupTableFindV2", 4, 4, LowerReader},
     {"LookupTableSize", 2, 2, LowerReader}, {"LookupTableSizeV2", 2, 2, LowerReader},
@@ -49,6 +49,6 @@ bool FillsFromFile(absl::string_view op) {
   return op == "InitializeTableFromTextFile" || op == "InitializeTableFromTextFileV2";
 }
 
-absl::Span<const OpLowering> LookupLowerings() { return kRows; }
+absl::Span<const OpLowering> LookupLowerings() { return kLookupLowerings; }
 
 }  // namespace moulin

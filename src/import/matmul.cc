@@ -60,7 +60,7 @@ void LowerSparseTensorDenseMatMul(LoweringContext& c) {
   c.Output(b.Add(OpKind::kContract, std::move(attrs), {dense, c.input(3)}));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kMatmulLowerings[] = {
     {"MatMul", 2, 2, LowerMatMul},
     {"BatchMatMul", 2, 2, LowerBatchMatMul},
     {"BatchMatMulV2", 2, 2, LowerBatchMatMul},
@@ -74,6 +74,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> MatmulLowerings() { return kRows; }
+absl::Span<const OpLowering> MatmulLowerings() { return kMatmulLowerings; }
 
 }  // namespace moulin

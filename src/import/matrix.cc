@@ -51,7 +51,7 @@ void LowerDiag(LoweringContext& c) {
   c.Output(c.b.Add(kind, NoAttrs{}, c.inputs()));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kMatrixLowerings[] = {
     {"MatrixBandPart", 3, 3, LowerBandPart},
     {"BatchMatrixBandPart", 3, 3, LowerBandPart},
     {"MatrixDiag", 1, 1, LowerMatrixDiag},
@@ -72,6 +72,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> MatrixLowerings() { return kRows; }
+absl::Span<const OpLowering> MatrixLowerings() { return kMatrixLowerings; }
 
 }  // namespace moulin

@@ -94,7 +94,7 @@ void LowerToBool(LoweringContext& c) {
   c.Output(b.Binary(ExprOp::kNotEqual, x, b.ScalarLike(x, 0)));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kMiscLowerings[] = {
     {"ToBool", 1, 1, LowerToBool},
     {"_UnaryOpsComposition", 1, 1, LowerComposition},
     {"OptionalFromValue", 1, kAnyNumber, LowerOptional},
@@ -127,6 +127,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> MiscLowerings() { return kRows; }
+absl::Span<const OpLowering> MiscLowerings() { return kMiscLowerings; }
 
 }  // namespace moulin

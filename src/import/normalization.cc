@@ -171,7 +171,7 @@ void LowerSparseSoftmaxCrossEntropy(LoweringContext& c) {
   c.Output(softmax - one_hot);
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kNormalizationLowerings[] = {
     {"FusedBatchNorm", 5, 5, LowerFusedBatchNorm},
     {"FusedBatchNormV2", 5, 5, LowerFusedBatchNorm},
     {"FusedBatchNormV3", 5, 5, LowerFusedBatchNorm},
@@ -186,6 +186,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> NormalizationLowerings() { return kRows; }
+absl::Span<const OpLowering> NormalizationLowerings() { return kNormalizationLowerings; }
 
 }  // namespace moulin

@@ -133,7 +133,7 @@ void LowerAverage(LoweringContext& c) {
   c.Output(b.Cast(dx, c.dtype(1)));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kPoolGradientLowerings[] = {
     {"AvgPool3DGrad", 2, 2, LowerAverage<3>},
     {"AvgPoolGrad", 2, 2, LowerAverage<2>},
     {"MaxPool3DGrad", 3, 3, LowerMax<3, GiveMaxGradient>},
@@ -147,6 +147,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> PoolGradientLowerings() { return kRows; }
+absl::Span<const OpLowering> PoolGradientLowerings() { return kPoolGradientLowerings; }
 
 }  // namespace moulin

@@ -80,7 +80,7 @@ void LowerMaxPoolWithArgmax(LoweringContext& c) {
   c.Outputs(c.b.AddMulti(OpKind::kMaxPoolWithArgmax, std::move(attrs), {c.input(0)}));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kPoolingLowerings[] = {
     {"MaxPool", 1, 1, LowerPool<PoolOp::kMax, 2>},
     {"AvgPool", 1, 1, LowerPool<PoolOp::kAverage, 2>},
     {"MaxPool3D", 1, 1, LowerPool<PoolOp::kMax, 3>},
@@ -91,6 +91,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> PoolingLowerings() { return kRows; }
+absl::Span<const OpLowering> PoolingLowerings() { return kPoolingLowerings; }
 
 }  // namespace moulin

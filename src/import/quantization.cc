@@ -22,7 +22,7 @@ void NoteNudgedRange(LoweringContext& c, double lowest, double highest, double m
 }
 
 // Halves away from zero.
-Term RoundAway(Term x) {
+Term RoundHalvesAway(Term x) {
   const Term size = x.Apply(ExprOp::kAbs);
   const Term below = size.Apply(ExprOp::kFloor);
   const Term rounded = (size - below >= 0.5).Select(below + 1.0, below);
@@ -50,7 +50,7 @@ struct Nudged {
 Nudged Nudge(Term min, Term max, double lowest, double highest) {
   const Term scale = (max - min) / (highest - lowest);
   const Term zero_from_min = lowest - min / scale;
-  const Term zero = RoundAway(zero_from_min.Max(lowest).Min(highest));
+  const Term zero = RoundHalvesAway(zero_from_min.Max(lowest).Min(highest));
   return {(lowest - zero) * scale, (highest - zero) * scale, scale};
 }
 
@@ -165,7 +165,7 @@ Term RoundBy(LoweringContext& c, Term x) {
   const std::string mode = c.String("round_mode", "HALF_TO_EVEN");
   if (mode == "HALF_TO_EVEN") return x.Apply(ExprOp::kRound);
   if (mode == "HALF_UP") return (x + 0.5).Apply(ExprOp::kFloor);
-  if (mode == "HALF_AWAY_FROM_ZERO") return RoundAway(x);
+  if (mode == "HALF_AWAY_FROM_ZERO") return RoundHalvesAway(x);
   c.BadAttr("round_mode", absl::StrCat("unknown mode \"", Printable(mode), "\""));
   return x;
 }
@@ -257,7 +257,7 @@ Quantized QuantizeMinCombined(Term x, Term min, Term max, const QuantizedType& q
   const Term scale = ((q.highest - q.lowest) / (max - min).Cast(DType::kFloat64)).Cast(DType::kFloat32);
   const Term from_zero = (x.Min(max).Max(min) - min) * scale;
   if (q.half_range == 0) return {(from_zero + 0.5).Apply(ExprOp::kFloor), min, max};
-  return {RoundAway(from_zero - q.half_range), min, max};
+  return {RoundHalvesAway(from_zero - q.half_range), min, max};
 }
 
 // The largest float that an int32 holds, which clamps the 32-bit steps.
@@ -271,7 +271,7 @@ Quantized QuantizeMinFirst(Term x, Term min, Term max, const QuantizedType& q) {
   }
   const Term range = (max - min).Cast(DType::kFloat64) * (q.steps / (q.steps - 1));
   const Term scale = (q.steps / range).Cast(DType::kFloat32);
-  const Term steps = RoundAway(x * scale) - RoundAway(min * scale) + q.lowest;
+  const Term steps = RoundHalvesAway(x * scale) - RoundHalvesAway(min * scale) + q.lowest;
   return {steps.Max(q.lowest).Min(std::min(q.highest, kMaxInt32AsFloat)), min, max};
 }
 
@@ -297,7 +297,7 @@ Quantized QuantizeScaled(LoweringContext& c, Term x, Term min, Term max, const Q
   const Term scale = ScaleFrom(min, lowest).Min(ScaleFrom(max, q.highest));
   const Term lower = lowest / scale, upper = q.highest / scale;
   const Term scaled = x.Min(upper).Max(lower) * scale;
-  return {to_even ? scaled.Apply(ExprOp::kRound) : RoundAway(scaled), lower, upper};
+  return {to_even ? scaled.Apply(ExprOp::kRound) : RoundHalvesAway(scaled), lower, upper};
 }
 
 // The ends of the range as an output: a scalar, or a vector along the axis.
@@ -326,7 +326,7 @@ Term Dequantize(LoweringContext& c, const std::string& mode, Term x, Term min, T
   if (mode == "MIN_COMBINED") return (x + q.half_range) * ((max - min) / (q.highest - q.lowest)) + min;
   if (mode == "MIN_FIRST") {
     const Term scale = ((max - min).Cast(DType::kFloat64) / (q.steps - 1)).Cast(DType::kFloat32);
-    const Term rounded = (max == min).Select(min, RoundAway(min / scale) * scale);
+    const Term rounded = (max == min).Select(min, RoundHalvesAway(min / scale) * scale);
     return (rounded - q.lowest * scale) + x * scale;
   }
   const double lowest = q.lowest + (c.Bool("narrow_range", false) ? 1 : 0);
@@ -344,7 +344,7 @@ void LowerDequantize(LoweringContext& c) {
   c.Output(Dequantize(c, mode, x, min, max, q).Cast(c.Type("dtype", DType::kFloat32)));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kQuantizationLowerings[] = {
     {"FakeQuantWithMinMaxArgs", 1, 1, LowerFakeQuantArgs},
     {"FakeQuantWithMinMaxArgsGradient", 2, 2, LowerFakeQuantArgsGradient},
     {"FakeQuantWithMinMaxVarsGradient", 4, 4, LowerFakeQuantVarsGradient},
@@ -361,6 +361,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> QuantizationLowerings() { return kRows; }
+absl::Span<const OpLowering> QuantizationLowerings() { return kQuantizationLowerings; }
 
 }  // namespace moulin

@@ -8,8 +8,6 @@
 namespace moulin {
 namespace {
 
-constexpr DType kDouble = DType::kFloat64;
-
 // A symmetric range of 32-bit values in which those of both ranges add up, some bits wider than the larger of the two.
 QuantizedRange RangeOfSum(const QuantizedRange& x, const QuantizedRange& y, int room_bits) {
   const Term most = x.max.Max((-x.min).Max(y.max.Max(-y.min))) * static_cast<double>(1 << room_bits);
@@ -197,7 +195,7 @@ void LowerRangePerChannel(LoweringContext& c) {
   c.Output(clipped.Cast(DType::kFloat32));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kQuantizedArithmeticLowerings[] = {
     {"QuantizedAdd", 6, 6, LowerAdd},
     {"QuantizedBatchNormWithGlobalNormalization", 15, 15, LowerBatchNorm},
     {"QuantizedBiasAdd", 6, 6, LowerBiasAdd},
@@ -208,6 +206,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> QuantizedArithmeticLowerings() { return kRows; }
+absl::Span<const OpLowering> QuantizedArithmeticLowerings() { return kQuantizedArithmeticLowerings; }
 
 }  // namespace moulin

@@ -9,11 +9,11 @@
 
 #include "absl/strings/match.h"
 #include "import/lowering_util.h"
+#include "import/quantized_range.h"
 
 namespace moulin {
 namespace {
 
-constexpr DType kDouble = DType::kFloat64;
 constexpr double kLowest32 = -2147483648.0, kHighest32 = 2147483647.0;
 
 // What an op's name says, and where its operands are.
@@ -140,7 +140,7 @@ void LowerQuantizedProduct(LoweringContext& c) {
 
 namespace {
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kQuantizedFusedLowerings[] = {
     {"QuantizedConv2DAndRelu", 6, 6, LowerQuantizedProduct},
     {"QuantizedConv2DAndReluAndRequantize", 8, 8, LowerQuantizedProduct},
     {"QuantizedConv2DAndRequantize", 8, 8, LowerQuantizedProduct},
@@ -161,6 +161,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> QuantizedFusedLowerings() { return kRows; }
+absl::Span<const OpLowering> QuantizedFusedLowerings() { return kQuantizedFusedLowerings; }
 
 }  // namespace moulin

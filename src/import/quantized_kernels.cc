@@ -12,7 +12,6 @@ namespace moulin {
 namespace {
 
 using Range = QuantizedRange;
-constexpr DType kDouble = DType::kFloat64;
 
 // What one step of a type is worth.
 Term StepOf(const Range& r) { return (r.max - r.min) / (r.highest - r.lowest); }
@@ -168,7 +167,7 @@ void LowerRequantizationRange(LoweringContext& c) {
   c.Output(used.max);
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kQuantizedKernelLowerings[] = {
     {"QuantizeDownAndShrinkRange", 3, 3, LowerShrinkRange},
     {"QuantizedAvgPool", 3, 3, LowerQuantizedPool<PoolOp::kAverage>},
     {"QuantizedConv2D", 6, 6, LowerQuantizedConv2D},
@@ -185,6 +184,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> QuantizedKernelLowerings() { return kRows; }
+absl::Span<const OpLowering> QuantizedKernelLowerings() { return kQuantizedKernelLowerings; }
 
 }  // namespace moulin

@@ -7,6 +7,8 @@
 
 namespace moulin {
 
+inline constexpr DType kDouble = DType::kFloat64;
+
 // The values of a quantised type, and the ends of the range that they stand for.
 struct QuantizedRange {
   double lowest, highest;

@@ -143,7 +143,7 @@ void LowerBlockLstm(LoweringContext& c) {
   for (const std::vector<ValueId>& output : outputs) c.Output(StackSteps(c, output));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kRecurrentLowerings[] = {
     {"LSTMBlockCell", 8, 8, LowerLstmBlockCell},
     {"GRUBlockCell", 6, 6, LowerGruBlockCell},
     {"BlockLSTM", 9, 9, LowerBlockLstm},
@@ -152,6 +152,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> RecurrentLowerings() { return kRows; }
+absl::Span<const OpLowering> RecurrentLowerings() { return kRecurrentLowerings; }
 
 }  // namespace moulin

@@ -231,7 +231,7 @@ void LowerBound(LoweringContext& c) {
   c.Output(first.Cast(c.Type("out_type", DType::kInt32)));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kReductionLowerings[] = {
     {"Sum", 2, 2, LowerReduce<ReduceOp::kSum>},
     {"Mean", 2, 2, LowerReduce<ReduceOp::kMean>},
     {"Prod", 2, 2, LowerReduce<ReduceOp::kProd>},
@@ -280,6 +280,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> ReductionLowerings() { return kRows; }
+absl::Span<const OpLowering> ReductionLowerings() { return kReductionLowerings; }
 
 }  // namespace moulin

@@ -84,7 +84,7 @@ void LowerFillEmptyRows(LoweringContext& c) {
   c.Output(b.Reduce(ReduceOp::kSum, filled, {0}, false));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kReductionGradientLowerings[] = {
     {"FusedBatchNormGrad", 5, 5, LowerBatchNorm},
     {"FusedBatchNormGradV2", 5, 5, LowerBatchNorm},
     {"FusedBatchNormGradV3", 6, 6, LowerBatchNorm},
@@ -97,6 +97,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> ReductionGradientLowerings() { return kRows; }
+absl::Span<const OpLowering> ReductionGradientLowerings() { return kReductionGradientLowerings; }
 
 }  // namespace moulin

@@ -175,7 +175,7 @@ void LowerTile(LoweringContext& c) {
   c.Output(b.Reduce(ReduceOp::kSum, ReshapeTo(b, c.input(0), sizes), copies, false));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kResizeGradientLowerings[] = {
     {"LRNGrad", 3, 3, LowerLocalResponse},
     {"MirrorPadGrad", 2, 2, LowerMirrorPad},
     {"ResizeBicubicGrad", 2, 2, LowerResize<ResizeMethod::kBicubic>},
@@ -186,6 +186,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> ResizeGradientLowerings() { return kRows; }
+absl::Span<const OpLowering> ResizeGradientLowerings() { return kResizeGradientLowerings; }
 
 }  // namespace moulin

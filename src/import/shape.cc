@@ -59,7 +59,7 @@ void LowerConcatOffset(LoweringContext& c) {
   }
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kShapeLowerings[] = {
     {"BroadcastArgs", 2, 2, LowerDirect<OpKind::kBroadcastShapes>},
     {"ConcatOffset", 2, kAnyNumber, LowerConcatOffset},
     {"Empty", 1, 1, LowerEmpty},
@@ -75,6 +75,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> ShapeLowerings() { return kRows; }
+absl::Span<const OpLowering> ShapeLowerings() { return kShapeLowerings; }
 
 }  // namespace moulin

@@ -104,7 +104,7 @@ void LowerUnpack(LoweringContext& c) {
   for (const ValueId part : EmitSplit(c, c.input(0), c.b.Int(axis), sizes)) c.Output(c.b.Squeeze(part, {axis}));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kSliceLowerings[] = {
     {"Slice", 3, 3, LowerSlice},
     {"Split", 2, 2, LowerSplit},
     {"SplitV", 3, 3, LowerSplitV},
@@ -115,6 +115,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> SliceLowerings() { return kRows; }
+absl::Span<const OpLowering> SliceLowerings() { return kSliceLowerings; }
 
 }  // namespace moulin

@@ -264,7 +264,7 @@ void LowerRaggedTensorToTensor(LoweringContext& c) {
                  {filled, GatherRows(b, all, kept), GatherRows(b, c.input(1), kept)}));
 }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kSparseLowerings[] = {
     {"SparseToDense", 4, 4, LowerSparseToDense},
     {"SparseTensorDenseAdd", 4, 4, LowerSparseTensorDenseAdd},
     {"SparseReduceSum", 4, 4, LowerSparseReduceSum},
@@ -281,6 +281,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> SparseLowerings() { return kRows; }
+absl::Span<const OpLowering> SparseLowerings() { return kSparseLowerings; }
 
 }  // namespace moulin

@@ -94,7 +94,7 @@ void LowerUnpack(LoweringContext& c) {
 
 void LowerClose(LoweringContext&) {}
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kTensorListLowerings[] = {
     {"TensorArray", 1, 1, LowerArray},
     {"TensorArrayClose", 1, 1, LowerClose},
     {"TensorArrayCloseV2", 1, 1, LowerClose},
@@ -129,6 +129,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> TensorListLowerings() { return kRows; }
+absl::Span<const OpLowering> TensorListLowerings() { return kTensorListLowerings; }
 
 }  // namespace moulin

@@ -85,7 +85,7 @@ void LowerVecPermute(LoweringContext& c) {
 // What TensorFlow says of factorials.
 void LowerFact(LoweringContext& c) { c.Output(c.b.Constant(Tensor::OfStrings(Shape(), {"0! == 1"}))); }
 
-constexpr OpLowering kRows[] = {
+constexpr OpLowering kUpdateLowerings[] = {
     {"DataFormatDimMap", 1, 1, LowerDimMap},
     {"DataFormatVecPermute", 1, 1, LowerVecPermute},
     {"Fact", 0, 0, LowerFact},
@@ -96,6 +96,6 @@ constexpr OpLowering kRows[] = {
 
 }  // namespace
 
-absl::Span<const OpLowering> UpdateLowerings() { return kRows; }
+absl::Span<const OpLowering> UpdateLowerings() { return kUpdateLowerings; }
 
 }  // namespace moulin

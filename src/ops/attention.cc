@@ -155,10 +155,10 @@ Status RunAttention(const KernelContext& c) {
   });
 }
 
-constexpr OpDef kOps[] = {{OpKind::kAttention, 3, 4, InferAttention, RunAttention}};
+constexpr OpDef kAttentionOps[] = {{OpKind::kAttention, 3, 4, InferAttention, RunAttention}};
 
 }  // namespace
 
-absl::Span<const OpDef> AttentionOps() { return kOps; }
+absl::Span<const OpDef> AttentionOps() { return kAttentionOps; }
 
 }  // namespace moulin

@@ -61,7 +61,7 @@ StatusOr<Wav> ReadWav(absl::string_view file) {
   return MakeError(ErrorCode::kValue, "the WAV file has no samples");
 }
 
-Status InferWav(InferContext& c) {
+Status InferDecodeWav(InferContext& c) {
   MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kString, c.dtype(0), "the contents"));
   MOULIN_RETURN_IF_ERROR(CheckRank(c.shape(0), 0, "the contents"));
   const int64_t samples = IntAttr(c.attr<HostOpAttrs>(), "desired_samples", -1);
@@ -74,7 +74,7 @@ Status InferWav(InferContext& c) {
 
 Status DecodeWav(const KernelContext& c) {
   std::vector<TensorType> types;
-  MOULIN_RETURN_IF_ERROR(InferFromInputs(c, InferWav, &types));
+  MOULIN_RETURN_IF_ERROR(InferFromInputs(c, InferDecodeWav, &types));
   MOULIN_ASSIGN_OR_RETURN(const Wav wav, ReadWav(c.input(0).strings()[0]));
   const int64_t present = static_cast<int64_t>(wav.samples.size()) / (2 * wav.channels);
   const int64_t samples = types[0].shape.dim(0) < 0 ? present : types[0].shape.dim(0);
@@ -242,14 +242,14 @@ Status Mfcc(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kAudioKernels[] = {
     {"AudioSpectrogram", 1, 1, InferSpectrogram, AudioSpectrogram},
-    {"DecodeWav", 1, 1, InferWav, DecodeWav},
+    {"DecodeWav", 1, 1, InferDecodeWav, DecodeWav},
     {"Mfcc", 2, 2, InferMfcc, Mfcc},
 };
 
 }  // namespace
 
-absl::Span<const HostOp> AudioKernels() { return kKernels; }
+absl::Span<const HostOp> AudioKernels() { return kAudioKernels; }
 
 }  // namespace moulin

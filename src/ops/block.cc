@@ -197,7 +197,7 @@ Status DepthToSpace(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr OpDef kOps[] = {
+constexpr OpDef kBlockOps[] = {
     {OpKind::kSpaceToBatch, 3, 3, InferSpaceToBatch, SpaceToBatch, Input(1) | Input(2)},
     {OpKind::kBatchToSpace, 3, 3, InferBatchToSpace, BatchToSpace, Input(1) | Input(2)},
     {OpKind::kSpaceToDepth, 1, 1, InferDepth<true>, SpaceToDepth},
@@ -206,6 +206,6 @@ constexpr OpDef kOps[] = {
 
 }  // namespace
 
-absl::Span<const OpDef> BlockOps() { return kOps; }
+absl::Span<const OpDef> BlockOps() { return kBlockOps; }
 
 }  // namespace moulin

@@ -132,7 +132,7 @@ Status Decompress(const KernelContext& c) {
 
 // --- EncodeWav ---
 
-Status InferWav(InferContext& c) {
+Status InferEncodeWav(InferContext& c) {
   MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kFloat32, c.dtype(0), "the samples"));
   MOULIN_RETURN_IF_ERROR(CheckRank(c.shape(0), 2, "the samples"));
   return AddOutput(c, DType::kString, Shape());
@@ -144,7 +144,7 @@ void AppendLittle(uint32_t value, int bytes, std::string* out) {
 
 // (samples [n, channels] of [-1, 1], samples a second) -> a file of 16-bit samples.
 Status EncodeWav(const KernelContext& c) {
-  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferWav));
+  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferEncodeWav));
   MOULIN_ASSIGN_OR_RETURN(const Ints rate, IntValues(c.input(1)));
   const Tensor& x = c.input(0);
   const int64_t channels = x.shape().dim(1), bytes = 2 * x.num_elements();
@@ -176,15 +176,15 @@ Status EncodeWav(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kBytesKernels[] = {
     {"DecodeCompressed", 1, 1, InferStrings, Decompress},
-    {"EncodeWav", 2, 2, InferWav, EncodeWav},
+    {"EncodeWav", 2, 2, InferEncodeWav, EncodeWav},
     {"Fingerprint", 2, 2, InferFingerprint, Fingerprint},
     {"SerializeTensor", 1, 1, InferString, Serialize},
 };
 
 }  // namespace
 
-absl::Span<const HostOp> BytesKernels() { return kKernels; }
+absl::Span<const HostOp> BytesKernels() { return kBytesKernels; }
 
 }  // namespace moulin

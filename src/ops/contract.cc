@@ -136,10 +136,10 @@ Status RunContract(const KernelContext& c) {
   return attrs.epilogue.empty() ? absl::OkStatus() : RunEpilogue(c, attrs.epilogue, 2, product);
 }
 
-constexpr OpDef kOps[] = {{OpKind::kContract, 2, kAnyNumber, InferContract, RunContract}};
+constexpr OpDef kContractOps[] = {{OpKind::kContract, 2, kAnyNumber, InferContract, RunContract}};
 
 }  // namespace
 
-absl::Span<const OpDef> ContractOps() { return kOps; }
+absl::Span<const OpDef> ContractOps() { return kContractOps; }
 
 }  // namespace moulin

@@ -128,13 +128,13 @@ Status InferWhile(InferContext& c) {
   return absl::OkStatus();
 }
 
-constexpr OpDef kOps[] = {
+constexpr OpDef kControlOps[] = {
     {OpKind::kCase, 1, kAnyNumber, InferCase, nullptr},
     {OpKind::kWhile, 1, kAnyNumber, InferWhile, nullptr},
 };
 
 }  // namespace
 
-absl::Span<const OpDef> ControlOps() { return kOps; }
+absl::Span<const OpDef> ControlOps() { return kControlOps; }
 
 }  // namespace moulin

@@ -50,7 +50,7 @@ StatusOr<DType> InferConvType(DType x, DType filter, DType product_type) {
 
 // Elements as numbers to add up: doubles, or integers modulo 2^64.
 template <typename T, typename Sum>
-std::vector<Sum> Widen(const Tensor& t) {
+std::vector<Sum> AsSums(const Tensor& t) {
   const auto* values = static_cast<const T*>(t.data());
   std::vector<Sum> out(t.num_elements());
   for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<Sum>(static_cast<ArithmeticOf<T>>(values[i]));
@@ -185,7 +185,7 @@ Status Conv(const KernelContext& c) {
     using T = decltype(tag);
     using Sum = decltype(sum);
     std::vector<Sum> sums(shape.num_elements());
-    Convolve(g, f, Widen<T, Sum>(x), Widen<T, Sum>(filter), &sums);
+    Convolve(g, f, AsSums<T, Sum>(x), AsSums<T, Sum>(filter), &sums);
     return Finish<decltype(result)>(c, attrs.epilogue, 2, ProductTypeOf(attrs, x.dtype()), shape, sums);
   });
 }
@@ -249,7 +249,7 @@ Status ConvTranspose(const KernelContext& c) {
     using T = decltype(tag);
     using Sum = decltype(sum);
     std::vector<Sum> sums(shape.num_elements());
-    ConvolveTransposed(g, f, Widen<T, Sum>(x), Widen<T, Sum>(filter), &sums);
+    ConvolveTransposed(g, f, AsSums<T, Sum>(x), AsSums<T, Sum>(filter), &sums);
     return Finish<decltype(result)>(c, attrs.epilogue, 3, ProductTypeOf(attrs, x.dtype()), shape, sums);
   });
 }
@@ -329,7 +329,7 @@ Status Patches(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr OpDef kOps[] = {
+constexpr OpDef kConvOps[] = {
     {OpKind::kConv, 2, kAnyNumber, InferConv, Conv},
     {OpKind::kConvTranspose, 3, kAnyNumber, InferConvTranspose, ConvTranspose, Input(0)},
     {OpKind::kDilation, 2, 2, InferDilation, Dilation},
@@ -338,6 +338,6 @@ constexpr OpDef kOps[] = {
 
 }  // namespace
 
-absl::Span<const OpDef> ConvOps() { return kOps; }
+absl::Span<const OpDef> ConvOps() { return kConvOps; }
 
 }  // namespace moulin

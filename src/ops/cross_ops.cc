@@ -285,7 +285,7 @@ Status CrossRagged(const KernelContext& c) {
   return WriteJoined<Text>(c, 0, columns, counts, [&](const Ints& p) { return JoinText(columns, p, kSeparator); });
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kCrossKernels[] = {
     {"RaggedCross", 1, kAnyNumber, InferUnknown, CrossRagged},
     {"SparseCross", 1, kAnyNumber, InferUnknown, Cross},
     {"SparseCrossHashed", 4, kAnyNumber, InferUnknown, CrossHashed},
@@ -294,6 +294,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> CrossKernels() { return kKernels; }
+absl::Span<const HostOp> CrossKernels() { return kCrossKernels; }
 
 }  // namespace moulin

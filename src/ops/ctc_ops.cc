@@ -291,13 +291,13 @@ Status CheckedRun(const KernelContext& c, InferFn infer, ReferenceFn f32, Refere
 Status GreedyDecoder(const KernelContext& c) { return CheckedRun(c, InferGreedy, Greedy<float>, Greedy<double>); }
 Status BeamDecoder(const KernelContext& c) { return CheckedRun(c, InferBeam, Beam<float>, Beam<double>); }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kCtcKernels[] = {
     {"CTCBeamSearchDecoder", 2, 2, InferBeam, BeamDecoder},
     {"CTCGreedyDecoder", 2, 2, InferGreedy, GreedyDecoder},
 };
 
 }  // namespace
 
-absl::Span<const HostOp> CtcKernels() { return kKernels; }
+absl::Span<const HostOp> CtcKernels() { return kCtcKernels; }
 
 }  // namespace moulin

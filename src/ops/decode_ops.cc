@@ -228,7 +228,7 @@ Status DecodeCsv(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kDecodeKernels[] = {
     {"DecodeCSV", 2, kAnyNumber, InferCsv, DecodeCsv},
     {"DecodePaddedRaw", 2, 2, InferRaw, DecodePaddedRaw},
     {"DecodeRaw", 1, 1, InferRaw, DecodeRaw},
@@ -236,6 +236,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> DecodeKernels() { return kKernels; }
+absl::Span<const HostOp> DecodeKernels() { return kDecodeKernels; }
 
 }  // namespace moulin

@@ -15,10 +15,10 @@ Status RunDeferred(const KernelContext& c) {
   return MakeError(ErrorCode::kUnsupported, c.attr<DeferredAttrs>().waits_for);
 }
 
-constexpr OpDef kOps[] = {{OpKind::kDeferred, 0, kAnyNumber, InferDeferred, RunDeferred}};
+constexpr OpDef kDeferredOps[] = {{OpKind::kDeferred, 0, kAnyNumber, InferDeferred, RunDeferred}};
 
 }  // namespace
 
-absl::Span<const OpDef> DeferredOps() { return kOps; }
+absl::Span<const OpDef> DeferredOps() { return kDeferredOps; }
 
 }  // namespace moulin

@@ -140,12 +140,12 @@ Status NonMaxSuppression(const KernelContext& c) {
   });
 }
 
-constexpr OpDef kOps[] = {
+constexpr OpDef kDetectionOps[] = {
     {OpKind::kNonMaxSuppression, 6, 6, InferNms, NonMaxSuppression, Input(2), /*dynamic_output=*/true},
 };
 
 }  // namespace
 
-absl::Span<const OpDef> DetectionOps() { return kOps; }
+absl::Span<const OpDef> DetectionOps() { return kDetectionOps; }
 
 }  // namespace moulin

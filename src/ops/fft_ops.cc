@@ -205,7 +205,7 @@ Status RealTransform(const KernelContext& c) {
   return WriteField(field, c.output(0));
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kFftKernels[] = {
     {"BatchFFT", 1, 1, InferComplex, ComplexTransform},
     {"BatchFFT2D", 1, 1, InferComplex, ComplexTransform},
     {"BatchFFT3D", 1, 1, InferComplex, ComplexTransform},
@@ -228,6 +228,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> FftKernels() { return kKernels; }
+absl::Span<const HostOp> FftKernels() { return kFftKernels; }
 
 }  // namespace moulin

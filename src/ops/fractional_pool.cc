@@ -153,13 +153,13 @@ Status FractionalPool(const KernelContext& c) {
   }
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kFractionalPoolKernels[] = {
     {"FractionalAvgPool", 1, 1, InferFractional, FractionalPool},
     {"FractionalMaxPool", 1, 1, InferFractional, FractionalPool},
 };
 
 }  // namespace
 
-absl::Span<const HostOp> FractionalPoolKernels() { return kKernels; }
+absl::Span<const HostOp> FractionalPoolKernels() { return kFractionalPoolKernels; }
 
 }  // namespace moulin

@@ -165,7 +165,7 @@ Status OneHot(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr OpDef kOps[] = {
+constexpr OpDef kGatherOps[] = {
     {OpKind::kGather, 3, 3, InferGather, Gather, Input(2)},
     {OpKind::kGatherNd, 2, 2, InferGatherNd, GatherNd},
     {OpKind::kScatterNd, 3, 3, InferScatterNd, ScatterNd, Input(2)},
@@ -175,6 +175,6 @@ constexpr OpDef kOps[] = {
 
 }  // namespace
 
-absl::Span<const OpDef> GatherOps() { return kOps; }
+absl::Span<const OpDef> GatherOps() { return kGatherOps; }
 
 }  // namespace moulin

@@ -84,7 +84,7 @@ Status RunHostOp(const KernelContext& c) {
   return kernel->reference(c);
 }
 
-constexpr OpDef kOps[] = {
+constexpr OpDef kHostOps[] = {
     {OpKind::kWhere, 1, 1, InferWhere, Where, 0, /*dynamic_output=*/true},
     {OpKind::kHostOp, 0, kAnyNumber, InferHostOp, RunHostOp},
 };
@@ -216,6 +216,6 @@ StatusOr<std::string> OnlyString(const Tensor& x, absl::string_view what) {
   return MakeError(ErrorCode::kShape, what, " must hold one element, got ", x.shape().ToString());
 }
 
-absl::Span<const OpDef> HostOps() { return kOps; }
+absl::Span<const OpDef> HostOps() { return kHostOps; }
 
 }  // namespace moulin

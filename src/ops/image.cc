@@ -142,13 +142,13 @@ Status CropAndResize(const KernelContext& c) {
   });
 }
 
-constexpr OpDef kOps[] = {
+constexpr OpDef kImageOps[] = {
     {OpKind::kResize, 2, 2, InferResize, Resize, Input(1)},
     {OpKind::kCropAndResize, 4, 4, InferCropAndResize, CropAndResize, Input(3)},
 };
 
 }  // namespace
 
-absl::Span<const OpDef> ImageOps() { return kOps; }
+absl::Span<const OpDef> ImageOps() { return kImageOps; }
 
 }  // namespace moulin

@@ -159,7 +159,7 @@ Status JpegShape(const KernelContext& c) {
   return StoreInts({image.height, image.width, image.channels}, &c.output(0));
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kImageDecodeKernels[] = {
     {"DecodeAndCropJpeg", 2, 2, InferCropped, DecodeCropped},
     {"ExtractJpegShape", 1, 1, InferJpegShape, JpegShape},
     {"DecodeBmp", 1, 1, InferDecode, DecodeImage},
@@ -171,6 +171,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> ImageDecodeKernels() { return kKernels; }
+absl::Span<const HostOp> ImageDecodeKernels() { return kImageDecodeKernels; }
 
 }  // namespace moulin

@@ -252,7 +252,7 @@ Status EncodeJpeg(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kImageEncodeKernels[] = {
     {"EncodeJpeg", 1, 1, InferJpeg, EncodeJpeg},
     {"EncodeJpegVariableQuality", 2, 2, InferJpeg, EncodeJpeg},
     {"EncodePng", 1, 1, InferPng, EncodePng},
@@ -260,6 +260,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> ImageEncodeKernels() { return kKernels; }
+absl::Span<const HostOp> ImageEncodeKernels() { return kImageEncodeKernels; }
 
 }  // namespace moulin

@@ -97,7 +97,7 @@ Status CheckSize(const PngState& s, size_t file_size) {
 }
 
 // 8 bits to 16, in place of a file that has no more.
-void Widen(DecodedImage* image) {
+void DoubleDepth(DecodedImage* image) {
   std::string wide(image->bytes.size() * 2, '\0');
   for (size_t i = 0; i < image->bytes.size(); ++i) wide[2 * i] = wide[2 * i + 1] = image->bytes[i];
   image->bytes = std::move(wide);
@@ -122,7 +122,7 @@ StatusOr<DecodedImage> Decode(PngState* s, size_t file_size, int channels, int b
   std::vector<png_bytep> rows;
   for (int64_t i = 0; i < image.height; ++i) rows.push_back(reinterpret_cast<png_bytep>(image.bytes.data()) + i * row);
   if (!ReadRows(s, rows.data())) return Failed(*s);
-  if (widen) Widen(&image);
+  if (widen) DoubleDepth(&image);
   return image;
 }
 

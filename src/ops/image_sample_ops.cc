@@ -226,7 +226,7 @@ Status ExtractGlimpse(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kImageSampleKernels[] = {
     {"ExtractGlimpse", 3, 3, InferGlimpse, ExtractGlimpse},
     {"ExtractGlimpseV2", 3, 3, InferGlimpse, ExtractGlimpse},
     {"ScaleAndTranslate", 4, 4, InferScale, ScaleAndTranslate},
@@ -234,6 +234,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> ImageSampleKernels() { return kKernels; }
+absl::Span<const HostOp> ImageSampleKernels() { return kImageSampleKernels; }
 
 }  // namespace moulin

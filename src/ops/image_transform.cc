@@ -257,7 +257,7 @@ Status DrawBoxes(const KernelContext& c) {
   });
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kImageTransformKernels[] = {
     {"DrawBoundingBoxes", 2, 2, InferBoxes, DrawBoxes},
     {"DrawBoundingBoxesV2", 3, 3, InferBoxes, DrawBoxes},
     {"ImageProjectiveTransformV2", 3, 3, InferTransform, ProjectiveTransform},
@@ -266,6 +266,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> ImageTransformKernels() { return kKernels; }
+absl::Span<const HostOp> ImageTransformKernels() { return kImageTransformKernels; }
 
 }  // namespace moulin

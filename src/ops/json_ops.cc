@@ -168,10 +168,10 @@ Status Decode(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostOp kKernels[] = {{"DecodeJSONExample", 1, 1, InferDecode, Decode}};
+constexpr HostOp kJsonKernels[] = {{"DecodeJSONExample", 1, 1, InferDecode, Decode}};
 
 }  // namespace
 
-absl::Span<const HostOp> JsonKernels() { return kKernels; }
+absl::Span<const HostOp> JsonKernels() { return kJsonKernels; }
 
 }  // namespace moulin

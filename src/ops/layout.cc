@@ -231,7 +231,7 @@ Status Roll(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr OpDef kOps[] = {
+constexpr OpDef kLayoutOps[] = {
     {OpKind::kTranspose, 2, 2, InferTranspose, Transpose, Input(1)},
     {OpKind::kConcat, 2, kAnyNumber, InferConcat, Concat, Input(0)},
     {OpKind::kPad, 2, 3, InferPad, Pad, Input(1)},
@@ -244,6 +244,6 @@ constexpr OpDef kOps[] = {
 
 }  // namespace
 
-absl::Span<const OpDef> LayoutOps() { return kOps; }
+absl::Span<const OpDef> LayoutOps() { return kLayoutOps; }
 
 }  // namespace moulin

@@ -146,9 +146,7 @@ Status SolveMatrices(const KernelContext& c) {
 }
 
 // The type that single precision is computed in.
-DType Widened(DType type) {
-  return IsFloating(type) ? DType::kFloat64 : IsComplex(type) ? DType::kComplex128 : type;
-}
+DType Widened(DType type) { return IsFloating(type) ? DType::kFloat64 : IsComplex(type) ? DType::kComplex128 : type; }
 
 Status Convert(const Tensor& from, Tensor* to) {
   Expr cast;
@@ -179,10 +177,10 @@ Status RunLinearAlgebra(const KernelContext& c) {
   return type == Widened(type) ? SolveMatrices(c) : SolveWidened(c);
 }
 
-constexpr OpDef kOps[] = {{OpKind::kLinearAlgebra, 1, 2, InferLinearAlgebra, RunLinearAlgebra}};
+constexpr OpDef kLinearAlgebraOps[] = {{OpKind::kLinearAlgebra, 1, 2, InferLinearAlgebra, RunLinearAlgebra}};
 
 }  // namespace
 
-absl::Span<const OpDef> LinearAlgebraOps() { return kOps; }
+absl::Span<const OpDef> LinearAlgebraOps() { return kLinearAlgebraOps; }
 
 }  // namespace moulin

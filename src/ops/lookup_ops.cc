@@ -99,13 +99,13 @@ Status Size(const KernelContext& c) {
   return MakeError(ErrorCode::kDType, "the keys of a table are int32, int64 or string, got ", Name(type));
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kLookupKernels[] = {
     {"LookupTableFindV2", 4, 4, InferFind, Find},
     {"LookupTableSizeV2", 2, 2, InferSize, Size},
 };
 
 }  // namespace
 
-absl::Span<const HostOp> LookupKernels() { return kKernels; }
+absl::Span<const HostOp> LookupKernels() { return kLookupKernels; }
 
 }  // namespace moulin

@@ -35,10 +35,10 @@ Status RunMap(const KernelContext& c) {
   return EvaluateExpr(c.attr<MapAttrs>().expr, c.inputs, &c.output(0));
 }
 
-constexpr OpDef kOps[] = {{OpKind::kMap, 0, kAnyNumber, InferMap, RunMap}};
+constexpr OpDef kMapOps[] = {{OpKind::kMap, 0, kAnyNumber, InferMap, RunMap}};
 
 }  // namespace
 
-absl::Span<const OpDef> MapOps() { return kOps; }
+absl::Span<const OpDef> MapOps() { return kMapOps; }
 
 }  // namespace moulin

@@ -260,7 +260,7 @@ Status RunDiagPart(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr OpDef kOps[] = {
+constexpr OpDef kMatrixOps[] = {
     {OpKind::kMatrixBandPart, 3, 3, InferBandPart, RunBandPart},
     {OpKind::kMatrixDiag, 5, 5, InferMatrixDiag, RunMatrixDiag, Input(1) | Input(2) | Input(3)},
     {OpKind::kMatrixDiagPart, 3, 3, InferMatrixDiagPart, RunMatrixDiagPart, Input(1)},
@@ -271,6 +271,6 @@ constexpr OpDef kOps[] = {
 
 }  // namespace
 
-absl::Span<const OpDef> MatrixOps() { return kOps; }
+absl::Span<const OpDef> MatrixOps() { return kMatrixOps; }
 
 }  // namespace moulin

@@ -180,7 +180,7 @@ Status BandedTriangularSolve(const KernelContext& c) {
   });
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kMatrixBandKernels[] = {
     {"BandedTriangularSolve", 2, 2, InferBandedSolve, BandedTriangularSolve},
     {"TridiagonalMatMul", 4, 4, InferTridiagonalMatMul, TridiagonalMatMul},
     {"TridiagonalSolve", 2, 2, InferTridiagonalSolve, TridiagonalSolve},
@@ -188,6 +188,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> MatrixBandKernels() { return kKernels; }
+absl::Span<const HostOp> MatrixBandKernels() { return kMatrixBandKernels; }
 
 }  // namespace moulin

@@ -180,7 +180,7 @@ Status SolveLs(const KernelContext& c) {
   return Convert(y, &c.output(0));
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kMatrixFunctionKernels[] = {
     {"BatchMatrixSolveLs", 3, 3, InferSolveLs, SolveLs},
     {"Eig", 1, 1, InferEig, Eig},
     {"MatrixExponential", 1, 1, InferSquare, Apply<Exponential>},
@@ -191,6 +191,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> MatrixFunctionKernels() { return kKernels; }
+absl::Span<const HostOp> MatrixFunctionKernels() { return kMatrixFunctionKernels; }
 
 }  // namespace moulin

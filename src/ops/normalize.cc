@@ -170,7 +170,7 @@ Status RunLocalResponseNorm(const KernelContext& c) {
   });
 }
 
-constexpr OpDef kOps[] = {
+constexpr OpDef kNormalizeOps[] = {
     {OpKind::kBatchNorm, 5, 5, InferBatchNorm, RunBatchNorm},
     {OpKind::kLayerNorm, 3, 3, InferLayerNorm, RunLayerNorm},
     {OpKind::kSoftmax, 1, 1, InferSoftmax, RunSoftmax},
@@ -179,6 +179,6 @@ constexpr OpDef kOps[] = {
 
 }  // namespace
 
-absl::Span<const OpDef> NormalizeOps() { return kOps; }
+absl::Span<const OpDef> NormalizeOps() { return kNormalizeOps; }
 
 }  // namespace moulin

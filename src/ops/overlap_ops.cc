@@ -58,12 +58,12 @@ Status Suppress(const KernelContext& c) {
 
 Status InferSuppress(InferContext& c) { return AddOutput(c, DType::kInt32, PartialShape{kUnknownDim}); }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kOverlapKernels[] = {
     {"NonMaxSuppressionWithOverlaps", 5, 5, InferSuppress, Suppress},
 };
 
 }  // namespace
 
-absl::Span<const HostOp> OverlapKernels() { return kKernels; }
+absl::Span<const HostOp> OverlapKernels() { return kOverlapKernels; }
 
 }  // namespace moulin

@@ -289,7 +289,7 @@ Status Parse(const KernelContext& c) {
   return Parser(c, layout).Run();
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kParseExampleKernels[] = {
     {"ParseExample", 2, kAnyNumber, InferParse, Parse},
     {"ParseExampleV2", 5, kAnyNumber, InferParse, Parse},
     {"ParseSingleExample", 1, kAnyNumber, InferParse, Parse},
@@ -297,6 +297,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> ParseExampleKernels() { return kKernels; }
+absl::Span<const HostOp> ParseExampleKernels() { return kParseExampleKernels; }
 
 }  // namespace moulin

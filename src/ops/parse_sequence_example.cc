@@ -387,7 +387,7 @@ Status Parse(const KernelContext& c) {
   return Parser(c, request).Run();
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kParseSequenceExampleKernels[] = {
     {"ParseSequenceExample", 2, kAnyNumber, InferUnknown, Parse},
     {"ParseSequenceExampleV2", 9, kAnyNumber, InferUnknown, Parse},
     {"ParseSingleSequenceExample", 3, kAnyNumber, InferUnknown, Parse},
@@ -395,6 +395,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> ParseSequenceExampleKernels() { return kKernels; }
+absl::Span<const HostOp> ParseSequenceExampleKernels() { return kParseSequenceExampleKernels; }
 
 }  // namespace moulin

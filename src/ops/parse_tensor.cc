@@ -159,10 +159,10 @@ Status ParseTensor(const KernelContext& c) {
   return Fill(parsed, c.output(0));
 }
 
-constexpr HostOp kKernels[] = {{"ParseTensor", 1, 1, InferUnknown, ParseTensor}};
+constexpr HostOp kParseTensorKernels[] = {{"ParseTensor", 1, 1, InferUnknown, ParseTensor}};
 
 }  // namespace
 
-absl::Span<const HostOp> ParseTensorKernels() { return kKernels; }
+absl::Span<const HostOp> ParseTensorKernels() { return kParseTensorKernels; }
 
 }  // namespace moulin

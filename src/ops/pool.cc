@@ -159,13 +159,13 @@ Status MaxPoolWithArgmax(const KernelContext& c) {
   });
 }
 
-constexpr OpDef kOps[] = {
+constexpr OpDef kPoolOps[] = {
     {OpKind::kPool, 1, 1, InferPool, Pool},
     {OpKind::kMaxPoolWithArgmax, 1, 1, InferMaxPoolWithArgmax, MaxPoolWithArgmax},
 };
 
 }  // namespace
 
-absl::Span<const OpDef> PoolOps() { return kOps; }
+absl::Span<const OpDef> PoolOps() { return kPoolOps; }
 
 }  // namespace moulin

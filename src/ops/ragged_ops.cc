@@ -244,7 +244,7 @@ Status CountSparse(const KernelContext& c) {
   });
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kRaggedKernels[] = {
     {"DenseCountSparseOutput", 2, 2, InferUnknown, CountSparse},
     {"RaggedBincount", 4, 4, InferUnknown, Bincount},
     {"RaggedCountSparseOutput", 3, 3, InferUnknown, CountSparse},
@@ -256,6 +256,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> RaggedKernels() { return kKernels; }
+absl::Span<const HostOp> RaggedKernels() { return kRaggedKernels; }
 
 }  // namespace moulin

@@ -178,7 +178,7 @@ Status SampleWindow(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kRandomCropKernels[] = {
     {"SampleDistortedBoundingBox", 2, 2, InferWindow, SampleWindow},
     {"SampleDistortedBoundingBoxV2", 3, 3, InferWindow, SampleWindow},
     {"StatelessSampleDistortedBoundingBox", 4, 4, InferWindow, SampleWindow},
@@ -186,6 +186,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> RandomCropKernels() { return kKernels; }
+absl::Span<const HostOp> RandomCropKernels() { return kRandomCropKernels; }
 
 }  // namespace moulin

@@ -270,7 +270,7 @@ Status DrawBinomial(const KernelContext& c) {
   });
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kRandomGammaKernels[] = {
     {"RandomGamma", 2, 2, InferDrawn, Draw<Gamma>},
     {"RandomPoisson", 2, 2, InferDrawn, Draw<Poisson>},
     {"RandomPoissonV2", 2, 2, InferDrawn, Draw<Poisson>},
@@ -282,6 +282,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> RandomGammaKernels() { return kKernels; }
+absl::Span<const HostOp> RandomGammaKernels() { return kRandomGammaKernels; }
 
 }  // namespace moulin

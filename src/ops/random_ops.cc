@@ -225,7 +225,7 @@ Status Algorithm(const KernelContext& c) {
 
 using enum Distribution;
 using enum SeedKind;
-constexpr HostOp kKernels[] = {
+constexpr HostOp kRandomKernels[] = {
     {"RandomStandardNormal", 1, 1, InferRandom, RandomReal<kStateful, kNormal>},
     {"RandomUniform", 1, 1, InferRandom, RandomReal<kStateful, kUniform>},
     {"RandomUniformInt", 3, 3, InferRandom, RandomInt<kStateful>},
@@ -247,6 +247,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> RandomKernels() { return kKernels; }
+absl::Span<const HostOp> RandomKernels() { return kRandomKernels; }
 
 }  // namespace moulin

@@ -100,7 +100,7 @@ Status Multinomial(const KernelContext& c) {
   });
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kRandomOrderKernels[] = {
     {"Multinomial", 2, 2, InferMultinomial, Multinomial},
     {"RandomShuffle", 1, 1, InferShuffle, Shuffle},
     {"StatelessMultinomial", 3, 3, InferMultinomial, Multinomial},
@@ -109,6 +109,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> RandomOrderKernels() { return kKernels; }
+absl::Span<const HostOp> RandomOrderKernels() { return kRandomOrderKernels; }
 
 }  // namespace moulin

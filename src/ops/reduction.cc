@@ -342,7 +342,7 @@ Status RunScan(const KernelContext& c) {
   return DispatchNumber(c.input(0).dtype(), "a scan", [&](auto tag) { return Scan<decltype(tag)>(c, view); });
 }
 
-constexpr OpDef kOps[] = {
+constexpr OpDef kReductionOps[] = {
     {OpKind::kReduce, 2, kAnyNumber, InferReduce, RunReduce, Input(1)},
     {OpKind::kArgReduce, 2, 2, InferArgReduce, RunArgReduce, Input(1)},
     {OpKind::kScan, 2, 2, InferScan, RunScan, Input(1)},
@@ -350,6 +350,6 @@ constexpr OpDef kOps[] = {
 
 }  // namespace
 
-absl::Span<const OpDef> ReductionOps() { return kOps; }
+absl::Span<const OpDef> ReductionOps() { return kReductionOps; }
 
 }  // namespace moulin

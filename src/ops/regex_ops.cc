@@ -66,7 +66,7 @@ Status FullMatch(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kRegexKernels[] = {
     {"RegexFullMatch", 2, 2, InferMatch, FullMatch},
     {"RegexReplace", 3, 3, InferStrings, Replace},
     {"StaticRegexFullMatch", 1, 1, InferMatch, FullMatch},
@@ -75,6 +75,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> RegexKernels() { return kKernels; }
+absl::Span<const HostOp> RegexKernels() { return kRegexKernels; }
 
 }  // namespace moulin

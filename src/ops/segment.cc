@@ -155,12 +155,12 @@ Status RunSegmentReduce(const KernelContext& c) {
 }
 
 // With sorted ids the shape depends on them.
-constexpr OpDef kOps[] = {
+constexpr OpDef kSegmentOps[] = {
     {OpKind::kSegmentReduce, 2, 3, InferSegmentReduce, RunSegmentReduce, Input(2), /*dynamic_output=*/true},
 };
 
 }  // namespace
 
-absl::Span<const OpDef> SegmentOps() { return kOps; }
+absl::Span<const OpDef> SegmentOps() { return kSegmentOps; }
 
 }  // namespace moulin

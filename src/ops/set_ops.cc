@@ -227,7 +227,7 @@ Status EditDistance(const KernelContext& c) {
   });
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kSetKernels[] = {
     {"DenseToDenseSetOperation", 2, 2, InferUnknown, SetOperation},
     {"DenseToSparseSetOperation", 4, 4, InferUnknown, SetOperation},
     {"EditDistance", 6, 6, InferUnknown, EditDistance},
@@ -237,6 +237,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> SetKernels() { return kKernels; }
+absl::Span<const HostOp> SetKernels() { return kSetKernels; }
 
 }  // namespace moulin

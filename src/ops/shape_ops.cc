@@ -189,7 +189,7 @@ Status LinSpace(const KernelContext& c) {
   });
 }
 
-constexpr OpDef kOps[] = {
+constexpr OpDef kShapeOps[] = {
     {OpKind::kShapeOf, 1, 1, InferShapeOf, FromShape<OpKind::kShapeOf>},
     {OpKind::kSizeOfTensor, 1, 1, InferSizeOfTensor, FromShape<OpKind::kSizeOfTensor>},
     {OpKind::kRankOf, 1, 1, InferRankOf, FromShape<OpKind::kRankOf>},
@@ -219,6 +219,6 @@ std::optional<Tensor> ConstantOfShape(const Node& node, absl::Span<const TensorT
   return *std::move(value);
 }
 
-absl::Span<const OpDef> ShapeOps() { return kOps; }
+absl::Span<const OpDef> ShapeOps() { return kShapeOps; }
 
 }  // namespace moulin

@@ -194,7 +194,7 @@ Status Split(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr OpDef kOps[] = {
+constexpr OpDef kSliceOps[] = {
     {OpKind::kSlice, 3, 3, InferSlice, Slice, Input(1) | Input(2)},
     {OpKind::kStridedSlice, 4, 4, InferStridedSlice, StridedSlice, Input(1) | Input(2) | Input(3)},
     {OpKind::kStridedSliceUpdate, 5, 5, InferStridedSliceUpdate, StridedSliceUpdate, Input(1) | Input(2) | Input(3)},
@@ -203,6 +203,6 @@ constexpr OpDef kOps[] = {
 
 }  // namespace
 
-absl::Span<const OpDef> SliceOps() { return kOps; }
+absl::Span<const OpDef> SliceOps() { return kSliceOps; }
 
 }  // namespace moulin

@@ -206,13 +206,13 @@ Status RunUnique(const KernelContext& c) {
   return StoreInts(found.count, &c.output(2));
 }
 
-constexpr OpDef kOps[] = {
+constexpr OpDef kSortOps[] = {
     {OpKind::kTopK, 2, 2, InferTopK, RunTopK, Input(1)},
     {OpKind::kUnique, 2, 2, InferUnique, RunUnique, Input(1), /*dynamic_output=*/true},
 };
 
 }  // namespace
 
-absl::Span<const OpDef> SortOps() { return kOps; }
+absl::Span<const OpDef> SortOps() { return kSortOps; }
 
 }  // namespace moulin

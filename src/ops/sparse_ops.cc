@@ -95,7 +95,7 @@ Status WriteSlice(const KernelContext& c, const SparseView& x, const Rows& start
 }
 
 // (indices, values, shape, start, size)
-Status Slice(const KernelContext& c) {
+Status SparseSlice(const KernelContext& c) {
   MOULIN_ASSIGN_OR_RETURN(const SparseView x, ReadSparse(c.input(0), c.input(1), c.input(2), "the operand"));
   MOULIN_ASSIGN_OR_RETURN(const Rows start, IntValues(c.input(3)));
   MOULIN_ASSIGN_OR_RETURN(Rows size, IntValues(c.input(4)));
@@ -113,7 +113,7 @@ Status Slice(const KernelContext& c) {
 }
 
 // (axis, indices, values, shape): the first parts are one longer where the size does not divide.
-Status Split(const KernelContext& c) {
+Status SparseSplit(const KernelContext& c) {
   MOULIN_ASSIGN_OR_RETURN(const SparseView x, ReadSparse(c.input(1), c.input(2), c.input(3), "the operand"));
   MOULIN_ASSIGN_OR_RETURN(const Rows axes, IntValues(c.input(0)));
   if (axes.size() != 1) return MakeError(ErrorCode::kShape, "split_dim must be a scalar");
@@ -338,21 +338,21 @@ Status Softmax(const KernelContext& c) {
   });
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kSparseKernels[] = {
     {"SparseAdd", 7, 7, InferUnknown, Add},
     {"SparseConcat", 3, kAnyNumber, InferUnknown, Concat},
     {"SparseReduceMax", 4, 4, InferUnknown, Reduce},
     {"SparseReduceMaxSparse", 4, 4, InferUnknown, Reduce},
     {"SparseReduceSumSparse", 4, 4, InferUnknown, Reduce},
-    {"SparseSlice", 5, 5, InferUnknown, Slice},
+    {"SparseSlice", 5, 5, InferUnknown, SparseSlice},
     {"SparseSoftmax", 3, 3, InferUnknown, Softmax},
     {"SparseSparseMaximum", 6, 6, InferUnknown, Extremum},
     {"SparseSparseMinimum", 6, 6, InferUnknown, Extremum},
-    {"SparseSplit", 4, 4, InferUnknown, Split},
+    {"SparseSplit", 4, 4, InferUnknown, SparseSplit},
 };
 
 }  // namespace
 
-absl::Span<const HostOp> SparseKernels() { return kKernels; }
+absl::Span<const HostOp> SparseKernels() { return kSparseKernels; }
 
 }  // namespace moulin

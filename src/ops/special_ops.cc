@@ -152,7 +152,7 @@ Status Apply(const KernelContext& c) {
   });
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kSpecialKernels[] = {
     {"BesselJ0", 1, 1, InferFloating, Apply<J0>},           {"BesselJ1", 1, 1, InferFloating, Apply<J1>},
     {"BesselK0", 1, 1, InferFloating, Apply<K0>},           {"BesselK0e", 1, 1, InferFloating, Apply<K0e>},
     {"BesselK1", 1, 1, InferFloating, Apply<K1>},           {"BesselK1e", 1, 1, InferFloating, Apply<K1e>},
@@ -164,6 +164,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> SpecialKernels() { return kKernels; }
+absl::Span<const HostOp> SpecialKernels() { return kSpecialKernels; }
 
 }  // namespace moulin

@@ -121,10 +121,10 @@ Status StringFormat(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostOp kKernels[] = {{"StringFormat", 0, kAnyNumber, InferFormat, StringFormat}};
+constexpr HostOp kStringFormatKernels[] = {{"StringFormat", 0, kAnyNumber, InferFormat, StringFormat}};
 
 }  // namespace
 
-absl::Span<const HostOp> StringFormatKernels() { return kKernels; }
+absl::Span<const HostOp> StringFormatKernels() { return kStringFormatKernels; }
 
 }  // namespace moulin

@@ -54,7 +54,7 @@ Status SipBuckets(const KernelContext& c) {
   });
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kStringHashKernels[] = {
     {"StringToHashBucket", 1, 1, InferBuckets, MurmurBuckets},
     {"StringToHashBucketFast", 1, 1, InferBuckets, FarmBuckets},
     {"StringToHashBucketStrong", 1, 1, InferBuckets, SipBuckets},
@@ -62,6 +62,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> StringHashKernels() { return kKernels; }
+absl::Span<const HostOp> StringHashKernels() { return kStringHashKernels; }
 
 }  // namespace moulin

@@ -318,7 +318,7 @@ Status DecodeBase64(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kStringKernels[] = {
     {"AsString", 1, 1, InferLikeFirst, AsString},
     {"DecodeBase64", 1, 1, InferStringsLikeFirst, DecodeBase64},
     {"EncodeBase64", 1, 1, InferStringsLikeFirst, EncodeBase64},
@@ -333,6 +333,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> StringKernels() { return kKernels; }
+absl::Span<const HostOp> StringKernels() { return kStringKernels; }
 
 }  // namespace moulin

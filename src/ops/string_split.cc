@@ -307,7 +307,7 @@ Status StringNGrams(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kStringSplitKernels[] = {
     {"ReduceJoin", 2, 2, InferReduceJoin, ReduceJoin},
     {"StringNGrams", 2, 2, InferNGrams, StringNGrams},
     {"StringSplit", 2, 2, InferSplit, StringSplit},
@@ -317,6 +317,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> StringSplitKernels() { return kKernels; }
+absl::Span<const HostOp> StringSplitKernels() { return kStringSplitKernels; }
 
 }  // namespace moulin

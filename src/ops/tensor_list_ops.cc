@@ -170,7 +170,7 @@ Status ScatterInto(const KernelContext& c) {
 }
 
 // (tensor, element shape, lengths): consecutive rows together make an element.
-Status Split(const KernelContext& c) {
+Status ListSplit(const KernelContext& c) {
   const Tensor& x = c.input(0);
   MOULIN_ASSIGN_OR_RETURN(PartialShape shape, ShapeOperand(c.input(1)));
   MOULIN_ASSIGN_OR_RETURN(const Ints lengths, IntValues(c.input(2)));
@@ -451,7 +451,7 @@ Status ShapeOfElements(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kTensorListKernels[] = {
     {"EmptyTensorList", 2, 2, InferList, Empty},
     {"TensorListConcatLists", 2, 2, InferList, ConcatLists},
     {"TensorListConcatV2", 3, 3, InferConcat, ConcatList},
@@ -468,12 +468,12 @@ constexpr HostOp kKernels[] = {
     {"TensorListScatterIntoExistingList", 3, 3, InferList, ScatterInto},
     {"TensorListScatterV2", 4, 4, InferList, Scatter},
     {"TensorListSetItem", 3, 3, InferList, SetItem},
-    {"TensorListSplit", 3, 3, InferList, Split},
+    {"TensorListSplit", 3, 3, InferList, ListSplit},
     {"TensorListStack", 2, 2, InferStack, Stack},
 };
 
 }  // namespace
 
-absl::Span<const HostOp> TensorListKernels() { return kKernels; }
+absl::Span<const HostOp> TensorListKernels() { return kTensorListKernels; }
 
 }  // namespace moulin

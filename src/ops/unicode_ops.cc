@@ -261,7 +261,7 @@ Status UnicodeEncode(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostOp kKernels[] = {
+constexpr HostOp kUnicodeKernels[] = {
     {"UnicodeDecode", 1, 1, InferDecode, UnicodeDecode},
     {"UnicodeDecodeWithOffsets", 1, 1, InferDecode, UnicodeDecode},
     {"UnicodeEncode", 2, 2, InferEncode, UnicodeEncode},
@@ -270,6 +270,6 @@ constexpr HostOp kKernels[] = {
 
 }  // namespace
 
-absl::Span<const HostOp> UnicodeKernels() { return kKernels; }
+absl::Span<const HostOp> UnicodeKernels() { return kUnicodeKernels; }
 
 }  // namespace moulin

@@ -147,7 +147,7 @@ Status InferBitcast(InferContext& c) {
   return absl::OkStatus();
 }
 
-constexpr OpDef kOps[] = {
+constexpr OpDef kViewOps[] = {
     {OpKind::kReshape, 2, 2, InferReshape, View<InferReshape>, Input(1)},
     {OpKind::kSqueeze, 1, 1, InferSqueeze, View<InferSqueeze>},
     {OpKind::kExpandDims, 2, 2, InferExpandDims, View<InferExpandDims>, Input(1)},
@@ -156,6 +156,6 @@ constexpr OpDef kOps[] = {
 
 }  // namespace
 
-absl::Span<const OpDef> ViewOps() { return kOps; }
+absl::Span<const OpDef> ViewOps() { return kViewOps; }
 
 }  // namespace moulin

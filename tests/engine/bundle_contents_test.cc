@@ -3,14 +3,13 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/engine/engine_testing.h"
 
 namespace moulin::internal {
 namespace {
 
 using nlohmann::json;
 using ::testing::HasSubstr;
-
-std::string Message(const Status& status) { return std::string(status.message()); }
 
 BundleSignature Full() {
   BundleSignature signature;

@@ -13,14 +13,14 @@ namespace {
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-Tensor Floats(std::initializer_list<float> values) {
+Tensor Row(std::initializer_list<float> values) {
   return Tensor::Of<float>(Shape({static_cast<int64_t>(values.size())}), values);
 }
 
 TEST(DifferenceTest, ToleranceIsAbsolutePlusRelative) {
   const Tolerance tolerance = {.rtol = 0.01, .atol = 0.1};
-  EXPECT_TRUE(Compare(Floats({101.0f}), Floats({100.0f}), tolerance).within());
-  const Difference d = Compare(Floats({1, 102.0f}), Floats({1, 100.0f}), tolerance);
+  EXPECT_TRUE(Compare(Row({101.0f}), Row({100.0f}), tolerance).within());
+  const Difference d = Compare(Row({1, 102.0f}), Row({1, 100.0f}), tolerance);
   EXPECT_FALSE(d.within());
   EXPECT_EQ(d.worst_index, 1);
   EXPECT_EQ(d.max_abs, 2);
@@ -28,7 +28,7 @@ TEST(DifferenceTest, ToleranceIsAbsolutePlusRelative) {
 }
 
 TEST(DifferenceTest, MeasuresAndCounts) {
-  const Difference d = Compare(Floats({1, 2.5f, kNan, 4}), Floats({1, 2, kNan, 4.0001f}), {.rtol = 1e-3, .atol = 1e-4});
+  const Difference d = Compare(Row({1, 2.5f, kNan, 4}), Row({1, 2, kNan, 4.0001f}), {.rtol = 1e-3, .atol = 1e-4});
   EXPECT_FLOAT_EQ(d.max_abs, 0.5);
   EXPECT_FLOAT_EQ(d.max_rel, 0.25);
   EXPECT_NEAR(d.relative_norm, 0.5 / std::sqrt(1 + 4 + 16), 1e-4);
@@ -47,11 +47,11 @@ TEST(DifferenceTest, ComplexNumbersByTheirDistance) {
 }
 
 TEST(DifferenceTest, SpecialValues) {
-  EXPECT_TRUE(Compare(Floats({kNan, kInfinity}), Floats({kNan, kInfinity}), {}).within());
-  EXPECT_FALSE(Compare(Floats({1}), Floats({kNan}), {1, 1}).within());
-  EXPECT_FALSE(Compare(Floats({kNan}), Floats({1}), {1, 1}).within());
-  EXPECT_FALSE(Compare(Floats({kInfinity}), Floats({-kInfinity}), {1, 1}).within());
-  EXPECT_FALSE(Compare(Floats({1e30f}), Floats({kInfinity}), {1, 1}).within());
+  EXPECT_TRUE(Compare(Row({kNan, kInfinity}), Row({kNan, kInfinity}), {}).within());
+  EXPECT_FALSE(Compare(Row({1}), Row({kNan}), {1, 1}).within());
+  EXPECT_FALSE(Compare(Row({kNan}), Row({1}), {1, 1}).within());
+  EXPECT_FALSE(Compare(Row({kInfinity}), Row({-kInfinity}), {1, 1}).within());
+  EXPECT_FALSE(Compare(Row({1e30f}), Row({kInfinity}), {1, 1}).within());
 }
 
 TEST(DifferenceTest, IntegersBoolsAndStringsMustBeEqual) {
@@ -73,9 +73,9 @@ TEST(DifferenceTest, HalfTypesAreCompared) {
 }
 
 TEST(DifferenceTest, TypeAndShapeMustAgree) {
-  EXPECT_FALSE(Compare(Floats({1, 2}), Tensor::Of<float>(Shape({2, 1}), {1, 2}), {1, 1}).within());
-  EXPECT_FALSE(Compare(Floats({1}), Tensor::Of<double>(Shape({1}), {1}), {1, 1}).within());
-  EXPECT_TRUE(Compare(Floats({}), Floats({}), {}).within());
+  EXPECT_FALSE(Compare(Row({1, 2}), Tensor::Of<float>(Shape({2, 1}), {1, 2}), {1, 1}).within());
+  EXPECT_FALSE(Compare(Row({1}), Tensor::Of<double>(Shape({1}), {1}), {1, 1}).within());
+  EXPECT_TRUE(Compare(Row({}), Row({}), {}).within());
 }
 
 }  // namespace

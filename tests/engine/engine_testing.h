@@ -129,6 +129,9 @@ inline float FirstValue(const StatusOr<NamedTensors>& result) {
   return result.ok() ? result->front().second.values<float>()[0] : -12345;
 }
 
+inline Tensor Floats(std::vector<float> values) {
+  return Tensor::Of<float>(Shape({static_cast<int64_t>(values.size())}), absl::MakeConstSpan(values));
+}
 inline std::string Message(const Status& status) { return std::string(status.message()); }
 
 }  // namespace moulin

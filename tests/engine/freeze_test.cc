@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 
 constexpr char kData[] = "tests/engine/data/";
 
-std::string Message(const StatusOr<tf::GraphDef>& graph) { return std::string(graph.status().message()); }
+std::string MessageOf(const StatusOr<tf::GraphDef>& graph) { return std::string(graph.status().message()); }
 
 // What the frozen graph gives for {{1, 2}}.
 StatusOr<std::vector<float>> RunFrozen(const tf::GraphDef& graph) {
@@ -77,12 +77,12 @@ TEST(Freeze, MetaGraphWithItsCheckpointAndAnother) {
 
 TEST(Freeze, Errors) {
   const std::string meta = std::string(kData) + "tf1_variables/ckpt/model.meta";
-  EXPECT_THAT(Message(Freeze(meta, {})), HasSubstr("E_OUTPUT"));
-  EXPECT_THAT(Message(Freeze(meta, {.outputs = {"none"}})), AllOf(HasSubstr("E_OUTPUT"), HasSubstr("\"none\"")));
-  EXPECT_THAT(Message(Freeze(meta, {.outputs = {"y"}, .checkpoint = "tests/formats/data/types"})),
+  EXPECT_THAT(MessageOf(Freeze(meta, {})), HasSubstr("E_OUTPUT"));
+  EXPECT_THAT(MessageOf(Freeze(meta, {.outputs = {"none"}})), AllOf(HasSubstr("E_OUTPUT"), HasSubstr("\"none\"")));
+  EXPECT_THAT(MessageOf(Freeze(meta, {.outputs = {"y"}, .checkpoint = "tests/formats/data/types"})),
               AllOf(HasSubstr("E_NAME"), HasSubstr("net/")));
-  EXPECT_THAT(Message(Freeze(meta, {.outputs = {"net/bias/Assign"}, .checkpoint = "none"})), HasSubstr("E_FILE"));
-  EXPECT_THAT(Message(Freeze("none.pb", {.outputs = {"y"}})), HasSubstr("E_FILE"));
+  EXPECT_THAT(MessageOf(Freeze(meta, {.outputs = {"net/bias/Assign"}, .checkpoint = "none"})), HasSubstr("E_FILE"));
+  EXPECT_THAT(MessageOf(Freeze("none.pb", {.outputs = {"y"}})), HasSubstr("E_FILE"));
 }
 
 // A graph of one variable and one node that reads it.
@@ -101,10 +101,10 @@ StatusOr<tf::GraphDef> FreezeReader(const std::string& op) {
 TEST(Freeze, WhatIsNotAReadIsRefused) {
   EXPECT_TRUE(FreezeReader("ReadVariableOp").ok());
   EXPECT_TRUE(FreezeReader("ResourceGather").ok());
-  EXPECT_THAT(Message(FreezeReader("AssignVariableOp")),
+  EXPECT_THAT(MessageOf(FreezeReader("AssignVariableOp")),
               AllOf(HasSubstr("E_UNSUPPORTED"), HasSubstr("\"reader\" (op AssignVariableOp)")));
-  EXPECT_THAT(Message(FreezeReader("PartitionedCall")), HasSubstr("E_ATTR"));
-  EXPECT_THAT(Message(FreezeReader("HashTableV2")), HasSubstr("E_UNSUPPORTED"));
+  EXPECT_THAT(MessageOf(FreezeReader("PartitionedCall")), HasSubstr("E_ATTR"));
+  EXPECT_THAT(MessageOf(FreezeReader("HashTableV2")), HasSubstr("E_UNSUPPORTED"));
 }
 
 }  // namespace

@@ -30,10 +30,6 @@ tf::GraphDef SmallGraph(float scale) {
   return graph;
 }
 
-Tensor Floats(std::vector<float> values) {
-  return Tensor::Of<float>(Shape({static_cast<int64_t>(values.size())}), absl::MakeConstSpan(values));
-}
-
 class LoadTest : public ::testing::Test {
  protected:
   LoadTest() { std::filesystem::create_directories(folder_); }

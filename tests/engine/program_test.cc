@@ -24,10 +24,6 @@ class ProgramTest : public ::testing::Test {
   std::unique_ptr<Engine> engine;
 };
 
-Tensor Floats(std::vector<float> values) {
-  return Tensor::Of<float>(Shape({static_cast<int64_t>(values.size())}), absl::MakeConstSpan(values));
-}
-
 TEST_F(ProgramTest, AnInputThatIsAShape) {
   const ValueId x = graph->AddInput("x", {DType::kFloat32, PartialShape({kUnknownDim})});
   const ValueId shape = graph->AddInput("shape", {DType::kInt32, PartialShape({2})});

@@ -14,7 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // Made by TensorFlow; see make_checkpoints.py there.
-constexpr char kData[] = "tests/formats/data/";
+constexpr char kV1Data[] = "tests/formats/data/";
 
 class V1CheckpointTest : public FormatTest {
  protected:
@@ -63,13 +63,13 @@ class V1CheckpointTest : public FormatTest {
 constexpr TensorSlice::Extent kWhole = {};
 
 TEST_F(V1CheckpointTest, EveryType) {
-  auto checkpoint = Open(std::string(kData) + "v1_types");
+  auto checkpoint = Open(std::string(kV1Data) + "v1_types");
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   ExpectStoredTypes(*checkpoint);
 }
 
 TEST_F(V1CheckpointTest, SlicesInSeveralFiles) {
-  const std::string prefix = std::string(kData) + "v1_sliced";
+  const std::string prefix = std::string(kV1Data) + "v1_sliced";
   EXPECT_EQ(V1Checkpoint::FindFiles(prefix).size(), 2);
   auto checkpoint = Open(prefix);
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
@@ -81,7 +81,7 @@ TEST_F(V1CheckpointTest, SlicesInSeveralFiles) {
 }
 
 TEST_F(V1CheckpointTest, EveryTruncationAndFlippedByte) {
-  const std::string good = Read(std::string(kData) + "v1");
+  const std::string good = Read(std::string(kV1Data) + "v1");
   for (size_t n = 0; n < good.size(); ++n) {
     Write("c", good.substr(0, n));
     EXPECT_TRUE(V1Checkpoint::FindFiles(Path("c")).empty()) << n;  // its footer is gone

@@ -4,9 +4,8 @@
 namespace moulin {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
-const std::string kT = TypeAttr("T");
 const std::string kN2 = kT + IntAttr("N", 2);
 
 const std::string kX = Placeholder("x", {2, 3});

@@ -7,7 +7,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::string kT = TypeAttr("T");
 const std::string kBool = TypeAttr("T", "DT_BOOL");
 
 std::string Switch(const std::string& name, const std::string& data, const std::string& predicate) {
@@ -99,7 +98,6 @@ std::string Function(const std::string& name, const std::string& args, const std
                      const std::string& body) {
   return absl::StrCat("function { signature { name: \"", name, "\" ", args, " } ", body, " ", results, " }\n");
 }
-std::string Library(const std::string& functions) { return absl::StrCat("library { ", functions, " }\n"); }
 std::string FuncAttr(const std::string& name, const std::string& function) {
   return absl::StrCat("attr { key: \"", name, "\" value { func { name: \"", function, "\" } } } ");
 }

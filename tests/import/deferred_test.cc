@@ -4,7 +4,6 @@
 namespace moulin {
 namespace {
 
-const std::string kT = TypeAttr("T");
 const std::string kUnknownRank = "attr { key: \"shape\" value { shape { unknown_rank: true } } } ";
 
 std::string Unknown(const std::string& name, const std::string& type = "DT_FLOAT") {

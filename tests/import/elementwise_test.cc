@@ -6,11 +6,9 @@
 namespace moulin {
 namespace {
 
-using testing::ElementsAre;
-using testing::FloatNear;
-using testing::Pointwise;
-
-const std::string kT = TypeAttr("T");
+using ::testing::ElementsAre;
+using ::testing::FloatNear;
+using ::testing::Pointwise;
 
 // y = op(inputs a, b, c...) on tensors of one type.
 Tensor Apply(const std::string& op, const std::vector<Tensor>& inputs, const std::string& attrs) {

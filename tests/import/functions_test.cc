@@ -4,10 +4,8 @@
 namespace moulin {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-
-const std::string kT = TypeAttr("T");
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 // A function in text. `signature` and `body` are text of OpDef and FunctionDef.
 std::string FunctionText(const std::string& name, const std::string& signature, const std::string& body) {
@@ -18,7 +16,6 @@ std::string BodyNode(const std::string& name, const std::string& op, const std::
   std::string text = NodeText(name, op, inputs, attrs);
   return "node_def" + text.substr(4);
 }
-std::string Library(const std::string& functions) { return "library { " + functions + " }\n"; }
 
 const std::string kUnarySignature =
     "input_arg { name: \"x\" type: DT_FLOAT } output_arg { name: \"y\" type: DT_FLOAT }";

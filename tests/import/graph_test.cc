@@ -6,11 +6,9 @@
 namespace moulin {
 namespace {
 
-using testing::AllOf;
-using testing::ElementsAre;
-using testing::HasSubstr;
-
-const std::string kT = TypeAttr("T");
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 std::vector<std::string> InputNames(const Graph& graph) {
   std::vector<std::string> names;

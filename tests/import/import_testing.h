@@ -36,6 +36,8 @@ inline std::string NodeText(const std::string& name, const std::string& op, cons
 inline std::string TypeAttr(const std::string& name, const std::string& type = "DT_FLOAT") {
   return absl::StrCat("attr { key: \"", name, "\" value { type: ", type, " } } ");
 }
+// The attribute of most ops.
+inline const std::string kT = TypeAttr("T");
 inline std::string IntAttr(const std::string& name, int64_t value) {
   return absl::StrCat("attr { key: \"", name, "\" value { i: ", value, " } } ");
 }
@@ -137,6 +139,9 @@ MATCHER_P2(FailsWith, code, text, absl::StrCat("fails with ", code, " and \"", t
   return !status.ok() && absl::StartsWith(status.message(), absl::StrCat(code, ": ")) &&
          absl::StrContains(status.message(), text);
 }
+
+// The library of a graph, of functions in text.
+inline std::string Library(const std::string& functions) { return absl::StrCat("library { ", functions, " }\n"); }
 
 }  // namespace moulin
 

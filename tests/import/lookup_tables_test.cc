@@ -4,7 +4,7 @@
 namespace moulin {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 const std::string kTypes = TypeAttr("key_dtype", "DT_INT64") + TypeAttr("value_dtype", "DT_INT64");
 const std::string kFillTypes = TypeAttr("Tin", "DT_INT64") + TypeAttr("Tout", "DT_INT64");
@@ -30,13 +30,12 @@ std::string CallText(const std::string& start, const std::string& name, const st
   return start + node.substr(4);
 }
 // A function of a table, keys and values, with this body.
-std::string FunctionText(const std::string& name, const std::string& body) {
+std::string TableFunction(const std::string& name, const std::string& body) {
   return "function { signature { name: \"" + name +
          "\" is_stateful: true input_arg { name: \"table\" type: DT_RESOURCE } "
          "input_arg { name: \"keys\" type: DT_INT64 } input_arg { name: \"values\" type: DT_INT64 } } " +
          body + " }\n";
 }
-std::string Library(const std::string& functions) { return "library { " + functions + " }\n"; }
 std::string Fill(const std::string& start, const std::string& op, const std::vector<std::string>& inputs) {
   return start + NodeText("fill", op, inputs, kFillTypes).substr(4);
 }
@@ -61,14 +60,14 @@ TEST(LookupTablesTest, FilledInTheGraph) {
 // TensorFlow 2 does so.
 TEST(LookupTablesTest, FilledInAFunction) {
   EXPECT_THAT(Lookup(kFindInTable + CallText("node", "init", "fill_it", kFillInputs) +
-                     Library(FunctionText("fill_it", Fill("node_def", "LookupTableImportV2", kFillInputs)))),
+                     Library(TableFunction("fill_it", Fill("node_def", "LookupTableImportV2", kFillInputs)))),
               ElementsAre(90, -1));
 }
 
 TEST(LookupTablesTest, FilledInAFunctionThatAFunctionCalls) {
   EXPECT_THAT(Lookup(kFindInTable + CallText("node", "init", "outer", kFillInputs) +
-                     Library(FunctionText("outer", CallText("node_def", "call", "fill_it", kFillInputs)) +
-                             FunctionText("fill_it", Fill("node_def", "LookupTableImportV2", kFillInputs)))),
+                     Library(TableFunction("outer", CallText("node_def", "call", "fill_it", kFillInputs)) +
+                             TableFunction("fill_it", Fill("node_def", "LookupTableImportV2", kFillInputs)))),
               ElementsAre(90, -1));
 }
 
@@ -76,7 +75,7 @@ TEST(LookupTablesTest, EachTableHasItsOwn) {
   EXPECT_THAT(Lookup(kFindInTable + Table("other") + Longs("others", "700,800,900", 3) +
                      CallText("node", "init_other", "fill_it", {"other", "keys", "others"}) +
                      CallText("node", "init", "fill_it", kFillInputs) +
-                     Library(FunctionText("fill_it", Fill("node_def", "LookupTableImportV2", kFillInputs)))),
+                     Library(TableFunction("fill_it", Fill("node_def", "LookupTableImportV2", kFillInputs)))),
               ElementsAre(90, -1));
 }
 
@@ -84,16 +83,16 @@ TEST(LookupTablesTest, NothingFillsIt) {
   EXPECT_THAT(Import(kFindInTable, {"y"}), FailsWith("E_UNSUPPORTED", "nothing in the graph fills this table"));
   // A function that nobody calls fills nothing.
   EXPECT_THAT(
-      Import(kFindInTable + Library(FunctionText("fill_it", Fill("node_def", "LookupTableImportV2", kFillInputs))),
+      Import(kFindInTable + Library(TableFunction("fill_it", Fill("node_def", "LookupTableImportV2", kFillInputs))),
              {"y"}),
       FailsWith("E_UNSUPPORTED", "nothing in the graph fills this table"));
 }
 
 TEST(LookupTablesTest, FunctionsThatCallEachOtherAreRefused) {
   EXPECT_THAT(Import(kFindInTable + CallText("node", "init", "f", kFillInputs) +
-                         Library(FunctionText("f", CallText("node_def", "call", "g", kFillInputs)) +
-                                 FunctionText("g", CallText("node_def", "call", "f", kFillInputs) +
-                                                       Fill("node_def", "LookupTableImportV2", kFillInputs))),
+                         Library(TableFunction("f", CallText("node_def", "call", "g", kFillInputs)) +
+                                 TableFunction("g", CallText("node_def", "call", "f", kFillInputs) +
+                                                        Fill("node_def", "LookupTableImportV2", kFillInputs))),
                      {"y"}),
               FailsWith("E_RECURSION", "f"));
 }

@@ -4,8 +4,6 @@
 namespace moulin {
 namespace {
 
-const std::string kT = TypeAttr("T");
-
 std::string Frame(const std::string& name) { return kT + StringAttr("frame_name", name); }
 std::string MergeText(const std::string& name, const std::vector<std::string>& inputs) {
   return NodeText(name, "Merge", inputs, kT + IntAttr("N", static_cast<int64_t>(inputs.size())));

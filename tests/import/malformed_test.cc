@@ -4,8 +4,6 @@
 namespace moulin {
 namespace {
 
-const std::string kT = TypeAttr("T");
-
 TEST(MalformedGraphTest, Names) {
   EXPECT_THAT(Import(Placeholder("x", {1}) + Placeholder("x", {1})), FailsWith("E_DUP", "nodes 0 and 1"));
   EXPECT_THAT(Import(NodeText("", "NoOp", {})), FailsWith("E_NAME", "empty name"));

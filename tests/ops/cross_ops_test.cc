@@ -7,15 +7,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-HostOpAttrs Attrs(std::string op, std::vector<DType> outputs) {
-  HostOpAttrs attrs;
-  attrs.op = std::move(op);
-  attrs.output_types = std::move(outputs);
-  return attrs;
-}
-
-HostOpAttrs TextAttrs(int64_t sparse_columns) {
-  HostOpAttrs attrs = Attrs("SparseCrossV2", {DType::kInt64, DType::kString, DType::kInt64});
+HostOpAttrs CrossAttrs(int64_t sparse_columns) {
+  HostOpAttrs attrs = HostAttrs("SparseCrossV2", {DType::kInt64, DType::kString, DType::kInt64});
   attrs.ints = {{"N", sparse_columns}};
   return attrs;
 }
@@ -27,7 +20,7 @@ Tensor Texts(const Shape& shape, std::vector<std::string> values) {
 Tensor Matrix(const Shape& shape, std::vector<int64_t> values) { return Tensor::Of<int64_t>(shape, values); }
 
 TEST(CrossTest, EveryCombinationOfARow) {
-  const auto y = RunOp(OpKind::kHostOp, TextAttrs(1),
+  const auto y = RunOp(OpKind::kHostOp, CrossAttrs(1),
                        {Matrix({3, 2}, {0, 0, 0, 1, 2, 0}), Texts({3}, {"a", "b", "c"}), Ints({3, 2}),
                         Matrix({3, 1}, {7, 8, 9}), Texts({}, {"-"})});
   ASSERT_TRUE(y.ok()) << y.status();
@@ -38,25 +31,25 @@ TEST(CrossTest, EveryCombinationOfARow) {
 
 TEST(CrossTest, ColumnsHaveAsManyRows) {
   EXPECT_THAT(
-      ErrorOf(OpKind::kHostOp, TextAttrs(0), {Matrix({2, 1}, {1, 2}), Matrix({3, 1}, {1, 2, 3}), Texts({}, {""})}),
+      ErrorOf(OpKind::kHostOp, CrossAttrs(0), {Matrix({2, 1}, {1, 2}), Matrix({3, 1}, {1, 2, 3}), Texts({}, {""})}),
       HasSubstr("expected 2 rows, got 3"));
 }
 
 TEST(CrossTest, OtherRanksAndTypesAreRefused) {
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, TextAttrs(0), {Ints({1, 2}), Texts({}, {""})}), HasSubstr("E_SHAPE"));
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, TextAttrs(0), {Floats({1, 1}, {1}), Texts({}, {""})}), HasSubstr("E_"));
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, TextAttrs(0), {Texts({}, {""}), Texts({}, {""})}), HasSubstr("E_SHAPE"));
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, TextAttrs(7), {Matrix({1, 1}, {1}), Texts({}, {""})}), HasSubstr("E_ARITY"));
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, CrossAttrs(0), {Ints({1, 2}), Texts({}, {""})}), HasSubstr("E_SHAPE"));
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, CrossAttrs(0), {Floats({1, 1}, {1}), Texts({}, {""})}), HasSubstr("E_"));
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, CrossAttrs(0), {Texts({}, {""}), Texts({}, {""})}), HasSubstr("E_SHAPE"));
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, CrossAttrs(7), {Matrix({1, 1}, {1}), Texts({}, {""})}), HasSubstr("E_ARITY"));
 }
 
 TEST(CrossTest, AsManyRowsAsAShapeClaimsAreNotMade) {
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, TextAttrs(1),
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, CrossAttrs(1),
                       {Matrix({0, 2}, {}), Texts({0}, {}), Ints({int64_t{1} << 60, 1}), Texts({}, {""})}),
               HasSubstr("E_LIMIT"));
 }
 
 TEST(CrossTest, SplitsOfRaggedColumnsMustAscend) {
-  HostOpAttrs attrs = Attrs("RaggedCross", {DType::kInt64, DType::kInt64});
+  HostOpAttrs attrs = HostAttrs("RaggedCross", {DType::kInt64, DType::kInt64});
   attrs.ints = {{"hashed_output", 1}};
   attrs.strings = {{"input_order", "R"}};
   for (const std::vector<int64_t>& splits : {std::vector<int64_t>{0, 3}, {1, 2}, {0, 2, 1, 2}, {}}) {

@@ -10,31 +10,24 @@ namespace {
 
 using ::testing::HasSubstr;
 
-HostOpAttrs Attrs(std::string op, std::vector<DType> outputs = {}) {
-  HostOpAttrs attrs;
-  attrs.op = std::move(op);
-  attrs.output_types = std::move(outputs);
-  return attrs;
-}
-
 void ExpectClose(const Tensor& y, const std::vector<float>& expected) {
   ASSERT_EQ(y.num_elements(), static_cast<int64_t>(expected.size()));
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(y.values<float>()[i], expected[i], 1e-5) << i;
 }
 
 TEST(MatrixFunctionTest, ExponentialOfADiagonalAndOfARotation) {
-  ExpectClose(RunOne(OpKind::kHostOp, Attrs("MatrixExponential"), {Floats({2, 2}, {1, 0, 0, -2})}),
+  ExpectClose(RunOne(OpKind::kHostOp, HostAttrs("MatrixExponential"), {Floats({2, 2}, {1, 0, 0, -2})}),
               {std::exp(1.0f), 0, 0, std::exp(-2.0f)});
-  ExpectClose(RunOne(OpKind::kHostOp, Attrs("MatrixExponential"), {Floats({2, 2}, {0, -0.5f, 0.5f, 0})}),
+  ExpectClose(RunOne(OpKind::kHostOp, HostAttrs("MatrixExponential"), {Floats({2, 2}, {0, -0.5f, 0.5f, 0})}),
               {std::cos(0.5f), -std::sin(0.5f), std::sin(0.5f), std::cos(0.5f)});
 }
 
 TEST(MatrixFunctionTest, TheSquareRootSquaredIsTheMatrix) {
-  ExpectClose(RunOne(OpKind::kHostOp, Attrs("MatrixSquareRoot"), {Floats({1, 2, 2}, {5, 4, 4, 5})}), {2, 1, 1, 2});
+  ExpectClose(RunOne(OpKind::kHostOp, HostAttrs("MatrixSquareRoot"), {Floats({1, 2, 2}, {5, 4, 4, 5})}), {2, 1, 1, 2});
 }
 
 TEST(MatrixFunctionTest, EigenvaluesOfARotationAreComplex) {
-  HostOpAttrs attrs = Attrs("Eig", {DType::kComplex64, DType::kComplex64});
+  HostOpAttrs attrs = HostAttrs("Eig", {DType::kComplex64, DType::kComplex64});
   attrs.ints = {{"compute_v", 0}};
   const auto y = RunOp(OpKind::kHostOp, attrs, {Floats({2, 2}, {0, -2, 2, 0})});
   ASSERT_TRUE(y.ok()) << y.status();
@@ -48,7 +41,7 @@ TEST(MatrixFunctionTest, LeastSquaresOfALine) {
   // y = 2 x + 1 at x = 0, 1, 2.
   const Tensor a = Floats({3, 2}, {0, 1, 1, 1, 2, 1}), b = Floats({3, 1}, {1, 3, 5});
   for (const int64_t fast : {0, 1}) {
-    HostOpAttrs attrs = Attrs("MatrixSolveLs");
+    HostOpAttrs attrs = HostAttrs("MatrixSolveLs");
     attrs.ints = {{"fast", fast}};
     ExpectClose(RunOne(OpKind::kHostOp, attrs, {a, b, Tensor::Scalar<double>(0)}), {2, 1});
   }
@@ -56,22 +49,22 @@ TEST(MatrixFunctionTest, LeastSquaresOfALine) {
 
 TEST(MatrixFunctionTest, EmptyMatricesAreTheirOwnFunctions) {
   for (const char* op : {"MatrixExponential", "MatrixSquareRoot"}) {
-    EXPECT_EQ(RunOne(OpKind::kHostOp, Attrs(op), {Floats({2, 0, 0}, {})}).shape(), Shape({2, 0, 0}));
+    EXPECT_EQ(RunOne(OpKind::kHostOp, HostAttrs(op), {Floats({2, 0, 0}, {})}).shape(), Shape({2, 0, 0}));
   }
 }
 
 TEST(MatrixFunctionTest, BadOperandsAreErrors) {
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, Attrs("MatrixExponential"), {Floats({2, 3}, {1, 2, 3, 4, 5, 6})}),
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, HostAttrs("MatrixExponential"), {Floats({2, 3}, {1, 2, 3, 4, 5, 6})}),
               HasSubstr("E_SHAPE"));
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, Attrs("MatrixSquareRoot"), {Ints({4})}), HasSubstr("E_DTYPE"));
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, Attrs("MatrixExponential"), {Floats({1, 1}, {INFINITY})}),
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, HostAttrs("MatrixSquareRoot"), {Ints({4})}), HasSubstr("E_DTYPE"));
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, HostAttrs("MatrixExponential"), {Floats({1, 1}, {INFINITY})}),
               HasSubstr("not finite"));
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, Attrs("Eig", {DType::kFloat32, DType::kFloat32}), {Floats({1, 1}, {1})}),
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, HostAttrs("Eig", {DType::kFloat32, DType::kFloat32}), {Floats({1, 1}, {1})}),
               HasSubstr("Tout"));
   const Tensor singular = Floats({2, 2}, {1, 1, 1, 1}), b = Floats({2, 1}, {1, 2});
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, Attrs("MatrixSolveLs"), {singular, b, Tensor::Scalar<double>(-1)}),
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, HostAttrs("MatrixSolveLs"), {singular, b, Tensor::Scalar<double>(-1)}),
               HasSubstr("l2_regularizer"));
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, Attrs("MatrixSolveLs"),
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, HostAttrs("MatrixSolveLs"),
                       {singular, Floats({3, 1}, {1, 2, 3}), Tensor::Scalar<double>(0)}),
               HasSubstr("E_SHAPE"));
 }

@@ -10,7 +10,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-HostOpAttrs Attrs() {
+HostOpAttrs CropAttrs() {
   HostOpAttrs attrs;
   attrs.op = "StatelessSampleDistortedBoundingBox";
   attrs.output_types = {DType::kInt64, DType::kInt64, DType::kFloat32};
@@ -24,7 +24,7 @@ std::vector<Tensor> Operands(std::vector<int64_t> size, std::vector<float> box, 
 
 TEST(RandomWindowTest, LiesInTheImageAndHoldsTheObject) {
   for (int64_t seed = 0; seed < 50; ++seed) {
-    const auto y = RunOp(OpKind::kHostOp, Attrs(), Operands({60, 80, 3}, {0.25, 0.25, 0.5, 0.5}, 0.9f, seed));
+    const auto y = RunOp(OpKind::kHostOp, CropAttrs(), Operands({60, 80, 3}, {0.25, 0.25, 0.5, 0.5}, 0.9f, seed));
     ASSERT_TRUE(y.ok()) << y.status();
     const auto begin = Values<int64_t>((*y)[0]), size = Values<int64_t>((*y)[1]);
     EXPECT_GE(begin[0], 0);
@@ -43,7 +43,7 @@ TEST(RandomWindowTest, LiesInTheImageAndHoldsTheObject) {
 }
 
 TEST(RandomWindowTest, WhatCannotBeIsTheWholeImage) {
-  const auto y = RunOp(OpKind::kHostOp, Attrs(), Operands({60, 80, 3}, {0, 0, 1, 1}, 1.0f, 3));
+  const auto y = RunOp(OpKind::kHostOp, CropAttrs(), Operands({60, 80, 3}, {0, 0, 1, 1}, 1.0f, 3));
   ASSERT_TRUE(y.ok()) << y.status();
   ExpectValues<int64_t>((*y)[0], {3}, {0, 0, 0});
   ExpectValues<int64_t>((*y)[1], {3}, {60, 80, -1});
@@ -51,14 +51,14 @@ TEST(RandomWindowTest, WhatCannotBeIsTheWholeImage) {
 
 TEST(RandomWindowTest, BadOperandsAreErrors) {
   const std::vector<float> box = {0, 0, 1, 1};
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, Attrs(), Operands({60, 80}, box, 0, 1)), HasSubstr("image_size"));
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, Attrs(), Operands({-1, 80, 3}, box, 0, 1)), HasSubstr("image_size"));
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, Attrs(), Operands({60, 80, 3}, {0, 0, 1, 1.5}, 0, 1)), HasSubstr("[0, 1]"));
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, Attrs(), Operands({60, 80, 3}, {0, 0, 1, NAN}, 0, 1)), HasSubstr("[0, 1]"));
-  HostOpAttrs attrs = Attrs();
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, CropAttrs(), Operands({60, 80}, box, 0, 1)), HasSubstr("image_size"));
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, CropAttrs(), Operands({-1, 80, 3}, box, 0, 1)), HasSubstr("image_size"));
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, CropAttrs(), Operands({60, 80, 3}, {0, 0, 1, 1.5}, 0, 1)), HasSubstr("[0, 1]"));
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, CropAttrs(), Operands({60, 80, 3}, {0, 0, 1, NAN}, 0, 1)), HasSubstr("[0, 1]"));
+  HostOpAttrs attrs = CropAttrs();
   attrs.floats[0].second = -1;
   EXPECT_THAT(ErrorOf(OpKind::kHostOp, attrs, Operands({60, 80, 3}, box, 0, 1)), HasSubstr("area_range"));
-  attrs = Attrs();
+  attrs = CropAttrs();
   attrs.ints = {{"max_attempts", 0}};
   EXPECT_THAT(ErrorOf(OpKind::kHostOp, attrs, Operands({60, 80, 3}, box, 0, 1)), HasSubstr("max_attempts"));
 }

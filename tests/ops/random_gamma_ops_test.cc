@@ -10,7 +10,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-HostOpAttrs Attrs(std::string op, DType type) {
+HostOpAttrs GammaAttrs(std::string op, DType type) {
   HostOpAttrs attrs;
   attrs.op = std::move(op);
   attrs.output_types = {type};
@@ -19,8 +19,8 @@ HostOpAttrs Attrs(std::string op, DType type) {
 
 // The mean of 20000 values for one parameter.
 double MeanOf(const char* op, float parameter) {
-  const Tensor y =
-      RunOne(OpKind::kHostOp, Attrs(op, DType::kFloat32), {Ints({20000, 1}), Ints({7, 11}), Floats({1}, {parameter})});
+  const Tensor y = RunOne(OpKind::kHostOp, GammaAttrs(op, DType::kFloat32),
+                          {Ints({20000, 1}), Ints({7, 11}), Floats({1}, {parameter})});
   const auto values = y.values<float>();
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
@@ -34,7 +34,7 @@ TEST(RandomGammaTest, TheMeanIsTheParameter) {
 }
 
 TEST(RandomGammaTest, EachParameterHasValuesOfItsOwn) {
-  const Tensor y = RunOne(OpKind::kHostOp, Attrs("StatelessRandomPoisson", DType::kInt32),
+  const Tensor y = RunOne(OpKind::kHostOp, GammaAttrs("StatelessRandomPoisson", DType::kInt32),
                           {Ints({50, 2}), Ints({7, 11}), Floats({2}, {1, 1000})});
   for (int64_t i = 0; i < 50; ++i) {
     EXPECT_LT(y.values<int32_t>()[2 * i], 20);
@@ -43,17 +43,17 @@ TEST(RandomGammaTest, EachParameterHasValuesOfItsOwn) {
 }
 
 TEST(RandomGammaTest, NothingIsDrawnForAnEmptyResult) {
-  EXPECT_EQ(RunOne(OpKind::kHostOp, Attrs("StatelessRandomGammaV2", DType::kFloat32),
+  EXPECT_EQ(RunOne(OpKind::kHostOp, GammaAttrs("StatelessRandomGammaV2", DType::kFloat32),
                    {Ints({0, 2}), Ints({7, 11}), Floats({2}, {1, 2})})
                 .shape(),
             Shape({0, 2}));
 }
 
 TEST(RandomGammaTest, TheResultMustEndInTheParametersShape) {
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, Attrs("StatelessRandomGammaV2", DType::kFloat32),
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, GammaAttrs("StatelessRandomGammaV2", DType::kFloat32),
                       {Ints({4, 3}), Ints({7, 11}), Floats({2}, {1, 2})}),
               HasSubstr("E_SHAPE"));
-  EXPECT_THAT(ErrorOf(OpKind::kHostOp, Attrs("StatelessRandomGammaV2", DType::kFloat32),
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, GammaAttrs("StatelessRandomGammaV2", DType::kFloat32),
                       {Ints({4}), Ints({7}), Floats({}, {1})}),
               HasSubstr("seed"));
 }
@@ -62,10 +62,10 @@ TEST(RandomGammaTest, TheResultMustEndInTheParametersShape) {
 TEST(RandomGammaTest, ParametersThatAreNoneEnd) {
   for (const float parameter : {NAN, INFINITY, -1.0f, 0.0f}) {
     for (const char* op : {"StatelessRandomGammaV2", "StatelessRandomPoisson"}) {
-      EXPECT_EQ(
-          RunOne(OpKind::kHostOp, Attrs(op, DType::kFloat32), {Ints({2, 1}), Ints({7, 11}), Floats({1}, {parameter})})
-              .num_elements(),
-          2);
+      EXPECT_EQ(RunOne(OpKind::kHostOp, GammaAttrs(op, DType::kFloat32),
+                       {Ints({2, 1}), Ints({7, 11}), Floats({1}, {parameter})})
+                    .num_elements(),
+                2);
     }
   }
 }

@@ -2,6 +2,7 @@
 #ifndef MOULIN_TESTS_OPS_RUN_OP_H_
 #define MOULIN_TESTS_OPS_RUN_OP_H_
 
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,12 +15,22 @@
 
 namespace moulin::testing {
 
+inline constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+
 struct Operand {
   TensorType type;
   Tensor value;  // invalid where only the type is known
   Operand(Tensor t) : type{t.dtype(), t.shape()}, value(std::move(t)) {}
   Operand(DType dtype, PartialShape shape) : type{dtype, std::move(shape)} {}
 };
+
+// The attributes of a host op.
+inline HostOpAttrs HostAttrs(std::string op, std::vector<DType> outputs = {}) {
+  HostOpAttrs attrs;
+  attrs.op = std::move(op);
+  attrs.output_types = std::move(outputs);
+  return attrs;
+}
 
 // The types that a primitive gives for operands of which only some are known.
 inline StatusOr<std::vector<TensorType>> InferOp(OpKind kind, const Attrs& attrs, const std::vector<Operand>& operands,

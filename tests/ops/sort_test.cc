@@ -8,8 +8,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-
 TEST(TopK, OrdersTiesByIndexAndNaNsLast) {
   const Tensor x = Tensor::Of<float>({2, 5}, {3, 1, 3, 2, 3, kNaN, 1, kNaN, -2, 1});
   const auto y = RunOp(OpKind::kTopK, TopKAttrs{}, {x, Tensor::Scalar<int32_t>(4)}).value();

@@ -42,14 +42,14 @@ int Count(const Plan& plan, StepKind kind) {
   return count;
 }
 
-std::shared_ptr<Graph> Chain() {
+std::shared_ptr<Graph> HostChain() {
   GraphMaker m;
   m.Output("y", m.Tanh("c", m.Tanh("b", m.Tanh("a", m.Input("x")))));
   return m.graph();
 }
 
 TEST(SpacesTest, InputsAreCopiedInAndOutputsOut) {
-  const auto plan = MakeChecked(Chain(), {});
+  const auto plan = MakeChecked(HostChain(), {});
   EXPECT_EQ(Count(*plan, StepKind::kCopy), 2);
   EXPECT_EQ(plan->arena_bytes, 0);
   EXPECT_EQ(plan->device_arena_bytes, 128);
@@ -59,7 +59,7 @@ TEST(SpacesTest, InputsAreCopiedInAndOutputsOut) {
 TEST(SpacesTest, WhatTheHostDoesIsReachedByCopies) {
   DeviceKernels kernels;
   kernels.on_host = {"b"};
-  const auto plan = MakeChecked(Chain(), kernels, 4);
+  const auto plan = MakeChecked(HostChain(), kernels, 4);
   EXPECT_EQ(Count(*plan, StepKind::kCopy), 4);  // x in, a out, b in, y out
   EXPECT_EQ(plan->num_lanes, 1);
   EXPECT_EQ(plan->arena_bytes, 128);
@@ -105,14 +105,14 @@ class RegionKernel : public SpaceKernel {
 
 TEST(SpacesTest, PlansWithinStepsAreVerified) {
   DeviceKernels kernels;
-  const auto region = std::make_shared<Plan>(**MakePlan(Chain(), kernels, {.io_space = MemorySpace::kDevice}));
-  Plan plan = *MakeChecked(Chain(), {});
+  const auto region = std::make_shared<Plan>(**MakePlan(HostChain(), kernels, {.io_space = MemorySpace::kDevice}));
+  Plan plan = *MakeChecked(HostChain(), {});
   plan.steps[1].kernel = std::make_shared<RegionKernel>(region);
   EXPECT_TRUE(VerifyPlan(plan).ok()) << VerifyPlan(plan);
   EXPECT_THAT(plan.ToString(), HasSubstr("\nMap \"a\" runs\nplan \"test\": 3 steps"));
   region->steps[1].reads[0] = region->steps[0].reads[0];
   EXPECT_THAT(std::string(VerifyPlan(plan).message()), HasSubstr("which holds value"));
-  plan.steps[1].kernel = std::make_shared<RegionKernel>(MakeChecked(Chain(), {}));
+  plan.steps[1].kernel = std::make_shared<RegionKernel>(MakeChecked(HostChain(), {}));
   EXPECT_THAT(std::string(VerifyPlan(plan).message()), HasSubstr("has its inputs and outputs on the host"));
 }
 
@@ -134,7 +134,7 @@ TEST(SpacesTest, ConstantsLieWhereTheyAreRead) {
 TEST(SpacesTest, ACopyOfAnInputMayBeOverwritten) {
   DeviceKernels kernels;
   kernels.in_place = true;
-  EXPECT_EQ(MakeChecked(Chain(), kernels)->device_arena_bytes, 64);
+  EXPECT_EQ(MakeChecked(HostChain(), kernels)->device_arena_bytes, 64);
 }
 
 TEST(SpacesTest, LanesOfTheDeviceWaitForCopies) {
@@ -154,7 +154,7 @@ TEST(SpacesTest, LanesOfTheDeviceWaitForCopies) {
 }
 
 TEST(SpacesTest, AKernelReachesItsOwnSpaceAlone) {
-  Plan plan = *MakeChecked(Chain(), {});
+  Plan plan = *MakeChecked(HostChain(), {});
   for (Step& step : plan.steps) {
     if (step.kind != StepKind::kLaunch) continue;
     step.kernel = std::make_shared<SpaceKernel>(MemorySpace::kHost, false);
@@ -164,7 +164,7 @@ TEST(SpacesTest, AKernelReachesItsOwnSpaceAlone) {
 }
 
 TEST(SpacesTest, CallersMemoryIsTheHosts) {
-  Plan plan = *MakeChecked(Chain(), {});
+  Plan plan = *MakeChecked(HostChain(), {});
   plan.buffers[plan.output_buffers[0]].space = MemorySpace::kDevice;
   EXPECT_THAT(std::string(VerifyPlan(plan).message()), HasSubstr("memory of the caller"));
 }
