@@ -10,40 +10,28 @@
 
 namespace moulin::internal {
 
-ControlStage::ControlStage(const Graph& graph, std::shared_ptr<ProgramContext> context,
-                           std::shared_ptr<Weights> weights)
+ControlStage::ControlStage(const Graph& graph, std::shared_ptr<ProgramContext> context)
     : graph_(graph), node_(graph_.node(0)), input_of_value_(graph_.num_values(), -1) {
   for (size_t i = 0; i < graph_.inputs().size(); ++i) input_of_value_[graph_.inputs()[i]] = static_cast<int>(i);
   if (!is_loop()) {
-    for (const auto& branch : node_.attr<CaseAttrs>().branches) AddRegion(*branch, context, weights);
+    for (const auto& branch : node_.attr<CaseAttrs>().branches) AddRegion(*branch, context);
     return;
   }
   const WhileAttrs& loop = node_.attr<WhileAttrs>();
-  AddRegion(*loop.condition, context, weights);
+  AddRegion(*loop.condition, context);
   Graph body = *loop.body;
   changed_ = ChangedVariables(body);
   std::vector<GraphOutput> outputs;
   for (const int i : changed_) outputs.push_back(body.outputs()[i]);
   body.SetOutputs(std::move(outputs));
-  AddRegion(body, context, weights);
+  AddRegion(body, context);
 }
 
-void ControlStage::AddRegion(const Graph& region, std::shared_ptr<ProgramContext> context,
-                             std::shared_ptr<Weights> weights) {
+void ControlStage::AddRegion(const Graph& region, std::shared_ptr<ProgramContext> context) {
   auto graph = std::make_shared<Graph>(region);
   graph->precision = graph_.precision;
   graph->ranges = graph_.ranges;
-  regions_.push_back(std::make_unique<Program>(std::move(graph), std::move(context), std::move(weights)));
-}
-
-std::vector<Tensor> ControlStage::constants_handed_on() const {
-  std::vector<Tensor> constants;
-  const auto add = [&](ValueId v) {
-    if (graph_.value(v).is_constant()) constants.push_back(graph_.value(v).constant);
-  };
-  for (const ValueId v : node_.inputs) add(v);
-  for (const GraphOutput& output : graph_.outputs()) add(output.value);
-  return constants;
+  regions_.push_back(std::make_unique<Program>(std::move(graph), std::move(context)));
 }
 
 std::string ControlStage::name() const { return absl::StrCat(Name(node_.kind), ", driven from the host"); }

@@ -15,13 +15,11 @@ namespace moulin::internal {
 class ControlStage {
  public:
   // `graph` has one node, a Case or a While.
-  ControlStage(const Graph& graph, std::shared_ptr<ProgramContext> context, std::shared_ptr<Weights> weights);
+  ControlStage(const Graph& graph, std::shared_ptr<ProgramContext> context);
 
   bool is_loop() const { return node_.kind == OpKind::kWhile; }
   std::string name() const;  // "While, driven from the host"
 
-  // The constants that are operands of the node or outputs of the stage.
-  std::vector<Tensor> constants_handed_on() const;
   // The operands of the node, from the inputs of the stage.
   std::vector<Tensor> Operands(absl::Span<const Tensor> inputs) const;
   // The outputs of the stage, from its inputs and the results of the node.
@@ -36,7 +34,7 @@ class ControlStage {
   void Update(Outputs results, std::vector<Tensor>* variables) const;
 
  private:
-  void AddRegion(const Graph& region, std::shared_ptr<ProgramContext> context, std::shared_ptr<Weights> weights);
+  void AddRegion(const Graph& region, std::shared_ptr<ProgramContext> context);
   Tensor ValueOf(ValueId id, absl::Span<const Tensor> inputs, absl::Span<const Tensor> results) const;
 
   const Graph graph_;

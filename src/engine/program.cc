@@ -177,22 +177,23 @@ StatusOr<std::shared_ptr<CompiledStage>> Program::Compile(absl::Span<const Tenso
   MOULIN_ASSIGN_OR_RETURN(const std::shared_ptr<Graph> graph, Specialize(*graph_, facts, context_->passes));
   const std::vector<NodeId> control_steps = FindControlSteps(*context_->device, context_->passes, graph.get());
   MOULIN_ASSIGN_OR_RETURN(StageSplit split, SplitStage(*graph, control_steps));
+  // What follows a stage, and the graphs within a choice or loop, are planned while requests run, for sizes that may be
+  // others each time: to bring constants back each time would take longer than to make the plan.
+  const bool has_control = split.is_control || !control_steps.empty();
+  if (weights_ != nullptr && has_control) weights_->KeepAlways(LargeConstants(*split.now));
+  if (weights_ != nullptr && split.rest != nullptr) weights_->KeepAlways(LargeConstants(*split.rest));
   std::shared_ptr<Executable> executable;
   std::unique_ptr<ControlStage> control;
   std::shared_ptr<const void> kept;
   if (split.is_control) {
-    control = std::make_unique<ControlStage>(*split.now, context_, weights_);
+    control = std::make_unique<ControlStage>(*split.now, context_);
     split.now.reset();
-    // What it hands on may be among the results of a request, which live as long as the caller likes.
-    if (weights_ != nullptr) weights_->KeepAlways(control->constants_handed_on());
   } else {
     MOULIN_ASSIGN_OR_RETURN(executable, Load(std::move(split.now), session.has_value() ? &*session : nullptr));
     if (session.has_value()) kept = session->Keep(executable->plan());
-    // The graphs within a step are read again when it first runs.
-    if (weights_ != nullptr && !control_steps.empty()) weights_->KeepAlways(LargeConstants(*graph));
   }
   std::unique_ptr<Program> rest;
-  if (split.rest != nullptr) rest = std::make_unique<Program>(std::move(split.rest), context_, weights_);
+  if (split.rest != nullptr) rest = std::make_unique<Program>(std::move(split.rest), context_);
   auto stage = std::make_shared<CompiledStage>(context_, std::move(executable), std::move(control), std::move(split),
                                                std::move(rest));
   stage->KeepAlive(std::move(kept));
