@@ -18,7 +18,7 @@ namespace moulin::cli {
 namespace {
 
 constexpr size_t kMaxText = size_t{1} << 20;
-constexpr int kMaxDepth = 32;
+constexpr int kMaxListDepth = 32;
 
 class Parser {
  public:
@@ -117,7 +117,8 @@ class Parser {
 
   // After the opening bracket. The elements must all have one shape.
   StatusOr<Literal> List(char close, int depth) {
-    if (depth == kMaxDepth) return MakeError(ErrorCode::kLimit, "lists are nested more than ", kMaxDepth, " deep");
+    if (depth == kMaxListDepth)
+      return MakeError(ErrorCode::kLimit, "lists are nested more than ", kMaxListDepth, " deep");
     Literal list;
     std::vector<int64_t> inner;
     int64_t count = 0;

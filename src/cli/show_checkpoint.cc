@@ -16,7 +16,7 @@ namespace moulin::cli {
 namespace {
 
 // Types that cannot be read are listed all the same, as TensorFlow spells them.
-std::string TypeName(tf::DataType type) {
+std::string StoredTypeName(tf::DataType type) {
   const StatusOr<DType> known = DTypeFromProto(type);
   if (known.ok()) return std::string(Name(*known));
   if (!tf::DataType_IsValid(type)) return absl::StrCat("type ", static_cast<int>(type));
@@ -24,7 +24,7 @@ std::string TypeName(tf::DataType type) {
 }
 
 nlohmann::json ToJson(const CheckpointTensor& tensor) {
-  nlohmann::json j = {{"name", Printable(tensor.key, 1 << 16)}, {"dtype", TypeName(tensor.type)}};
+  nlohmann::json j = {{"name", Printable(tensor.key, 1 << 16)}, {"dtype", StoredTypeName(tensor.type)}};
   j["shape"] = nlohmann::json::array();
   for (const int64_t size : tensor.shape.dims()) j["shape"].push_back(size);
   if (!tensor.variable.empty()) j["variable"] = Printable(tensor.variable, 1 << 16);
@@ -33,7 +33,7 @@ nlohmann::json ToJson(const CheckpointTensor& tensor) {
 }
 
 void Print(const CheckpointTensor& tensor) {
-  std::printf("  %-24s %s%s", Printable(tensor.key).c_str(), TypeName(tensor.type).c_str(),
+  std::printf("  %-24s %s%s", Printable(tensor.key).c_str(), StoredTypeName(tensor.type).c_str(),
               tensor.shape.ToString().c_str());
   if (tensor.slices > 0) std::printf(" in %d slices", tensor.slices);
   if (!tensor.variable.empty()) std::printf("  (%s)", Printable(tensor.variable).c_str());

@@ -17,10 +17,10 @@
 namespace moulin::internal {
 namespace {
 
-using TensorInfos = std::map<std::string, const tf::TensorInfo*>;  // by key, in their order
+using OrderedInfos = std::map<std::string, const tf::TensorInfo*>;  // by key, in their order
 
-TensorInfos InOrder(const google::protobuf::Map<std::string, tf::TensorInfo>& infos) {
-  TensorInfos in_order;
+OrderedInfos InOrder(const google::protobuf::Map<std::string, tf::TensorInfo>& infos) {
+  OrderedInfos in_order;
   for (const auto& [key, info] : infos) in_order.emplace(key, &info);
   return in_order;
 }
@@ -38,7 +38,7 @@ class FunctionBuilder {
   }
 
   StatusOr<SignatureFunction> Build(const tf::SignatureDef& signature, const std::string& name) {
-    const TensorInfos inputs = InOrder(signature.inputs()), outputs = InOrder(signature.outputs());
+    const OrderedInfos inputs = InOrder(signature.inputs()), outputs = InOrder(signature.outputs());
     def().mutable_signature()->set_name(name);
     def().mutable_signature()->set_is_stateful(true);
     for (const auto& [key, info] : inputs) MOULIN_RETURN_IF_ERROR(AddInput(key, *info));
@@ -123,7 +123,7 @@ class FunctionBuilder {
 
   OpSignature SignatureOfNode(const tf::NodeDef& node) const {
     if (const auto f = functions_.find(node.op()); f != functions_.end()) return SignatureOf(f->second->signature());
-    const OpSignature* signature = FindSignature(node.op());
+    const OpSignature* signature = moulin::FindSignature(node.op());
     return signature == nullptr ? OpSignature() : *signature;
   }
 

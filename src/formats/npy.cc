@@ -23,7 +23,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "elements are written as they lie in memory");
 
-constexpr absl::string_view kMagic("\x93NUMPY", 6);
+constexpr absl::string_view kNpyMagic("\x93NUMPY", 6);
 constexpr size_t kAlignment = 64;
 constexpr int64_t kMaxHeaderBytes = 1 << 20;
 
@@ -177,7 +177,7 @@ StatusOr<ElementType> ParseDescr(const std::string& descr) {
 // Splits a file into its header and its elements.
 StatusOr<std::pair<absl::string_view, absl::string_view>> SplitFile(absl::string_view bytes) {
   if (bytes.empty()) return MakeError(ErrorCode::kEmpty, "nothing in it, a .npy array is expected");
-  if (!absl::StartsWith(bytes, kMagic) || bytes.size() < 10) {
+  if (!absl::StartsWith(bytes, kNpyMagic) || bytes.size() < 10) {
     return MakeError(ErrorCode::kParse, "not a .npy array: it does not start with \\x93NUMPY and a version");
   }
   const uint8_t major = bytes[6];
@@ -366,12 +366,12 @@ StatusOr<std::string> EncodeNpyHeader(const Tensor& tensor) {
   const bool one_axis = tensor.shape().rank() == 1;
   std::string header = absl::StrCat("{'descr': '", descr, "', 'fortran_order': False, 'shape': (",
                                     absl::StrJoin(tensor.shape().dims(), ", "), one_axis ? ",), }" : "), }");
-  const size_t fixed = kMagic.size() + 4;
+  const size_t fixed = kNpyMagic.size() + 4;
   header.append((kAlignment - (fixed + header.size() + 1) % kAlignment) % kAlignment, ' ');
   header.push_back('\n');
   // Rank 254 with sizes of 19 digits stays below 64 KiB.
   const uint16_t length = static_cast<uint16_t>(header.size());
-  std::string start(kMagic);
+  std::string start(kNpyMagic);
   start.append({1, 0, static_cast<char>(length & 0xFF), static_cast<char>(length >> 8)});
   return start + header;
 }

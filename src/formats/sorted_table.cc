@@ -32,7 +32,7 @@ struct BlockPlace {
   uint64_t size = 0;
 };
 
-Status Malformed(const char* what) { return MakeError(ErrorCode::kParse, "the table: ", what); }
+Status MalformedTable(const char* what) { return MakeError(ErrorCode::kParse, "the table: ", what); }
 
 bool TakePlace(absl::string_view* bytes, BlockPlace* place) {
   return TakeVarint(bytes, &place->offset) && TakeVarint(bytes, &place->size);
@@ -52,7 +52,7 @@ StatusOr<absl::string_view> ReadBlock(absl::string_view file, BlockPlace place, 
     return MakeError(ErrorCode::kData, "the table: the block at ", place.offset, " fails its checksum");
   }
   if (*trailer == kNone) return content;
-  if (*trailer != kSnappy) return Malformed("a block of unknown compression");
+  if (*trailer != kSnappy) return MalformedTable("a block of unknown compression");
   MOULIN_ASSIGN_OR_RETURN(*storage, Unsnappy(content));
   return absl::string_view(*storage);
 }
@@ -62,18 +62,18 @@ using Visit = std::function<Status(absl::string_view key, absl::string_view valu
 // Entries in turn: bytes shared with the key before, more bytes of the key, bytes of the value. They end where the list
 // of restart points begins, which only searching needs.
 Status ReadEntries(absl::string_view block, const Limits& limits, const Visit& visit) {
-  if (block.size() < 4) return Malformed("a block without an end");
+  if (block.size() < 4) return MalformedTable("a block without an end");
   const uint64_t restarts = LittleEndian32(block.data() + block.size() - 4);
-  if (restarts > (block.size() - 4) / 4) return Malformed("a block with more restart points than bytes");
+  if (restarts > (block.size() - 4) / 4) return MalformedTable("a block with more restart points than bytes");
   block.remove_suffix(4 + 4 * restarts);
   std::string key;
   while (!block.empty()) {
     uint64_t shared, more, value_bytes;
     if (!TakeVarint(&block, &shared) || !TakeVarint(&block, &more) || !TakeVarint(&block, &value_bytes)) {
-      return Malformed("an entry is cut short");
+      return MalformedTable("an entry is cut short");
     }
-    if (shared > key.size()) return Malformed("a key that shares more than the key before has");
-    if (more > block.size() || value_bytes > block.size() - more) return Malformed("an entry is cut short");
+    if (shared > key.size()) return MalformedTable("a key that shares more than the key before has");
+    if (more > block.size() || value_bytes > block.size() - more) return MalformedTable("an entry is cut short");
     if (shared + more > kMaxKeyNames * static_cast<uint64_t>(limits.name_bytes)) {
       return MakeError(ErrorCode::kLimit, "the table: a key of ", shared + more, " bytes, at most ",
                        kMaxKeyNames * limits.name_bytes, " are allowed");
@@ -120,13 +120,13 @@ class KeyOrder {
 StatusOr<std::vector<BlockPlace>> ReadIndex(absl::string_view file, const Limits& limits) {
   absl::string_view footer = file.substr(file.size() - kFooterBytes);
   BlockPlace metadata, index;
-  if (!TakePlace(&footer, &metadata) || !TakePlace(&footer, &index)) return Malformed("a malformed footer");
+  if (!TakePlace(&footer, &metadata) || !TakePlace(&footer, &index)) return MalformedTable("a malformed footer");
   std::string storage;
   MOULIN_ASSIGN_OR_RETURN(const absl::string_view block, ReadBlock(file, index, &storage));
   std::vector<BlockPlace> places;
   MOULIN_RETURN_IF_ERROR(ReadEntries(block, limits, [&](absl::string_view, absl::string_view value) {
     BlockPlace place;
-    if (!TakePlace(&value, &place)) return Malformed("a malformed place of a block");
+    if (!TakePlace(&value, &place)) return MalformedTable("a malformed place of a block");
     places.push_back(place);
     return absl::OkStatus();
   }));
@@ -148,7 +148,7 @@ Status ReadSortedTable(absl::string_view file, const Limits& limits, const Visit
   KeyOrder order(limits, file.size());
   uint64_t end = 0;
   for (const BlockPlace& place : places) {
-    if (place.offset < end) return Malformed("blocks that overlap or are out of order");
+    if (place.offset < end) return MalformedTable("blocks that overlap or are out of order");
     std::string storage;
     MOULIN_ASSIGN_OR_RETURN(const absl::string_view block, ReadBlock(file, place, &storage));
     end = place.offset + place.size + kTrailerBytes;

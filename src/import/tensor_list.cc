@@ -63,13 +63,13 @@ void LowerConcat(LoweringContext& c) {
 }
 
 // (handle, value, lengths, flow)
-void LowerSplit(LoweringContext& c) {
+void LowerListSplit(LoweringContext& c) {
   AddListOp(c, ListOp("TensorListSplit", {DType::kVariant}),
             {c.input(1), ShapeConstant(PartialShape(), &c.b), c.input(2)});
 }
 
 // (handle, flow)
-void LowerSize(LoweringContext& c) { AddListOp(c, ListOp("TensorListLength", {DType::kInt32}), {c.input(1)}); }
+void LowerListSize(LoweringContext& c) { AddListOp(c, ListOp("TensorListLength", {DType::kInt32}), {c.input(1)}); }
 
 // An older form, which takes the shape that the first elements have instead of their sizes.
 void LowerListConcat(LoweringContext& c) {
@@ -112,12 +112,12 @@ constexpr OpLowering kTensorListLowerings[] = {
     {"TensorArrayScatter", 4, 4, LowerScatter},
     {"TensorArrayScatterV2", 4, 4, LowerScatter},
     {"TensorArrayScatterV3", 4, 4, LowerScatter},
-    {"TensorArraySize", 2, 2, LowerSize},
-    {"TensorArraySizeV2", 2, 2, LowerSize},
-    {"TensorArraySizeV3", 2, 2, LowerSize},
-    {"TensorArraySplit", 4, 4, LowerSplit},
-    {"TensorArraySplitV2", 4, 4, LowerSplit},
-    {"TensorArraySplitV3", 4, 4, LowerSplit},
+    {"TensorArraySize", 2, 2, LowerListSize},
+    {"TensorArraySizeV2", 2, 2, LowerListSize},
+    {"TensorArraySizeV3", 2, 2, LowerListSize},
+    {"TensorArraySplit", 4, 4, LowerListSplit},
+    {"TensorArraySplitV2", 4, 4, LowerListSplit},
+    {"TensorArraySplitV3", 4, 4, LowerListSplit},
     {"TensorArrayUnpack", 3, 3, LowerUnpack},
     {"TensorArrayV2", 1, 1, LowerArray},
     {"TensorArrayV3", 1, 1, LowerArray},

@@ -153,13 +153,13 @@ StatusOr<std::string> ExampleOf(const std::string& text) {
   return example;
 }
 
-Status InferDecode(InferContext& c) {
+Status InferJson(InferContext& c) {
   MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kString, c.dtype(0), "the examples"));
   return AddOutput(c, DType::kString, c.shape(0));
 }
 
 Status Decode(const KernelContext& c) {
-  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferDecode));
+  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferJson));
   for (int64_t i = 0; i < c.input(0).num_elements(); ++i) {
     StatusOr<std::string> example = ExampleOf(c.input(0).strings()[i]);
     if (!example.ok()) return MakeError(ErrorCode::kValue, "example ", i, ": ", example.status().message());
@@ -168,7 +168,7 @@ Status Decode(const KernelContext& c) {
   return absl::OkStatus();
 }
 
-constexpr HostOp kJsonKernels[] = {{"DecodeJSONExample", 1, 1, InferDecode, Decode}};
+constexpr HostOp kJsonKernels[] = {{"DecodeJSONExample", 1, 1, InferJson, Decode}};
 
 }  // namespace
 

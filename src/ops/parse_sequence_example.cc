@@ -14,11 +14,11 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-enum class Version { kV1, kV2, kSingle };
+enum class SequenceVersion { kV1, kV2, kSingle };
 
 // The features that a node asks for, by kind.
 struct Request {
-  Version version;
+  SequenceVersion version;
   Names context_sparse, context_dense, context_ragged;
   Names list_sparse, list_dense, list_ragged;
   Names may_miss;  // dense lists that are empty where they are missing
@@ -26,8 +26,10 @@ struct Request {
   std::vector<PartialShape> context_shapes, list_shapes;
 };
 
-Version VersionOf(const std::string& op) {
-  return op == "ParseSequenceExample" ? Version::kV1 : op == "ParseSequenceExampleV2" ? Version::kV2 : Version::kSingle;
+SequenceVersion VersionOf(const std::string& op) {
+  return op == "ParseSequenceExample"     ? SequenceVersion::kV1
+         : op == "ParseSequenceExampleV2" ? SequenceVersion::kV2
+                                          : SequenceVersion::kSingle;
 }
 
 StatusOr<Names> NamesOf(const Tensor& x) {
@@ -86,10 +88,10 @@ Status ReadScalars(const KernelContext& c, Request* r) {
 StatusOr<Request> ReadRequest(const KernelContext& c) {
   const HostOpAttrs& attrs = c.attr<HostOpAttrs>();
   Request r{VersionOf(attrs.op)};
-  if (r.version == Version::kV1) ReadAttributes(attrs, &r);
-  if (r.version == Version::kV2) MOULIN_RETURN_IF_ERROR(ReadVectors(c, &r));
-  if (r.version == Version::kSingle) MOULIN_RETURN_IF_ERROR(ReadScalars(c, &r));
-  const size_t expected = r.first_default + r.context_dense.size() + (r.version == Version::kSingle ? 1 : 0);
+  if (r.version == SequenceVersion::kV1) ReadAttributes(attrs, &r);
+  if (r.version == SequenceVersion::kV2) MOULIN_RETURN_IF_ERROR(ReadVectors(c, &r));
+  if (r.version == SequenceVersion::kSingle) MOULIN_RETURN_IF_ERROR(ReadScalars(c, &r));
+  const size_t expected = r.first_default + r.context_dense.size() + (r.version == SequenceVersion::kSingle ? 1 : 0);
   if (c.inputs.size() != expected) {
     return MakeError(ErrorCode::kArity, "expected ", expected, " inputs, got ", c.inputs.size());
   }
@@ -106,20 +108,20 @@ struct Message {
   NamedBytes context, lists;
 };
 
-class Parser {
+class SequenceParser {
  public:
-  Parser(const KernelContext& c, const Request& request) : c_(c), r_(request) {}
+  SequenceParser(const KernelContext& c, const Request& request) : c_(c), r_(request) {}
 
   Status Run() {
     MOULIN_RETURN_IF_ERROR(ReadMessages());
     MOULIN_RETURN_IF_ERROR(CheckOutputs());
     int at = 0;
-    MOULIN_RETURN_IF_ERROR(Kind(r_.context_sparse, 3, &at, &Parser::ContextSparse));
-    MOULIN_RETURN_IF_ERROR(Kind(r_.context_dense, 1, &at, &Parser::ContextDense));
-    MOULIN_RETURN_IF_ERROR(Kind(r_.context_ragged, 2, &at, &Parser::ContextRagged));
-    MOULIN_RETURN_IF_ERROR(Kind(r_.list_sparse, 3, &at, &Parser::ListSparse));
-    MOULIN_RETURN_IF_ERROR(Kind(r_.list_dense, has_lengths() ? 2 : 1, &at, &Parser::ListDense));
-    return Kind(r_.list_ragged, 3, &at, &Parser::ListRagged);
+    MOULIN_RETURN_IF_ERROR(Kind(r_.context_sparse, 3, &at, &SequenceParser::ContextSparse));
+    MOULIN_RETURN_IF_ERROR(Kind(r_.context_dense, 1, &at, &SequenceParser::ContextDense));
+    MOULIN_RETURN_IF_ERROR(Kind(r_.context_ragged, 2, &at, &SequenceParser::ContextRagged));
+    MOULIN_RETURN_IF_ERROR(Kind(r_.list_sparse, 3, &at, &SequenceParser::ListSparse));
+    MOULIN_RETURN_IF_ERROR(Kind(r_.list_dense, has_lengths() ? 2 : 1, &at, &SequenceParser::ListDense));
+    return Kind(r_.list_ragged, 3, &at, &SequenceParser::ListRagged);
   }
 
  private:
@@ -129,10 +131,10 @@ class Parser {
     int part(int i) const { return first + i * stride; }
   };
   using Steps = std::vector<Feature>;
-  using Method = Status (Parser::*)(int, const Outputs&);
+  using Method = Status (SequenceParser::*)(int, const Outputs&);
 
   bool is_batch() const { return c_.input(0).shape().rank() > 0; }
-  bool has_lengths() const { return r_.version != Version::kSingle; }
+  bool has_lengths() const { return r_.version != SequenceVersion::kSingle; }
   DType type(int output) const { return c_.attr<HostOpAttrs>().output_types[output]; }
 
   Status Kind(const Names& names, int parts, int* at, Method method) {
@@ -153,7 +155,7 @@ class Parser {
   Status ReadMessages() {
     const int rank = c_.input(0).shape().rank();
     MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kString, c_.input(0).dtype(), "the serialized examples"));
-    if (rank > 1 || (rank == 1 && r_.version == Version::kSingle)) {
+    if (rank > 1 || (rank == 1 && r_.version == SequenceVersion::kSingle)) {
       return MakeError(ErrorCode::kShape, "the serialized examples have shape ", c_.input(0).shape().ToString());
     }
     for (const std::string& bytes : c_.input(0).strings()) {
@@ -382,15 +384,15 @@ class Parser {
   std::vector<Message> messages_;
 };
 
-Status Parse(const KernelContext& c) {
+Status ParseSequence(const KernelContext& c) {
   MOULIN_ASSIGN_OR_RETURN(const Request request, ReadRequest(c));
-  return Parser(c, request).Run();
+  return SequenceParser(c, request).Run();
 }
 
 constexpr HostOp kParseSequenceExampleKernels[] = {
-    {"ParseSequenceExample", 2, kAnyNumber, InferUnknown, Parse},
-    {"ParseSequenceExampleV2", 9, kAnyNumber, InferUnknown, Parse},
-    {"ParseSingleSequenceExample", 3, kAnyNumber, InferUnknown, Parse},
+    {"ParseSequenceExample", 2, kAnyNumber, InferUnknown, ParseSequence},
+    {"ParseSequenceExampleV2", 9, kAnyNumber, InferUnknown, ParseSequence},
+    {"ParseSingleSequenceExample", 3, kAnyNumber, InferUnknown, ParseSequence},
 };
 
 }  // namespace

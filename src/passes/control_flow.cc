@@ -54,9 +54,9 @@ std::vector<bool> DecidingVariables(const WhileAttrs& loop, std::vector<bool> de
   }
 }
 
-class Simplifier {
+class ControlSimplifier {
  public:
-  Simplifier(Graph* graph, const PassOptions& options)
+  ControlSimplifier(Graph* graph, const PassOptions& options)
       : graph_(*graph), options_(options), rewriter_(graph, options), uses_(UseCounts(*graph)) {}
 
   StatusOr<bool> Run() {
@@ -200,7 +200,7 @@ StatusOr<bool> SimplifyControlFlow(Graph* graph, const PassOptions& options) {
   bool changed = false;
   for (int round = 0; round < kMaxRounds; ++round) {
     if (std::none_of(graph->nodes().begin(), graph->nodes().end(), has_regions)) return changed;
-    MOULIN_ASSIGN_OR_RETURN(const bool again, Simplifier(graph, options).Run());
+    MOULIN_ASSIGN_OR_RETURN(const bool again, ControlSimplifier(graph, options).Run());
     if (!again) return changed;
     changed = true;
   }

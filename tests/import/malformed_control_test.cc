@@ -115,8 +115,8 @@ TEST(MalformedControlTest, MergesOfSomethingElse) {
 
 // --- Choices and loops as functions.
 
-std::string FunctionText(const std::string& name, const std::string& in, const std::string& out,
-                         const std::string& returned = "a") {
+std::string FunctionOf(const std::string& name, const std::string& in, const std::string& out,
+                       const std::string& returned = "a") {
   return "function { signature { name: \"" + name + "\" input_arg { name: \"a\" type: " + in +
          " } output_arg { name: \"r\" type: " + out + " } } ret { key: \"r\" value: \"" + returned + "\" } }\n";
 }
@@ -147,7 +147,7 @@ const std::string kNotZero =
     kT + "} ret { key: \"r\" value: \"n:z:0\" } }\n";
 
 TEST(MalformedControlTest, LoopsWhoseFunctionsDoNotFit) {
-  const std::string good = FunctionText("b", "DT_FLOAT", "DT_FLOAT");
+  const std::string good = FunctionOf("b", "DT_FLOAT", "DT_FLOAT");
   EXPECT_TRUE(ImportWhile(kNotZero + good, kBoth).ok()) << ImportWhile(kNotZero + good, kBoth).status();
   EXPECT_THAT(ImportWhile(kNotZero + good, FunctionAttr("cond", "c")), FailsWith("E_ATTR", "\"body\""));
   EXPECT_THAT(ImportWhile(kNotZero, kBoth), FailsWith("E_FUNC", "\"b\""));
@@ -164,7 +164,7 @@ TEST(MalformedControlTest, LoopsWhoseFunctionsDoNotFit) {
       "} } node_def { name: \"n\" op: \"Cast\" input: \"a\" " +
       TypeAttr("SrcT") + TypeAttr("DstT", "DT_INT32") + "} ret { key: \"r\" value: \"n:y:0\" } }\n";
   EXPECT_THAT(ImportWhile(kNotZero + integer, kBoth), FailsWith("E_DTYPE", "node \"w\" (op While)"));
-  const std::string words = FunctionText("c", "DT_STRING", "DT_STRING");
+  const std::string words = FunctionOf("c", "DT_STRING", "DT_STRING");
   EXPECT_THAT(ImportWhile(words + good, kBoth), FailsWith("E_DTYPE", "node \"w\" (op While)"));
 }
 
@@ -179,8 +179,8 @@ TEST(MalformedControlTest, LoopsThatCallThemselves) {
 
 TEST(MalformedControlTest, ChoicesWhoseBranchesDoNotFit) {
   const std::string attrs = FunctionAttr("then_branch", "t") + FunctionAttr("else_branch", "e");
-  const std::string then = FunctionText("t", "DT_FLOAT", "DT_FLOAT");
-  EXPECT_TRUE(ImportIf(then + FunctionText("e", "DT_FLOAT", "DT_FLOAT"), attrs).ok());
+  const std::string then = FunctionOf("t", "DT_FLOAT", "DT_FLOAT");
+  EXPECT_TRUE(ImportIf(then + FunctionOf("e", "DT_FLOAT", "DT_FLOAT"), attrs).ok());
   EXPECT_THAT(ImportIf(then, attrs), FailsWith("E_FUNC", "\"e\""));
   EXPECT_THAT(ImportIf(then, FunctionAttr("then_branch", "t")), FailsWith("E_ATTR", "\"else_branch\""));
   const std::string none = "function { signature { name: \"e\" input_arg { name: \"a\" type: DT_FLOAT } } }\n";
