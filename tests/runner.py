@@ -66,7 +66,8 @@ def gtest(program: Path, part: str) -> Count:
         # Protobuf's messages have another layout under ThreadSanitizer, which Debian's library does not have: tests
         # that read graphs from files are left to the other builds. What they share with the rest has no thread in it.
         readers = ("-LoadTest.*:BundleExamplesTest.*:ExportTest.*:InitOpTest.*:VariablesTest.*:Freeze.*:FollowTest.*:"
-                   "AssetsTest.*:WeightsTest.*:Int8Test.FakeQuantNodesTellTheRanges")
+                   "AssetsTest.*:WeightsTest.*:SharedWeightsTest.*:SignatureObjectsTest.*:"
+                   "Int8Test.FakeQuantNodesTellTheRanges")
         tests = [f"--gtest_filter={readers}"] if part == "tsan" else []
         status, output = run([str(program), f"--gtest_output=json:{result}", "--gtest_brief=1", *tests])
         count = Count()
