@@ -220,10 +220,11 @@ StatusOr<Bundle> EngineImpl::LoadBundle(const std::string& path, const ModelOpti
   // A model that runs its examples must not release what the next ones are made of.
   const std::vector<Tensor> shared = SharedConstants(sources);
   const Weights::Session session(Weights::Of(weights_, shared), shared);
+  // Models of a bundle share constants of any size.
+  const Constants constants = sources.size() == 1 ? Constants::kOwn : Constants::kShared;
   std::vector<std::shared_ptr<ModelImpl>> impls;
   for (SourceModel& source : sources) {
     const std::string place = absl::StrCat(path, ":", source.name);
-    const Constants constants = shared.empty() ? Constants::kOwn : Constants::kShared;
     StatusOr<std::shared_ptr<ModelImpl>> model = MakeFromSource(std::move(source), options, constants);
     if (!model.ok()) return AtFile(model.status(), place);
     (*model)->set_load_time(MillisecondsSince(start));
