@@ -176,10 +176,7 @@ StatusOr<KernelPtr> MakeWhile(const KernelRequest& request, KernelSource& kernel
     return KernelPtr();
   }
   auto body = std::make_shared<Graph>(*loop.body);
-  const std::vector<int> changed = ChangedVariables(*body);
-  std::vector<GraphOutput> outputs;
-  for (const int v : changed) outputs.push_back(body->outputs()[v]);
-  body->SetOutputs(std::move(outputs));
+  const std::vector<int> changed = KeepChangedVariables(body.get());
   RegionPtr condition_region = Region::Make(loop.condition, kernels, *request.context);
   RegionPtr body_region = Region::Make(std::move(body), kernels, *request.context);
   if (condition_region == nullptr || body_region == nullptr) return KernelPtr();

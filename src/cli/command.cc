@@ -100,8 +100,9 @@ int Main(int argc, const char* const* argv) {
     add(app, &action);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {                   // CLI11 reports so; nothing else here throws
-    if (error.get_exit_code() == 0) return app.exit(error);  // prints the help or the version
+  } catch (const CLI::ParseError& error) {
+    // CLI11 reports so; nothing else here throws. Asking for help is such an error too, which exit() prints.
+    if (error.get_exit_code() == 0) return app.exit(error);
     return Report(UsageError(app, {argv + 1, argv + argc}, error));
   }
   return Report(action());

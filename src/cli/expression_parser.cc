@@ -117,8 +117,9 @@ class Parser {
 
   // After the opening bracket. The elements must all have one shape.
   StatusOr<Literal> List(char close, int depth) {
-    if (depth == kMaxListDepth)
+    if (depth == kMaxListDepth) {
       return MakeError(ErrorCode::kLimit, "lists are nested more than ", kMaxListDepth, " deep");
+    }
     Literal list;
     std::vector<int64_t> inner;
     int64_t count = 0;

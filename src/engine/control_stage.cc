@@ -20,10 +20,7 @@ ControlStage::ControlStage(const Graph& graph, std::shared_ptr<ProgramContext> c
   const WhileAttrs& loop = node_.attr<WhileAttrs>();
   AddRegion(*loop.condition, context);
   Graph body = *loop.body;
-  changed_ = ChangedVariables(body);
-  std::vector<GraphOutput> outputs;
-  for (const int i : changed_) outputs.push_back(body.outputs()[i]);
-  body.SetOutputs(std::move(outputs));
+  changed_ = KeepChangedVariables(&body);
   AddRegion(body, context);
 }
 

@@ -27,6 +27,7 @@ namespace fs = std::filesystem;
 
 constexpr char kDefaultTag[] = "serve";
 constexpr int kSchemaVersion = 1;
+
 struct Source {
   tf::SavedModel model;
   int graph = 0;          // which of its graphs is edited

@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "engine/control_stage.h"
 #include "engine/control_steps.h"
+#include "passes/constants.h"
 #include "passes/specialize.h"
 #include "plan/verify.h"
 
@@ -199,19 +200,6 @@ StatusOr<std::shared_ptr<CompiledStage>> Program::Compile(absl::Span<const Tenso
   stage->KeepAlive(std::move(kept));
   return stage;
 }
-
-namespace {
-
-// How many of the graph's constants have their elements at an address: a view of another one shares them.
-absl::flat_hash_map<const void*, int> UsesOfMemory(const Graph& graph) {
-  absl::flat_hash_map<const void*, int> uses;
-  for (ValueId v = 0; v < graph.num_values(); ++v) {
-    if (graph.value(v).is_constant()) ++uses[graph.value(v).constant.data()];
-  }
-  return uses;
-}
-
-}  // namespace
 
 StatusOr<std::shared_ptr<Executable>> Program::Load(std::shared_ptr<Graph> graph, Weights::Session* session) const {
   PlanOptions options = context_->plan;

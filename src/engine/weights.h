@@ -56,7 +56,7 @@ class WeightStore {
 
 // Those of one model. Nobody reads their elements outside of a session, but for plans: a plan whose kernels all have
 // copies of a constant needs the constant no more, and it is released, until another plan is made. Thread-safe.
-class Weights : public std::enable_shared_from_this<Weights> {
+class Weights {
  public:
   // Takes in the constants of `graph`. Where the store has one with the same elements, the graph has that from now on.
   static std::shared_ptr<Weights> Of(std::shared_ptr<WeightStore> store, Graph* graph);

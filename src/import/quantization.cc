@@ -21,7 +21,7 @@ void NoteNudgedRange(LoweringContext& c, double lowest, double highest, double m
   c.NoteRange(static_cast<float>((lowest - zero) * scale), static_cast<float>((highest - zero) * scale));
 }
 
-// Halves away from zero.
+// Rounds halves away from 0, exactly as std::round does.
 Term RoundHalvesAway(Term x) {
   const Term size = x.Apply(ExprOp::kAbs);
   const Term below = size.Apply(ExprOp::kFloor);

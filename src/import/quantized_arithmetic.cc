@@ -53,8 +53,9 @@ bool HasOneElement(const PartialShape& shape) {
 
 // (x, y, their ranges)
 void LowerAdd(LoweringContext& c) {
-  if (!c.shape(0).IsFullyKnown() || !c.shape(1).IsFullyKnown())
+  if (!c.shape(0).IsFullyKnown() || !c.shape(1).IsFullyKnown()) {
     return c.NotYet("the shapes of the operands are not known");
+  }
   if (c.dtype(0) != DType::kQUInt8 || c.dtype(1) != DType::kQUInt8) return c.Unsupported("other types than quint8");
   Operands o = NoOperands(c);
   if (!ReadOperands(c, &o)) return;

@@ -1,6 +1,7 @@
 #include "import/quantized_range.h"
 
 namespace moulin {
+
 QuantizedRange RangeOfType(DType type, Term min, Term max) {
   const int bits = 8 * static_cast<int>(SizeOf(type));
   const auto steps = static_cast<double>(int64_t{1} << bits);

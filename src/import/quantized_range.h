@@ -21,7 +21,8 @@ bool ReadRange(LoweringContext& c, DType type, int min, int max, QuantizedRange*
 // That of a type, with these ends.
 QuantizedRange RangeOfType(DType type, Term min, Term max);
 
-// Rounds halves away from 0.
+// Rounds halves away from 0 by adding a half and rounding down, as TensorFlow's kernels for quantised tensors do: the
+// sum may round up what is just below a half.
 Term RoundAway(Term x);
 // The value that stands for a real number, without bounds.
 Term Quantized(Term x, const QuantizedRange& r);

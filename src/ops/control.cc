@@ -67,11 +67,15 @@ StatusOr<bool> WidenTypes(absl::Span<const TensorType> others, std::vector<Tenso
   return widened;
 }
 
-std::vector<int> ChangedVariables(const Graph& body) {
+std::vector<int> KeepChangedVariables(Graph* body) {
   std::vector<int> changed;
-  for (size_t i = 0; i < body.outputs().size(); ++i) {
-    if (body.outputs()[i].value != body.inputs()[i]) changed.push_back(static_cast<int>(i));
+  std::vector<GraphOutput> outputs;
+  for (size_t i = 0; i < body->outputs().size(); ++i) {
+    if (body->outputs()[i].value == body->inputs()[i]) continue;
+    changed.push_back(static_cast<int>(i));
+    outputs.push_back(body->outputs()[i]);
   }
+  body->SetOutputs(std::move(outputs));
   return changed;
 }
 

@@ -25,8 +25,8 @@ StatusOr<std::vector<TensorType>> InferRegion(const Graph& region, absl::Span<co
 // where anything had to be widened. E_DTYPE where a type differs, E_ARITY for another number of them.
 StatusOr<bool> WidenTypes(absl::Span<const TensorType> others, std::vector<TensorType>* types);
 
-// The variables that a loop's body does not hand on as they are.
-std::vector<int> ChangedVariables(const Graph& body);
+// The variables that a loop's body does not hand on as they are, which become its only outputs.
+std::vector<int> KeepChangedVariables(Graph* body);
 
 // Which branch an index chooses.
 int BranchOf(int64_t index, int num_branches);

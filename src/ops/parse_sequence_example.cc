@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ops/axes.h"
 #include "ops/example_message.h"
 #include "ops/host_op.h"
 #include "ops/op_util.h"
@@ -212,17 +213,7 @@ class SequenceParser {
   Status WriteInts(int output, const std::vector<int64_t>& values, std::vector<int64_t> dims) const {
     MOULIN_ASSIGN_OR_RETURN(const Shape shape, Shape::Make(dims));
     MOULIN_RETURN_IF_ERROR(c_.Allocate(output, type(output), shape));
-    Tensor& out = c_.output(output);
-    for (size_t i = 0; i < values.size(); ++i) {
-      if (out.dtype() == DType::kInt32) {
-        out.mutable_values<int32_t>()[i] = static_cast<int32_t>(values[i]);
-      } else if (out.dtype() == DType::kInt64) {
-        out.mutable_values<int64_t>()[i] = values[i];
-      } else {
-        return UnsupportedType(out.dtype());
-      }
-    }
-    return absl::OkStatus();
+    return StoreInts(values, &c_.output(output));
   }
 
   // All values behind each other.

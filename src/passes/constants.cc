@@ -127,4 +127,12 @@ Tensor FromDoubles(DType type, const Shape& shape, absl::Span<const double> valu
   return *std::move(t);
 }
 
+absl::flat_hash_map<const void*, int> UsesOfMemory(const Graph& graph) {
+  absl::flat_hash_map<const void*, int> uses;
+  for (ValueId v = 0; v < graph.num_values(); ++v) {
+    if (graph.value(v).is_constant()) ++uses[graph.value(v).constant.data()];
+  }
+  return uses;
+}
+
 }  // namespace moulin

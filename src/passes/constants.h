@@ -1,4 +1,4 @@
-// Constants of numeric types as doubles, for the passes that compute with them.
+// What passes need of constants: their elements as doubles, and who shares them.
 #ifndef MOULIN_PASSES_CONSTANTS_H_
 #define MOULIN_PASSES_CONSTANTS_H_
 
@@ -6,8 +6,10 @@
 #include <optional>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/types/span.h"
 #include "ir/expr.h"
+#include "ir/graph.h"
 #include "moulin/tensor.h"
 
 namespace moulin {
@@ -20,6 +22,9 @@ std::optional<std::vector<double>> ToDoubles(const Tensor& tensor);
 
 // The reverse, rounding to a floating `type`.
 Tensor FromDoubles(DType type, const Shape& shape, absl::Span<const double> values);
+
+// How many of the graph's constants have their elements at an address: a view of another one shares them.
+absl::flat_hash_map<const void*, int> UsesOfMemory(const Graph& graph);
 
 }  // namespace moulin
 

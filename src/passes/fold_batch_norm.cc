@@ -204,17 +204,6 @@ class ChainFolder {
   ScaleAndShift sum_;
 };
 
-// By address: how many of the graph's values have these elements.
-using Holders = absl::flat_hash_map<const void*, int>;
-
-Holders HoldersOf(const Graph& graph) {
-  Holders holders;
-  for (ValueId v = 0; v < graph.num_values(); ++v) {
-    if (graph.value(v).is_constant()) ++holders[graph.value(v).constant.data()];
-  }
-  return holders;
-}
-
 class ScaleFolder {
  public:
   ScaleFolder(Graph* graph, const PassOptions& options)
@@ -222,7 +211,8 @@ class ScaleFolder {
         rewriter_(graph, options),
         uses_(UseCounts(*graph)),
         consumers_(graph->Consumers()),
-        holders_(options.owns_constants && !HasNestedGraphs(*graph) ? HoldersOf(*graph) : Holders()) {}
+        may_write_(options.owns_constants && !HasNestedGraphs(*graph)),
+        uses_of_memory_(may_write_ ? UsesOfMemory(*graph) : absl::flat_hash_map<const void*, int>()) {}
 
   StatusOr<bool> Run() {
     for (NodeId id = 0; id < rewriter_.num_nodes(); ++id) {
@@ -306,8 +296,8 @@ class ScaleFolder {
   // go of.
   Tensor ScaledFilter(const Product& product, const Doubles& scale) {
     Tensor filter = std::exchange(graph_.value(product.filter).constant, Tensor());
-    const auto holders = holders_.find(filter.data());
-    const bool in_place = holders != holders_.end() && holders->second == 1;
+    const auto uses = uses_of_memory_.find(filter.data());
+    const bool in_place = uses != uses_of_memory_.end() && uses->second == 1;
     Tensor scaled = in_place ? filter : Tensor::AllocateUninitialized(filter.dtype(), filter.shape()).value();
     filter.dtype() == DType::kFloat32 ? Scale<float>(filter, product, scale, &scaled)
                                       : Scale<double>(filter, product, scale, &scaled);
@@ -330,7 +320,8 @@ class ScaleFolder {
   Rewriter rewriter_;
   const std::vector<int> uses_;
   const std::vector<absl::InlinedVector<NodeId, 2>> consumers_;
-  const Holders holders_;  // none where filters may not be written
+  const bool may_write_;                                        // filters
+  const absl::flat_hash_map<const void*, int> uses_of_memory_;  // of nothing where they may not be written
 };
 
 }  // namespace

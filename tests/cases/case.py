@@ -103,3 +103,14 @@ def raw(op: str, **attrs) -> Callable[..., Any]:
 
 def const(x) -> tf.Tensor:
     return tf.constant(x)
+
+
+def gradient_of(function):
+    """Builds the gradient of a function of one tensor, as TensorFlow differentiates it."""
+    def build(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x)
+        return tape.gradient(y, x)
+
+    return build

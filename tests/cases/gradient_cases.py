@@ -2,7 +2,7 @@
 import numpy as np
 import tensorflow as tf
 
-from case import DTYPES, add, draw, f32, i32, i64, raw
+from case import DTYPES, add, draw, f32, gradient_of, i32, i64, raw
 
 OF_INPUT = ("ReluGrad", "Relu6Grad", "LeakyReluGrad", "SoftplusGrad", "SoftsignGrad")
 OF_OUTPUT = ("EluGrad", "SeluGrad", "SigmoidGrad", "TanhGrad", "SqrtGrad", "RsqrtGrad", "InvGrad", "ReciprocalGrad")
@@ -22,17 +22,7 @@ add("StridedSliceGrad", lambda g: tf.raw_ops.StridedSliceGrad(shape=[4, 5], begi
 add("StridedSliceGrad_masks", lambda g: tf.raw_ops.StridedSliceGrad(shape=[4, 5, 2], begin=[2, 0, 0], end=[0, 0, 0], strides=[1, 1, 1], dy=g, ellipsis_mask=2, shrink_axis_mask=1, begin_mask=4, end_mask=4), f32(5, 2))
 
 
-def _tape(function):
-    def build(x):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = function(x)
-        return tape.gradient(y, x)
-
-    return build
-
-
-add("Gradient_of_a_dense_layer", _tape(lambda x: tf.reduce_sum(tf.nn.elu(tf.nn.bias_add(x @ f32(4, 3), f32(3))) * tf.sigmoid(x @ f32(4, 3)) ** 2)), f32(3, 4), unknown=True)
+add("Gradient_of_a_dense_layer", gradient_of(lambda x: tf.reduce_sum(tf.nn.elu(tf.nn.bias_add(x @ f32(4, 3), f32(3))) * tf.sigmoid(x @ f32(4, 3)) ** 2)), f32(3, 4), unknown=True)
 
 # Batch normalisation.
 for version, t in (("", "f32"), ("V2", "f32"), ("V2", "f16"), ("V3", "f32"), ("V3", "bf16")):

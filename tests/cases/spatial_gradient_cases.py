@@ -2,7 +2,7 @@
 import numpy as np
 import tensorflow as tf
 
-from case import add, draw, f32, i32, raw
+from case import add, draw, f32, gradient_of, i32, raw
 
 
 def size_of(n, k, stride, dilation, padding):
@@ -69,16 +69,6 @@ for mode in ("REFLECT", "SYMMETRIC"):
 add("MirrorPadGrad_unknown", lambda g: tf.raw_ops.MirrorPadGrad(input=g, paddings=[[1, 1], [0, 2]], mode="REFLECT"), f32(5, 6), unknown="axes")
 
 
-def _tape(function):
-    def build(x):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = function(x)
-        return tape.gradient(y, x)
-
-    return build
-
-
 def _network(x):
     x = tf.nn.relu(tf.nn.conv2d(x, f32(3, 3, 2, 4), [1, 2, 2, 1], "SAME"))
     x = tf.nn.max_pool2d(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "REFLECT"), 2, 2, "VALID")
@@ -86,4 +76,4 @@ def _network(x):
     return tf.reduce_sum(x ** 2)
 
 
-add("Gradient_of_a_network", _tape(_network), f32(2, 9, 9, 2), tol=(1e-3, 1e-3))
+add("Gradient_of_a_network", gradient_of(_network), f32(2, 9, 9, 2), tol=(1e-3, 1e-3))

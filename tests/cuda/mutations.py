@@ -5,9 +5,9 @@
 
 Each mutation replaces a piece of text, which must be there exactly once, in a copy of the tree; rebuilds the one test
 program that is to notice; and runs it. That program must first pass without the mutation. The copy and its builds stay
-in DIR (by default a folder among the system's temporary ones), so the next run builds little; they are those of the
-presets, so that ccache has most of them where the tree itself has been built. The last lines are a table; the exit
-status is 1 where a mutation was missed and 2 where one could not be tried.
+in DIR (by default a folder among the system's temporary ones), so the next run builds little. They are those of the
+presets: where ccache's base_dir holds both the tree and DIR, it has most of them already. The last lines are a table; the
+exit status is 1 where a mutation was missed and 2 where one could not be tried.
 """
 from __future__ import annotations
 

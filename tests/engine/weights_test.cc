@@ -227,6 +227,30 @@ TEST_F(WeightsSessionTest, EqualOnesAreOne) {
   EXPECT_NE(twins.value(1).constant.data(), weight.data());
 }
 
+// Models come and go, and their plans are made, while others with the same weights do the same.
+TEST_F(WeightsSessionTest, ThreadsShareThem) {
+  const Tensor expected = Weight();
+  const auto come_and_go = [&] {
+    for (int i = 0; i < 20; ++i) {
+      Graph graph;
+      const ValueId w = graph.AddConstant(Weight(), "w");
+      const auto weights = Weights::Of(store, &graph);
+      for (int plan = 0; plan < 3; ++plan) {
+        const std::vector<Tensor> constants = internal::LargeConstants(graph);
+        Weights::Session session(weights, constants);
+        EXPECT_EQ(constants[0].values<float>(), expected.values<float>());
+        const std::shared_ptr<const void> kept = plan == 1 ? session.Keep(Reader(graph, w)) : nullptr;
+        session.Release(constants[0], copy);
+        if (kept == nullptr) continue;
+        EXPECT_EQ(constants[0].values<float>(), expected.values<float>());
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) threads.emplace_back(come_and_go);
+  for (std::thread& thread : threads) thread.join();
+}
+
 TEST_F(WeightsSessionTest, TheyGoWithTheLastModel) {
   std::weak_ptr<const void> memory;
   {
