@@ -1,20 +1,20 @@
 # One static library a folder of src/, one test executable a folder of tests/.
 
-# Precompiles headers, given as in #include, for the files of a target.
+# Precompiles headers, given as in #include, for the files of a target. Where files are joined that takes longer than it saves.
 function(moulin_precompile target)
-  if(MOULIN_PRECOMPILE_HEADERS)
+  if(NOT MOULIN_JOIN_FILES)
     list(TRANSFORM ARGN REPLACE "^(.+)$" "<\\1>")
     target_precompile_headers(${target} PRIVATE ${ARGN})
   endif()
 endfunction()
 
-# With sanitizers, compiles the files of a target several at a time, which takes half the time. No two of its files may have
-# a name in common, in unnamed namespaces neither.
+# Compiles the files of a target eight at a time. Files of one target may not have a name in common, in unnamed namespaces
+# neither.
 function(moulin_join_files target)
-  if(MOULIN_SANITIZE)
+  if(MOULIN_JOIN_FILES)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON)
     # What is defined in a .cc file counts as of a header then (GCC).
-    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)
   endif()
 endfunction()
 
@@ -30,6 +30,7 @@ function(moulin_library name)
   add_library(moulin_${name} STATIC ${sources})
   target_link_libraries(moulin_${name} PUBLIC moulin_flags ${ARG_LINK})
   moulin_precompile(moulin_${name} ${ARG_PRECOMPILE})
+  moulin_join_files(moulin_${name})
 endfunction()
 
 # moulin_test(NAME [PRECOMPILE header...] LINK dependency...): every *_test.cc of the current folder as one executable,
@@ -42,5 +43,6 @@ function(moulin_test name)
   # Tests are compiled more often than run, and -O3 brings false warnings about initialiser lists (GCC 12).
   target_compile_options(moulin_${name}_test PRIVATE $<$<CONFIG:Release>:-O1>)
   moulin_precompile(moulin_${name}_test gmock/gmock.h gtest/gtest.h ${ARG_PRECOMPILE})
+  moulin_join_files(moulin_${name}_test)
   add_test(NAME ${name} COMMAND moulin_${name}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endfunction()

@@ -12,8 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/math.h"
 #include "base/status_macros.h"
 #include "cuda/conditional_node.h"
+#include "cuda/memory.h"
 #include "cuda/region.h"
 #include "ops/control.h"
 #include "plan/views.h"
@@ -22,9 +24,6 @@ namespace moulin::cuda {
 namespace {
 
 using RegionPtr = std::unique_ptr<const Region>;
-
-constexpr int64_t kAlignment = 64;
-int64_t AlignUp(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 constexpr LaunchDims kOneThread = {dim3(1), dim3(1), 0};
 
@@ -85,11 +84,12 @@ class WhileKernel : public CudaKernel {
         body_(std::move(body)),
         variable_bytes_(std::move(variable_bytes)),
         changed_(std::move(changed)) {
-    again_offset_ = AlignUp(std::max(condition_->plan().device_arena_bytes, body_->plan().device_arena_bytes));
-    workspace_bytes_ = again_offset_ + kAlignment;
+    again_offset_ =
+        RoundUp(std::max(condition_->plan().device_arena_bytes, body_->plan().device_arena_bytes), kMemoryAlignment);
+    workspace_bytes_ = again_offset_ + kMemoryAlignment;
     for (const int v : changed_) {
       next_offsets_.push_back(workspace_bytes_);
-      workspace_bytes_ += AlignUp(variable_bytes_[v]);
+      workspace_bytes_ += RoundUp(variable_bytes_[v], kMemoryAlignment);
     }
   }
 

@@ -9,19 +9,18 @@
 #include <utility>
 
 #include "base/denormals.h"
+#include "base/math.h"
 #include "base/status_macros.h"
 #include "cuda/enqueue_step.h"
+#include "cuda/memory.h"
 
 namespace moulin::cuda {
 namespace {
 
-constexpr int64_t kStagingAlignment = 256;
 // How long a run is polled for before its thread sleeps: short runs are answered without the cost of waking up.
 constexpr std::chrono::microseconds kPollTime(100);
 // How often a run with loops is looked at, and whether it is still wanted, once it has been polled.
 constexpr std::chrono::microseconds kWatchTime(200);
-
-int64_t AlignUp(int64_t bytes) { return (bytes + kStagingAlignment - 1) / kStagingAlignment * kStagingAlignment; }
 
 int64_t NowNs() { return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1); }
 
@@ -33,13 +32,13 @@ bool IsOfRequest(const Buffer& buffer) {
 // host's arena; -1 for others. The last entry is the size of all.
 std::vector<int64_t> LayOutStaging(const Plan& plan) {
   std::vector<int64_t> offsets(plan.buffers.size() + 1, -1);
-  int64_t end = AlignUp(plan.arena_bytes);
+  int64_t end = RoundUp(plan.arena_bytes, kMemoryAlignment);
   for (const Step& step : plan.steps) {
     if (step.kind != StepKind::kCopy || !IsDeviceStep(plan, step)) continue;
     for (BufferId b : {step.reads[0], step.writes[0]}) {
       if (!IsOfRequest(plan.buffers[b]) || offsets[b] >= 0) continue;
       offsets[b] = end;
-      end += AlignUp(plan.buffers[b].bytes);
+      end += RoundUp(plan.buffers[b].bytes, kMemoryAlignment);
     }
   }
   offsets.back() = end;

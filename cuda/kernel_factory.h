@@ -17,9 +17,14 @@ namespace moulin::cuda {
 // has a fixed size.
 struct KernelRequest : NodeView {
   std::shared_ptr<CudaContext> context;
+
+  int64_t output_element_bytes() const { return static_cast<int64_t>(SizeOf(output_dtype())); }
 };
 
 using KernelPtr = std::shared_ptr<const CudaKernel>;
+
+// For results without elements.
+KernelPtr NothingToDo();
 
 // A kernel for the node, or null where this factory has none for its types, shapes or attributes: the node is then run
 // on the host. Errors are for what no device could run.

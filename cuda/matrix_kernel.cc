@@ -12,8 +12,6 @@
 namespace moulin::cuda {
 namespace {
 
-int64_t ElementBytes(const KernelRequest& request) { return static_cast<int64_t>(SizeOf(request.output_dtype())); }
-
 KernelPtr Kernel(SimpleKernel::EnqueueFn enqueue, std::vector<int> in_place = {}) {
   return std::make_shared<SimpleKernel>("cuda matrix", std::move(enqueue), 0, std::move(in_place));
 }
@@ -27,7 +25,7 @@ KernelPtr BandPart(const KernelRequest& request) {
   p.elements = x.num_elements();
   p.rows = Divisor(x[x.rank() - 2]);
   p.cols = Divisor(x[x.rank() - 1]);
-  const int64_t bytes = ElementBytes(request);
+  const int64_t bytes = request.output_element_bytes();
   const auto enqueue = [p, bytes](const LaunchContext& c) {
     return Launch(c, BandPartFunction(bytes), DimsFor(p.elements), c.input(0), c.input(1), c.input(2), c.output(), p);
   };
@@ -58,7 +56,7 @@ KernelPtr MatrixDiag(const KernelRequest& request) {
   const Shape y = request.output_shape();
   const std::optional<BandLayout> band = BandOf(request, 1, y);
   if (!band.has_value()) return nullptr;
-  return Kernel([band = *band, n = y.num_elements(), bytes = ElementBytes(request)](const LaunchContext& c) {
+  return Kernel([band = *band, n = y.num_elements(), bytes = request.output_element_bytes()](const LaunchContext& c) {
     return Launch(c, SetDiagonalsFunction(bytes), DimsFor(n), c.input(0), nullptr, c.input(4), c.output(), n, band);
   });
 }
@@ -68,7 +66,8 @@ KernelPtr MatrixSetDiag(const KernelRequest& request) {
   const Shape y = request.output_shape();
   const std::optional<BandLayout> band = BandOf(request, 2, y);
   if (!band.has_value()) return nullptr;
-  const auto enqueue = [band = *band, n = y.num_elements(), bytes = ElementBytes(request)](const LaunchContext& c) {
+  const auto enqueue = [band = *band, n = y.num_elements(),
+                        bytes = request.output_element_bytes()](const LaunchContext& c) {
     return Launch(c, SetDiagonalsFunction(bytes), DimsFor(n), c.input(1), c.input(0), nullptr, c.output(), n, band);
   };
   return Kernel(enqueue, {0});
@@ -79,14 +78,14 @@ KernelPtr MatrixDiagPart(const KernelRequest& request) {
   const std::optional<BandLayout> band = BandOf(request, 1, request.shape(0));
   if (!band.has_value()) return nullptr;
   const int64_t n = request.output_shape().num_elements();
-  return Kernel([band = *band, n, bytes = ElementBytes(request)](const LaunchContext& c) {
+  return Kernel([band = *band, n, bytes = request.output_element_bytes()](const LaunchContext& c) {
     return Launch(c, DiagonalsFunction(bytes), DimsFor(n), c.input(0), c.input(2), c.output(), n, band);
   });
 }
 
 // The n elements of a diagonal lie n + 1 apart.
 KernelPtr Diag(const KernelRequest& request) {
-  const int64_t n = request.shape(0).num_elements(), bytes = ElementBytes(request);
+  const int64_t n = request.shape(0).num_elements(), bytes = request.output_element_bytes();
   const std::optional<StridedCopy> copy = StridedCopy::Make({{n, 1, n + 1}}, 0, 0, bytes);
   return Kernel([copy = *copy, y_bytes = static_cast<size_t>(n * n * bytes)](const LaunchContext& c) -> Status {
     MOULIN_RETURN_IF_ERROR(ToStatus(*c.api, c.api->MemsetAsync(c.output(), 0, y_bytes, c.stream), "zeroing a result"));
@@ -96,14 +95,14 @@ KernelPtr Diag(const KernelRequest& request) {
 
 KernelPtr DiagPart(const KernelRequest& request) {
   const int64_t n = request.output_shape().num_elements();
-  const std::optional<StridedCopy> copy = StridedCopy::Make({{n, n + 1, 1}}, 0, 0, ElementBytes(request));
+  const std::optional<StridedCopy> copy = StridedCopy::Make({{n, n + 1, 1}}, 0, 0, request.output_element_bytes());
   return Kernel([copy = *copy](const LaunchContext& c) { return copy.Enqueue(c, c.input(0), c.output()); });
 }
 
 }  // namespace
 
 StatusOr<KernelPtr> MakeMatrixKernel(const KernelRequest& request) {
-  if (ElementBytes(request) == 0) return KernelPtr();
+  if (request.output_element_bytes() == 0) return KernelPtr();
   if (request.output_shape().num_elements() == 0) {
     return Kernel([](const LaunchContext&) { return absl::OkStatus(); });
   }

@@ -12,6 +12,9 @@
 
 namespace moulin::cuda {
 
+// Of blocks within memory that is taken as one, in bytes: what cudaMalloc itself keeps to.
+inline constexpr int64_t kMemoryAlignment = 256;
+
 // A block of memory; freed with its last handle. Null where 0 bytes were asked for.
 using MemoryBlock = std::shared_ptr<void>;
 

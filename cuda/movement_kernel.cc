@@ -18,14 +18,8 @@ namespace {
 
 using Axis = StridedCopy::Axis;
 
-int64_t ElementBytes(const KernelRequest& request) { return static_cast<int64_t>(SizeOf(request.output_dtype())); }
-
 KernelPtr Simple(std::string name, SimpleKernel::EnqueueFn enqueue, std::vector<int> in_place = {}) {
   return std::make_shared<SimpleKernel>(std::move(name), std::move(enqueue), 0, std::move(in_place));
-}
-
-KernelPtr Nothing() {
-  return Simple("cuda nothing", [](const LaunchContext&) { return absl::OkStatus(); });
 }
 
 // One copy of input 0 to output 0.
@@ -36,14 +30,14 @@ KernelPtr CopyKernel(std::optional<StridedCopy> copy) {
 }
 
 KernelPtr TransposeKernel(const KernelRequest& request) {
-  return CopyKernel(PermutedCopy(request.shape(0), request.ints(1), ElementBytes(request)));
+  return CopyKernel(PermutedCopy(request.shape(0), request.ints(1), request.output_element_bytes()));
 }
 
 // The block's two axes go from the channels into the image.
 KernelPtr DepthToSpaceKernel(const KernelRequest& request) {
   const BlockAttrs& attrs = request.node.attr<BlockAttrs>();
   const Shape x = request.shape(0);
-  const int64_t b = attrs.block, bytes = ElementBytes(request);
+  const int64_t b = attrs.block, bytes = request.output_element_bytes();
   if (attrs.channels_last) {
     return CopyKernel(PermutedCopy({x[0], x[1], x[2], b, b, x[3] / (b * b)}, {0, 1, 3, 2, 4, 5}, bytes));
   }
@@ -53,7 +47,7 @@ KernelPtr DepthToSpaceKernel(const KernelRequest& request) {
 KernelPtr SpaceToDepthKernel(const KernelRequest& request) {
   const BlockAttrs& attrs = request.node.attr<BlockAttrs>();
   const Shape x = request.shape(0);
-  const int64_t b = attrs.block, bytes = ElementBytes(request);
+  const int64_t b = attrs.block, bytes = request.output_element_bytes();
   if (attrs.channels_last) {
     return CopyKernel(PermutedCopy({x[0], x[1] / b, b, x[2] / b, b, x[3]}, {0, 1, 3, 2, 4, 5}, bytes));
   }
@@ -72,7 +66,7 @@ KernelPtr SliceKernel(const KernelRequest& request, const DenseSlice& slice) {
     axes[i] = {map->sizes[i], map->strides[i], stride};
     stride *= map->sizes[i];
   }
-  return CopyKernel(StridedCopy::Make(std::move(axes), map->offset, 0, ElementBytes(request)));
+  return CopyKernel(StridedCopy::Make(std::move(axes), map->offset, 0, request.output_element_bytes()));
 }
 
 KernelPtr PlainSliceKernel(const KernelRequest& request) {
@@ -114,7 +108,7 @@ std::optional<StridedCopy> UpdateCopy(const KernelRequest& request, const DenseS
     if (at == result.rank()) return std::nullopt;
     axes.push_back({map->sizes[i], from->strides[at++], map->strides[i]});
   }
-  return StridedCopy::Make(std::move(axes), 0, map->offset, ElementBytes(request));
+  return StridedCopy::Make(std::move(axes), 0, map->offset, request.output_element_bytes());
 }
 
 KernelPtr StridedSliceUpdateKernel(const KernelRequest& request) {
@@ -122,7 +116,7 @@ KernelPtr StridedSliceUpdateKernel(const KernelRequest& request) {
   if (!slice.ok()) return nullptr;
   const std::optional<StridedCopy> update = UpdateCopy(request, *slice);
   const std::optional<StridedCopy> whole =
-      StridedCopy::Make({{request.shape(0).num_elements(), 1, 1}}, 0, 0, ElementBytes(request));
+      StridedCopy::Make({{request.shape(0).num_elements(), 1, 1}}, 0, 0, request.output_element_bytes());
   if (!update.has_value() || !whole.has_value()) return nullptr;
   const auto enqueue = [whole = *whole, update = *update](const LaunchContext& c) -> Status {
     if (c.input(0) != c.output()) MOULIN_RETURN_IF_ERROR(whole.Enqueue(c, c.input(0), c.output()));
@@ -140,7 +134,7 @@ KernelPtr BroadcastKernel(const KernelRequest& request) {
   const Shape::Dims y_strides = RowMajorStrides(y);
   std::vector<Axis> axes;
   for (int i = 0; i < y.rank(); ++i) axes.push_back({y[i], map->strides[i], y_strides[i]});
-  return CopyKernel(StridedCopy::Make(std::move(axes), 0, 0, ElementBytes(request)));
+  return CopyKernel(StridedCopy::Make(std::move(axes), 0, 0, request.output_element_bytes()));
 }
 
 // Each axis of the result is two: which repetition, and where in it.
@@ -152,7 +146,7 @@ KernelPtr TileKernel(const KernelRequest& request) {
     axes.push_back({y[i] / x[i], 0, y_strides[i] * x[i]});
     axes.push_back({x[i], x_strides[i], y_strides[i]});
   }
-  return CopyKernel(StridedCopy::Make(std::move(axes), 0, 0, ElementBytes(request)));
+  return CopyKernel(StridedCopy::Make(std::move(axes), 0, 0, request.output_element_bytes()));
 }
 
 KernelPtr ReverseKernel(const KernelRequest& request) {
@@ -167,7 +161,7 @@ KernelPtr ReverseKernel(const KernelRequest& request) {
   }
   std::vector<Axis> axes;
   for (int i = 0; i < x.rank(); ++i) axes.push_back({x[i], x_strides[i], y_strides[i]});
-  return CopyKernel(StridedCopy::Make(std::move(axes), offset, 0, ElementBytes(request)));
+  return CopyKernel(StridedCopy::Make(std::move(axes), offset, 0, request.output_element_bytes()));
 }
 
 KernelPtr ReverseSequenceKernel(const KernelRequest& request) {
@@ -180,8 +174,8 @@ KernelPtr ReverseSequenceKernel(const KernelRequest& request) {
   // Everything inside of both axes moves together.
   const int inner_axis = std::max(*sequence, *batch) + 1;
   const int64_t inner = DimProduct(x.dims(), inner_axis, x.rank());
-  const int64_t unit = WidestUnit({inner * ElementBytes(request)});
-  const int64_t factor = unit / ElementBytes(request);
+  const int64_t unit = WidestUnit({inner * request.output_element_bytes()});
+  const int64_t factor = unit / request.output_element_bytes();
   const Shape::Dims strides = RowMajorStrides(x);
   ReverseSequenceParams p;
   p.count = x.num_elements() / factor;
@@ -219,7 +213,7 @@ KernelPtr RollKernel(const KernelRequest& request) {
   }
   int moved = x.rank();  // axes from here on stay as they are
   while (moved > 0 && shift[moved - 1] == 0) --moved;
-  const int64_t inner_bytes = DimProduct(x.dims(), moved, x.rank()) * ElementBytes(request);
+  const int64_t inner_bytes = DimProduct(x.dims(), moved, x.rank()) * request.output_element_bytes();
   const int64_t unit = WidestUnit({inner_bytes});
   RollMap map;
   for (int i = 0; i < moved; ++i) map.Push(x[i], shift[i]);
@@ -227,7 +221,7 @@ KernelPtr RollKernel(const KernelRequest& request) {
     if (map.rank == kMaxMapRank) return nullptr;
     map.Push(inner_bytes / unit, 0);
   }
-  return MappedKernel("cuda roll", RollFunction(unit), x.num_elements() * ElementBytes(request) / unit, map);
+  return MappedKernel("cuda roll", RollFunction(unit), x.num_elements() * request.output_element_bytes() / unit, map);
 }
 
 // --- joining and splitting
@@ -282,7 +276,7 @@ KernelPtr ConcatKernel(const KernelRequest& request) {
   const int axis = static_cast<int>(given[0] < 0 ? given[0] + y.rank() : given[0]);
   std::vector<std::pair<int, Shape>> parts;
   for (int i = 1; i < request.num_inputs(); ++i) parts.emplace_back(i, request.shape(i));
-  Pieces pieces = PiecesOf(y, axis, parts, ElementBytes(request));
+  Pieces pieces = PiecesOf(y, axis, parts, request.output_element_bytes());
   return Simple(absl::StrCat("cuda join by ", pieces.unit), [pieces = std::move(pieces)](const LaunchContext& c) {
     size_t operand = 0;
     for (JoinParams p : pieces.launches) {
@@ -300,7 +294,7 @@ KernelPtr SplitKernel(const KernelRequest& request) {
   const int axis = static_cast<int>(given[0] < 0 ? given[0] + x.rank() : given[0]);
   std::vector<std::pair<int, Shape>> parts;
   for (int i = 0; i < request.num_outputs(); ++i) parts.emplace_back(i, request.output_shape(i));
-  Pieces pieces = PiecesOf(x, axis, parts, ElementBytes(request));
+  Pieces pieces = PiecesOf(x, axis, parts, request.output_element_bytes());
   return Simple(absl::StrCat("cuda split by ", pieces.unit), [pieces = std::move(pieces)](const LaunchContext& c) {
     size_t operand = 0;
     for (JoinParams p : pieces.launches) {
@@ -351,13 +345,13 @@ KernelPtr PadKernel(const KernelRequest& request) {
   PadParams p;
   p.mirror = mode != PadMode::kConstant;
   p.edge = mode == PadMode::kSymmetric ? 1 : 0;
-  p.fill_bytes = static_cast<int>(ElementBytes(request));
+  p.fill_bytes = static_cast<int>(request.output_element_bytes());
   std::vector<PadAxis> axes;
   for (int i = 0; i < x.rank(); ++i) axes.push_back({y[i], paddings[2 * i], x[i]});
   axes = JoinPadAxes(axes, p.mirror);
   if (axes.size() > kMaxCopyRank) return nullptr;
   if (axes.empty()) axes.push_back({1, 0, 1});
-  const int64_t unit = WidenPadAxis(&axes.back(), p.mirror, ElementBytes(request));
+  const int64_t unit = WidenPadAxis(&axes.back(), p.mirror, request.output_element_bytes());
   std::vector<int64_t> strides(axes.size(), 1);
   for (int i = static_cast<int>(axes.size()) - 2; i >= 0; --i) strides[i] = strides[i + 1] * axes[i + 1].source_size;
   for (size_t i = 0; i < axes.size(); ++i) p.Push(axes[i].size, axes[i].before, axes[i].source_size, strides[i]);
@@ -372,13 +366,13 @@ KernelPtr BlockKernel(const KernelRequest& request, const Shape& space, const Sh
   const std::vector<int64_t> block = request.ints(1), margins = request.ints(2);
   const int count = static_cast<int>(block.size());
   if (count > kMaxMapRank || static_cast<int>(margins.size()) != 2 * count) return nullptr;
-  const int64_t inner_bytes = DimProduct(space.dims(), count + 1, space.rank()) * ElementBytes(request);
+  const int64_t inner_bytes = DimProduct(space.dims(), count + 1, space.rank()) * request.output_element_bytes();
   const int64_t unit = WidestUnit({inner_bytes});
   BlockAxes a;
   a.batch = space[0];
   a.inner = inner_bytes / unit;
   for (int i = 0; i < count; ++i) a.Push(block[i], margins[2 * i], space[i + 1], blocks[i + 1]);
-  const int64_t n = request.output_shape().num_elements() * ElementBytes(request) / unit;
+  const int64_t n = request.output_shape().num_elements() * request.output_element_bytes() / unit;
   if (to_batch) return MappedKernel("cuda space to batch", SpaceToBatchFunction(unit), n, SpaceToBatchMap{a});
   return MappedKernel("cuda batch to space", BatchToSpaceFunction(unit), n, BatchToSpaceMap{a});
 }
@@ -428,7 +422,7 @@ StatusOr<KernelPtr> MakeMovementKernel(const KernelRequest& request) {
   if (SizeOf(request.output_dtype()) == 0) return KernelPtr();
   bool is_empty = true;
   for (int i = 0; i < request.num_outputs(); ++i) is_empty &= request.output_shape(i).num_elements() == 0;
-  return is_empty ? Nothing() : MakeKernel(request);
+  return is_empty ? NothingToDo() : MakeKernel(request);
 }
 
 }  // namespace moulin::cuda

@@ -3,6 +3,7 @@
 #include <bit>
 #include <utility>
 
+#include "base/math.h"
 #include "base/status_macros.h"
 #include "cuda/kernel_factory.h"
 #include "cuda/kernels/normalize.h"
@@ -18,8 +19,6 @@ struct RowPlan {
   enum Which { kShort, kMiddle, kLong } which = kShort;
   LaunchDims dims;
 };
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // A row's threads hold one word each, up to a block's threads, else several; a row that does not fit is read again.
 // Where there are rows enough to keep the device busy, a warp with several words each is better than more warps with

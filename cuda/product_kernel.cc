@@ -6,17 +6,15 @@
 #include <utility>
 
 #include "absl/strings/str_join.h"
+#include "base/math.h"
 #include "base/status_macros.h"
 #include "cuda/epilogue.h"
 #include "cuda/map_kernel.h"
+#include "cuda/memory.h"
 #include "cuda/tuning/tuner.h"
 
 namespace moulin::cuda {
 namespace {
-
-constexpr int64_t kAlignment = 256;
-
-int64_t Aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 static_assert(static_cast<int>(FusedActivation::kRelu6) == static_cast<int>(Activation::kRelu6) &&
               static_cast<int>(FusedActivation::kGeluErf) == static_cast<int>(Activation::kGeluErf) &&
@@ -41,8 +39,8 @@ class ProductKernel : public CudaKernel {
                 EpilogueInputs epilogue)
       : way_(std::move(way)),
         rest_(std::move(rest)),
-        way_workspace_(Aligned(way_workspace)),
-        product_bytes_(rest_.product_in_output ? 0 : Aligned(product_bytes)),
+        way_workspace_(RoundUp(way_workspace, kMemoryAlignment)),
+        product_bytes_(rest_.product_in_output ? 0 : RoundUp(product_bytes, kMemoryAlignment)),
         first_epilogue_input_(first_epilogue_input),
         epilogue_(std::move(epilogue)) {}
 

@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/math.h"
 #include "base/status_macros.h"
 #include "cuda/codegen/fold_source.h"
 #include "cuda/generated_function.h"
 #include "cuda/kernel_factory.h"
 #include "cuda/kernels/reduce.h"
 #include "cuda/map_kernel.h"
+#include "cuda/memory.h"
 #include "ops/axes.h"
 #include "ops/op_util.h"
 
@@ -63,8 +65,6 @@ struct Geometry {
   dim3 block = dim3(256);
   int64_t strips = 1;  // threads that share one part's elements
 };
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // As many threads a result as leave each 16 elements, but no more than a block.
 Geometry GroupGeometry(FoldParams* p) {
@@ -162,8 +162,7 @@ std::vector<const void*> OperandAddresses(const LaunchContext& c) {
 
 // The prologue by a kernel of its own, whose result is in the workspace, behind the accumulators.
 KernelPtr MakeMapThenFoldKernel(const Fold& fold, KernelPtr map, int64_t map_bytes) {
-  constexpr int64_t kAlignment = 256;
-  const int64_t offset = (fold.accumulator_bytes() + kAlignment - 1) / kAlignment * kAlignment;
+  const int64_t offset = RoundUp(fold.accumulator_bytes(), kMemoryAlignment);
   auto enqueue = [fold, map = std::move(map), offset](const LaunchContext& c) -> Status {
     void* const x = static_cast<char*>(c.workspace) + offset;
     const std::vector<const void*> operands = OperandAddresses(c);

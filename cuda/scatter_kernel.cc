@@ -17,10 +17,6 @@ namespace {
 
 constexpr int64_t kMostRows = std::numeric_limits<int32_t>::max();  // links are int32
 
-KernelPtr Nothing() {
-  return std::make_shared<SimpleKernel>("cuda nothing", [](const LaunchContext&) { return absl::OkStatus(); });
-}
-
 // Works out and links the destinations of the rows, in the workspace.
 Status EnqueueLinks(const LaunchContext& c, const void* indices, const DestinationParams& p) {
   const ScatterLinks links = ScatterLinks::At(c.workspace, p.rows);
@@ -138,7 +134,7 @@ StatusOr<KernelPtr> MakeScatterKernel(const KernelRequest& request) {
   plan.updates = is_nd ? 1 : 2;
   plan.onto_zeros = is_nd;
   const Shape y = request.output_shape(), indices = request.shape(plan.indices);
-  if (y.num_elements() == 0) return Nothing();
+  if (y.num_elements() == 0) return NothingToDo();
   const std::optional<IndexType> index_type = IndexTypeOf(request.dtype(plan.indices));
   const auto combination = Combination(request.output_dtype(), request.node.attr<ScatterAttrs>().op);
   const int64_t depth = indices[indices.rank() - 1];
@@ -163,7 +159,7 @@ StatusOr<KernelPtr> MakeScatterKernel(const KernelRequest& request) {
 StatusOr<KernelPtr> MakeSegmentReduceKernel(const KernelRequest& request) {
   const auto& attrs = request.node.attr<SegmentReduceAttrs>();
   const Shape y = request.output_shape(), ids = request.shape(1);
-  if (y.num_elements() == 0) return Nothing();
+  if (y.num_elements() == 0) return NothingToDo();
   const std::optional<IndexType> index_type = IndexTypeOf(request.dtype(1));
   const std::optional<uint64_t> empty = EmptySegment(request.dtype(0), attrs);
   if (!index_type.has_value() || !empty.has_value() || ids.num_elements() > kMostRows) return KernelPtr();

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/math.h"
 #include "ops/op_util.h"
 
 namespace moulin::cuda {
@@ -64,8 +65,8 @@ TransposeParams MakeTranspose(const std::vector<Axis>& axes, int a, StridedCopyP
   p.b_size = along_y.size;
   p.a_y_stride = along_x.y_stride;
   p.b_x_stride = along_y.x_stride;
-  p.a_tiles = Divisor((p.a_size + kTransposeTile - 1) / kTransposeTile);
-  p.b_tiles = Divisor((p.b_size + kTransposeTile - 1) / kTransposeTile);
+  p.a_tiles = Divisor(CeilDiv(p.a_size, kTransposeTile));
+  p.b_tiles = Divisor(CeilDiv(p.b_size, kTransposeTile));
   for (int i = 0; i + 1 < static_cast<int>(axes.size()); ++i) {
     if (i != a) rest.Push(axes[i].size, axes[i].x_stride, axes[i].y_stride);
   }

@@ -18,7 +18,7 @@
 namespace moulin::cuda {
 namespace {
 
-constexpr absl::string_view kMagic = "MOULINC1";
+constexpr absl::string_view kCubinMagic = "MOULINC1";
 
 void AppendNumber(std::string* out, uint64_t number) {
   out->append(reinterpret_cast<const char*>(&number), sizeof(number));
@@ -30,7 +30,7 @@ void AppendText(std::string* out, absl::string_view text) {
 }
 
 std::string FileOf(absl::string_view key, absl::string_view cubin) {
-  std::string file(kMagic);
+  std::string file(kCubinMagic);
   AppendText(&file, key);
   AppendText(&file, cubin);
   AppendNumber(&file, Fingerprint(file));
@@ -54,8 +54,8 @@ std::optional<absl::string_view> TakeText(absl::string_view* rest) {
 }
 
 std::optional<std::string> CodeIn(absl::string_view file, absl::string_view key) {
-  if (file.substr(0, kMagic.size()) != kMagic) return std::nullopt;
-  absl::string_view rest = file.substr(kMagic.size());
+  if (file.substr(0, kCubinMagic.size()) != kCubinMagic) return std::nullopt;
+  absl::string_view rest = file.substr(kCubinMagic.size());
   const std::optional<absl::string_view> found_key = TakeText(&rest), cubin = TakeText(&rest);
   const uint64_t hash = Fingerprint(file.substr(0, file.size() - rest.size()));
   if (!found_key || !cubin || *found_key != key || TakeNumber(&rest) != hash || !rest.empty()) return std::nullopt;

@@ -19,8 +19,6 @@ constexpr int kWordBytes = 16;
 // The loop adds the grid's size to an index without overflow.
 constexpr int64_t kMaxElementsBy32Bits = int64_t{1} << 30;
 
-bool IsHalf(DType type) { return type == DType::kFloat16 || type == DType::kBFloat16; }
-
 bool IsSpecial(ExprOp op) {
   switch (op) {
     case ExprOp::kErfinv:

@@ -14,7 +14,7 @@
 namespace moulin::cuda {
 namespace {
 
-constexpr uint32_t kAlignment = 16;  // of operands, in bytes
+constexpr uint32_t kOperandAlignment = 16;  // of operands, in bytes
 
 // One of cuBLASLt's objects, destroyed with this.
 template <typename Handle>
@@ -187,7 +187,7 @@ class CublasLtLibrary : public PrimitiveLibrary {
     const CublasLtApi& api = handle_->api();
     Descriptors descriptors(api);
     // Only whether there is a bias, and its alignment, matter here.
-    MOULIN_RETURN_IF_ERROR(descriptors.Make(api, problem, reinterpret_cast<const void*>(uintptr_t{kAlignment})));
+    MOULIN_RETURN_IF_ERROR(descriptors.Make(api, problem, reinterpret_cast<const void*>(uintptr_t{kOperandAlignment})));
     Owned<cublasLtMatmulPreference_t> preference(api.MatmulPreferenceDestroy);
     MOULIN_RETURN_IF_ERROR(Check(api.MatmulPreferenceCreate(preference.address())));
     const auto set = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
@@ -200,7 +200,7 @@ class CublasLtLibrary : public PrimitiveLibrary {
     for (cublasLtMatmulPreferenceAttributes_t operand :
          {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
           CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
-      MOULIN_RETURN_IF_ERROR(set(operand, kAlignment));
+      MOULIN_RETURN_IF_ERROR(set(operand, kOperandAlignment));
     }
     std::vector<cublasLtMatmulHeuristicResult_t> results(options_.max_candidates);
     int count = 0;

@@ -7,7 +7,7 @@ namespace moulin::cuda {
 namespace {
 
 // What every tensor of a plan's arena keeps to.
-constexpr int64_t kAlignment = 16;
+constexpr int64_t kTensorAlignment = 16;
 
 cudnnDataType_t ComputeTypeOf(DType operands) { return operands == DType::kInt8 ? CUDNN_DATA_INT32 : CUDNN_DATA_FLOAT; }
 
@@ -56,7 +56,7 @@ int CudnnGraphBuilder::AddTensor(int64_t id, DType type, const CudnnDims& dims, 
       .SetInts(CUDNN_ATTR_TENSOR_DIMENSIONS, dims)
       .SetInts(CUDNN_ATTR_TENSOR_STRIDES, strides)
       .SetInt(CUDNN_ATTR_TENSOR_UNIQUE_ID, id)
-      .SetInt(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, kAlignment)
+      .SetInt(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, kTensorAlignment)
       .SetBool(CUDNN_ATTR_TENSOR_IS_VIRTUAL, is_virtual);
   if (by_value) tensor.SetBool(CUDNN_ATTR_TENSOR_IS_BY_VALUE, true);
   Finish(tensor);

@@ -22,8 +22,6 @@ class PlanningPlan : public LibraryPlan {
 
 LibraryPlans One(const char* name) { return {std::make_shared<PlanningPlan>(name)}; }
 
-bool IsHalf(DType type) { return type == DType::kFloat16 || type == DType::kBFloat16; }
-
 bool Takes(DType type, const LibraryEpilogue& epilogue) {
   if (type == DType::kInt8) return epilogue.scaling.has_value() || epilogue == LibraryEpilogue();
   return type == DType::kFloat32 || IsHalf(type);

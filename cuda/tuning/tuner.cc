@@ -9,19 +9,17 @@
 
 #include "base/errors.h"
 #include "base/half.h"
+#include "base/math.h"
 #include "base/status_macros.h"
+#include "cuda/memory.h"
 
 namespace moulin::cuda {
 namespace {
 
-constexpr int64_t kAlignment = 256;
-
-int64_t Aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
-
 int64_t OperandBytes(const TuningProblem& problem) {
   int64_t bytes = 0;
-  for (const TuningTensor& t : problem.inputs) bytes += Aligned(t.bytes);
-  for (const TuningTensor& t : problem.outputs) bytes += Aligned(t.bytes);
+  for (const TuningTensor& t : problem.inputs) bytes += RoundUp(t.bytes, kMemoryAlignment);
+  for (const TuningTensor& t : problem.outputs) bytes += RoundUp(t.bytes, kMemoryAlignment);
   return bytes;
 }
 
@@ -69,7 +67,8 @@ struct Tuner::Buffers {
   Buffers(const Buffers&) = delete;
 
   Status Make(const TuningProblem& problem, int64_t workspace_bytes) {
-    MOULIN_RETURN_IF_ERROR(ToStatus(api, api.Malloc(&memory, OperandBytes(problem) + workspace_bytes + kAlignment),
+    MOULIN_RETURN_IF_ERROR(ToStatus(api,
+                                    api.Malloc(&memory, OperandBytes(problem) + workspace_bytes + kMemoryAlignment),
                                     "allocating memory to time kernels in"));
     MOULIN_RETURN_IF_ERROR(
         ToStatus(api, api.StreamCreateWithPriority(&stream, cudaStreamNonBlocking, 0), "making a stream"));
@@ -83,11 +82,11 @@ struct Tuner::Buffers {
                    "copying operands"));
       MOULIN_RETURN_IF_ERROR(ToStatus(api, api.StreamSynchronize(stream), "copying operands"));
       inputs.push_back(next);
-      next += Aligned(t.bytes);
+      next += RoundUp(t.bytes, kMemoryAlignment);
     }
     for (const TuningTensor& t : problem.outputs) {
       outputs.push_back(next);
-      next += Aligned(t.bytes);
+      next += RoundUp(t.bytes, kMemoryAlignment);
     }
     workspace = next;
     return absl::OkStatus();

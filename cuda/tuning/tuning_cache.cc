@@ -19,7 +19,7 @@
 namespace moulin::cuda {
 namespace {
 
-constexpr absl::string_view kMagic = "moulin tuning 1";
+constexpr absl::string_view kTuningMagic = "moulin tuning 1";
 constexpr int64_t kMaxFileBytes = int64_t{16} << 20;
 
 // FNV-1a: the same in every build.
@@ -70,7 +70,7 @@ void TuningCache::Insert(absl::string_view key, TuningChoice choice) {
 }
 
 std::string TuningCache::ToText() const {
-  std::string text = WithChecksum(absl::StrCat(kMagic, "\t", absl::CEscape(device_), "\t", entries_.size()));
+  std::string text = WithChecksum(absl::StrCat(kTuningMagic, "\t", absl::CEscape(device_), "\t", entries_.size()));
   for (const Entry& entry : entries_) {
     absl::StrAppend(&text, WithChecksum(absl::StrCat(absl::CEscape(entry.key), "\t", absl::CEscape(entry.choice.name),
                                                      "\t", entry.choice.microseconds)));
@@ -82,7 +82,7 @@ Status TuningCache::FromText(absl::string_view text) {
   std::vector<absl::string_view> lines = absl::StrSplit(text, '\n', absl::SkipEmpty());
   if (lines.empty()) return MakeError(ErrorCode::kEmpty, "no header");
   MOULIN_ASSIGN_OR_RETURN(const std::vector<std::string> header, FieldsOf(lines[0]));
-  if (header.size() != 3 || header[0] != kMagic) return MakeError(ErrorCode::kWrongType, "no tuning cache");
+  if (header.size() != 3 || header[0] != kTuningMagic) return MakeError(ErrorCode::kWrongType, "no tuning cache");
   if (header[1] != device_) return MakeError(ErrorCode::kWrongType, "of another device: ", Printable(header[1]));
   if (header[2] != absl::StrCat(lines.size() - 1)) {
     return MakeError(ErrorCode::kData, "expected ", header[2], " entries, got ", lines.size() - 1);

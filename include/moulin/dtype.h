@@ -50,6 +50,7 @@ absl::string_view ShortName(DType type);
 DType DTypeFromName(absl::string_view name);
 
 bool IsFloating(DType type);         // float16, bfloat16, float32, float64
+bool IsHalf(DType type);             // float16, bfloat16
 bool IsComplex(DType type);          // complex64, complex128
 bool IsQuantized(DType type);        // qint8, quint8, qint16, quint16, qint32
 bool IsSignedInteger(DType type);    // int8..int64 and the signed quantised types

@@ -59,6 +59,8 @@ bool IsFloating(DType type) {
   return type == DType::kFloat32 || type == DType::kFloat64 || type == DType::kFloat16 || type == DType::kBFloat16;
 }
 
+bool IsHalf(DType type) { return type == DType::kFloat16 || type == DType::kBFloat16; }
+
 bool IsComplex(DType type) { return type == DType::kComplex64 || type == DType::kComplex128; }
 
 bool IsQuantized(DType type) {

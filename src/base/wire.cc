@@ -68,4 +68,10 @@ bool WireReader::Next(WireField* field) {
   return Fail("a field is of a kind that proto3 does not have");
 }
 
+uint32_t LittleEndian(absl::string_view bytes) {
+  uint32_t value = 0;
+  for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[i]);
+  return value;
+}
+
 }  // namespace moulin

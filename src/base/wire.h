@@ -51,6 +51,9 @@ class WireReader {
 // with it (then nothing is taken), or null.
 const char* TakeWireVarint(absl::string_view* bytes, uint64_t* value);
 
+// The number that up to four bytes are, the least significant first.
+uint32_t LittleEndian(absl::string_view bytes);
+
 }  // namespace moulin
 
 #endif  // MOULIN_BASE_WIRE_H_

@@ -76,7 +76,7 @@ StatusOr<BundleGolden> GoldenOf(const json& entry) {
   return golden;
 }
 
-StatusOr<BundleSignature> SignatureOf(const json& entry) {
+StatusOr<BundleSignature> BundleSignatureOf(const json& entry) {
   BundleSignature signature;
   MOULIN_ASSIGN_OR_RETURN(signature.name, StringOf(entry, "name"));
   MOULIN_ASSIGN_OR_RETURN(signature.inputs, NamesOf(entry, "inputs"));
@@ -129,7 +129,7 @@ StatusOr<std::vector<BundleSignature>> SignaturesFromMetadata(const json& metada
   MOULIN_ASSIGN_OR_RETURN(const json list, ListOf(metadata, "signatures"));
   absl::flat_hash_set<std::string> names;
   for (const json& entry : list) {
-    MOULIN_ASSIGN_OR_RETURN(BundleSignature signature, SignatureOf(entry));
+    MOULIN_ASSIGN_OR_RETURN(BundleSignature signature, BundleSignatureOf(entry));
     if (!names.insert(signature.name).second) {
       return MakeError(ErrorCode::kDuplicate, "two signatures \"", Printable(signature.name), "\"");
     }

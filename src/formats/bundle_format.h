@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
+#include "base/math.h"
 #include "formats/sha256.h"
 #include "moulin/status.h"
 
@@ -27,9 +28,7 @@ inline constexpr int64_t kBundleAlignment = 64;
 inline constexpr char kBlobAttribute[] = "_moulin_blob";
 inline constexpr int kManifestDepth = 100;
 
-inline int64_t AlignedToBlob(int64_t offset) {
-  return (offset + kBundleAlignment - 1) / kBundleAlignment * kBundleAlignment;
-}
+inline int64_t AlignedToBlob(int64_t offset) { return RoundUp(offset, kBundleAlignment); }
 
 // E_NAME where `name` is not fit for a model of a bundle.
 Status CheckModelName(absl::string_view name);

@@ -9,7 +9,7 @@ namespace moulin {
 namespace {
 
 // The shortest element that makes 64 bytes takes 3.
-constexpr uint64_t kMaxRatio = 22;
+constexpr uint64_t kMaxSnappyRatio = 22;
 
 enum Tag { kLiteral = 0, kCopy1 = 1, kCopy2 = 2, kCopy4 = 3 };
 
@@ -56,7 +56,7 @@ Status AppendCopy(uint8_t tag, absl::string_view* in, uint64_t room, std::string
 StatusOr<std::string> Unsnappy(absl::string_view compressed) {
   uint64_t length;
   if (!TakeVarint(&compressed, &length)) return Malformed("no length");
-  if (length > compressed.size() * kMaxRatio) return Malformed("a length that so few bytes cannot reach");
+  if (length > compressed.size() * kMaxSnappyRatio) return Malformed("a length that so few bytes cannot reach");
   std::string out;
   out.reserve(length);
   while (!compressed.empty()) {

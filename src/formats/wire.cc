@@ -18,7 +18,7 @@ using google::protobuf::FieldDescriptor;
 namespace {
 
 // This many submessages and strings are free; beyond, each must bring some bytes along.
-constexpr int64_t kFreeObjects = 1'000'000;
+constexpr int64_t kFreeWireObjects = 1'000'000;
 constexpr int64_t kBytesPerObject = 4;
 constexpr int64_t kMaxRank = 254;
 
@@ -109,7 +109,7 @@ const Bound& WireChecker::BoundOf(const Descriptor* type) {
 }
 
 Status WireChecker::CountObject(int64_t offset, const Place& place) {
-  if (++objects_ <= kFreeObjects + bytes_ / kBytesPerObject) return absl::OkStatus();
+  if (++objects_ <= kFreeWireObjects + bytes_ / kBytesPerObject) return absl::OkStatus();
   return Fault(ErrorCode::kLimit, offset, place, "more than ", objects_ - 1, " fields with almost nothing in them");
 }
 

@@ -8,8 +8,8 @@
 namespace moulin {
 namespace {
 
-constexpr uint16_t kVersion = 20;
-constexpr uint16_t kVersion64 = 45;
+constexpr uint16_t kZipVersion = 20;
+constexpr uint16_t kZip64Version = 45;
 constexpr uint16_t kUtf8Names = 1 << 11;
 constexpr uint16_t kMidnight = 0;
 constexpr uint16_t kFirstDay = (1 << 5) | 1;  // 1980-01-01, the earliest day there is
@@ -97,7 +97,7 @@ Status ZipWriter::Add(const std::string& name, absl::string_view head, absl::str
   const Written entry{name, deflate, Crc32(Crc32(0, head), body), size, deflate ? packed.size() : size, at_};
   const bool is_long = entry.size >= UINT32_MAX || entry.packed_size >= UINT32_MAX;
   Record header;
-  header.U32(0x04034b50).U16(is_long ? kVersion64 : kVersion).U16(kUtf8Names).U16(deflate ? Z_DEFLATED : 0);
+  header.U32(0x04034b50).U16(is_long ? kZip64Version : kZipVersion).U16(kUtf8Names).U16(deflate ? Z_DEFLATED : 0);
   header.U16(kMidnight).U16(kFirstDay).U32(entry.crc32);
   header.U32(is_long ? UINT32_MAX : entry.packed_size).U32(is_long ? UINT32_MAX : entry.size);
   header.U16(name.size()).U16(is_long ? 20 : 0).Bytes(name);
@@ -117,7 +117,7 @@ Status ZipWriter::Finish() {
     if (entry.packed_size >= UINT32_MAX) extra.U64(entry.packed_size);
     if (entry.offset >= UINT32_MAX) extra.U64(entry.offset);
     const size_t extra_bytes = extra.bytes().empty() ? 0 : extra.bytes().size() + 4;
-    const uint16_t version = extra_bytes > 0 ? kVersion64 : kVersion;
+    const uint16_t version = extra_bytes > 0 ? kZip64Version : kZipVersion;
     Record record;
     record.U32(0x02014b50).U16(version).U16(version).U16(kUtf8Names).U16(entry.is_deflated ? Z_DEFLATED : 0);
     record.U16(kMidnight).U16(kFirstDay).U32(entry.crc32).U32(Clipped(entry.packed_size)).U32(Clipped(entry.size));
@@ -130,7 +130,7 @@ Status ZipWriter::Finish() {
   const uint64_t count = entries_.size();
   Record tail;
   if (count >= UINT16_MAX || start >= UINT32_MAX || end - start >= UINT32_MAX) {
-    tail.U32(0x06064b50).U64(44).U16(kVersion64).U16(kVersion64).U32(0).U32(0).U64(count).U64(count);
+    tail.U32(0x06064b50).U64(44).U16(kZip64Version).U16(kZip64Version).U32(0).U32(0).U64(count).U64(count);
     tail.U64(end - start).U64(start);
     tail.U32(0x07064b50).U32(0).U64(end).U32(1);
   }

@@ -12,8 +12,6 @@
 namespace moulin {
 namespace {
 
-constexpr int64_t kMaxSteps = 512;
-
 struct Network {
   std::string mode;
   int gates = 1;
@@ -100,11 +98,11 @@ std::vector<Term> Gates(GraphBuilder& b, const Network& net, ValueId x) {
   return gates;
 }
 
-struct State {
+struct CellState {
   Term h, c;
 };
 
-State Step(GraphBuilder& b, const Network& net, Term from_input, Term from_state, const State& before) {
+CellState Step(GraphBuilder& b, const Network& net, Term from_input, Term from_state, const CellState& before) {
   constexpr ExprOp kSigmoid = ExprOp::kSigmoid, kTanh = ExprOp::kTanh;
   if (net.gates == 1) {
     return {(from_input + from_state).Apply(net.mode == "rnn_relu" ? ExprOp::kRelu : kTanh), before.c};
@@ -128,14 +126,14 @@ ValueId Reversed(GraphBuilder& b, const Network& net, ValueId x) {
 
 // The states h of all steps, [steps, batch, units]; `state` becomes the last one. Behind the end of a sequence the
 // state stays and the outputs are zeros.
-ValueId RunLayer(GraphBuilder& b, const Network& net, const Layer& layer, ValueId x, State* state) {
+ValueId RunLayer(GraphBuilder& b, const Network& net, const Layer& layer, ValueId x, CellState* state) {
   const std::vector<int64_t> ones(net.steps, 1);
   const ValueId all = Linear(b, x, layer.of_input, layer.bias_of_input);
   std::vector<ValueId> outputs;
   const std::vector<ValueId> each = b.AddMulti(OpKind::kSplit, NoAttrs{}, {all, b.Int(0), b.Ints(ones)});
   for (int64_t t = 0; t < net.steps && b.ok(); ++t) {
     const Term from_input(b, b.Squeeze(each[t], {0}));
-    State next = Step(b, net, from_input, Linear(b, state->h, layer.of_state, layer.bias_of_state), *state);
+    CellState next = Step(b, net, from_input, Linear(b, state->h, layer.of_state, layer.bias_of_state), *state);
     Term output = next.h;
     if (net.lengths != kNoId) {
       const Term lengths(b, b.ExpandDims(net.lengths, 1));
@@ -163,8 +161,8 @@ void LowerCudnnRnn(LoweringContext& c) {
   net.units = b.shape(h).dim(2);
   net.layers = b.shape(h).dim(0) / net.directions;
   if (c.num_inputs() > 4) net.lengths = c.input(4);
-  if (net.steps < 1 || net.steps > kMaxSteps) {
-    return c.Unsupported(absl::StrCat("from 1 to ", kMaxSteps, " time steps are laid out, found ", net.steps));
+  if (net.steps < 1 || net.steps > kMaxTimeSteps) {
+    return c.Unsupported(absl::StrCat("from 1 to ", kMaxTimeSteps, " time steps are laid out, found ", net.steps));
   }
   const std::vector<Layer> layers = ReadLayers(b, net, c.input(3));
   std::vector<ValueId> last_h, last_c;
@@ -172,8 +170,8 @@ void LowerCudnnRnn(LoweringContext& c) {
     std::vector<ValueId> outputs;
     for (int d = 0; d < net.directions; ++d) {
       const int64_t number = i * net.directions + d;
-      State state{{b, b.Squeeze(SliceAxis(b, h, 0, number, 1), {0})},
-                  {b, b.Squeeze(SliceAxis(b, cell, 0, number, 1), {0})}};
+      CellState state{{b, b.Squeeze(SliceAxis(b, h, 0, number, 1), {0})},
+                      {b, b.Squeeze(SliceAxis(b, cell, 0, number, 1), {0})}};
       const ValueId output = RunLayer(b, net, layers[number], d == 0 ? x : Reversed(b, net, x), &state);
       outputs.push_back(d == 0 ? output : Reversed(b, net, output));
       last_h.push_back(b.ExpandDims(state.h, 0));

@@ -90,10 +90,6 @@ bool ReadCombined(LoweringContext& c, CombinedNms* nms) {
   return c.b.ok();
 }
 
-ValueId GatherRows(GraphBuilder& b, ValueId x, ValueId rows) {
-  return b.Add(OpKind::kGather, GatherAttrs{}, {x, rows, b.Int(0)});
-}
-
 // x[image, :, column, ...].
 ValueId OfClass(GraphBuilder& b, ValueId x, int64_t image, int64_t column) {
   return b.Squeeze(SliceAxis(b, SliceAxis(b, x, 0, image, 1), 2, column, 1), {0, 2});

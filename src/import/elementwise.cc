@@ -174,7 +174,7 @@ void LowerBetainc(LoweringContext& c) {
 }
 
 // For each place of x, in its shape, where its element is among all of them.
-ValueId PlacesOf(GraphBuilder& b, ValueId x) {
+ValueId NumbersOf(GraphBuilder& b, ValueId x) {
   const ValueId size = b.Add(OpKind::kSizeOfTensor, ShapeOfAttrs{DType::kInt64}, {x});
   return b.Reshape(b.Add(OpKind::kRange, NoAttrs{}, {b.Int(0), size, b.Int(1)}), b.ShapeOf(x));
 }
@@ -183,7 +183,7 @@ ValueId PlacesOf(GraphBuilder& b, ValueId x) {
 ValueId SelectAny(GraphBuilder& b, ValueId condition, ValueId x, ValueId y) {
   if (b.dtype(x) != DType::kString) return b.Select(condition, x, y);
   const ValueId size = b.Add(OpKind::kSizeOfTensor, ShapeOfAttrs{DType::kInt64}, {x});
-  const ValueId places = b.Select(condition, PlacesOf(b, x), b.Binary(ExprOp::kAdd, PlacesOf(b, y), size));
+  const ValueId places = b.Select(condition, NumbersOf(b, x), b.Binary(ExprOp::kAdd, NumbersOf(b, y), size));
   return b.Add(OpKind::kGather, GatherAttrs{}, {b.Concat({Flatten(b, x), Flatten(b, y)}, 0), places, b.Int(0)});
 }
 
@@ -211,7 +211,7 @@ void LowerSelect(LoweringContext& c) {
 // --- Sums and products ---
 
 // Strings are joined.
-void LowerAdd(LoweringContext& c) {
+void LowerAddOf(LoweringContext& c) {
   if (c.dtype(0) != DType::kString) return c.Output(c.b.Binary(ExprOp::kAdd, c.input(0), c.input(1)));
   GraphBuilder& b = c.b;
   const ValueId shape = b.Add(OpKind::kBroadcastShapes, NoAttrs{}, {b.ShapeOf(c.input(0)), b.ShapeOf(c.input(1))});
@@ -279,7 +279,7 @@ constexpr OpLowering kElementwiseLowerings[] = {
     {"AccumulateNV2", 1, kAnyNumber, LowerAddN},
     {"Acos", 1, 1, LowerUnary<ExprOp::kAcos>},
     {"Acosh", 1, 1, LowerUnary<ExprOp::kAcosh>},
-    {"Add", 2, 2, LowerAdd},
+    {"Add", 2, 2, LowerAddOf},
     {"AddN", 1, kAnyNumber, LowerAddN},
     {"AddV2", 2, 2, LowerBinary<ExprOp::kAdd>},
     {"Angle", 1, 1, LowerComplexPart<ExprOp::kAngle>},

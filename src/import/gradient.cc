@@ -46,7 +46,7 @@ Term Reciprocal(LoweringContext&, Term y, Term dy) { return -dy * y * y; }
 // --- Of broadcasting and slicing ---
 
 // The gradient of a bias: sums over all axes but the channels'.
-void LowerBiasAdd(LoweringContext& c) {
+void LowerBiasAddGrad(LoweringContext& c) {
   bool channels_last;
   if (!ReadDataFormat(c, 2, &channels_last) || !RankIsKnown(c, 0)) return;
   const int rank = c.shape(0).rank();
@@ -96,7 +96,7 @@ void LowerStridedSlice(LoweringContext& c) {
 }
 
 constexpr OpLowering kGradientLowerings[] = {
-    {"BiasAddGrad", 1, 1, LowerBiasAdd},
+    {"BiasAddGrad", 1, 1, LowerBiasAddGrad},
     {"BroadcastGradientArgs", 2, 2, LowerBroadcastArgs},
     {"EluGrad", 2, 2, LowerElementwise<Elu>},
     {"InvGrad", 2, 2, LowerElementwise<Reciprocal>},

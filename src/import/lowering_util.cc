@@ -162,6 +162,10 @@ ValueId Flatten(GraphBuilder& b, ValueId x) { return b.Reshape(x, b.Ints({-1}));
 
 ValueId ScalarFrom(GraphBuilder& b, ValueId size) { return b.Reshape(size, b.Ints(absl::Span<const int64_t>())); }
 
+ValueId GatherRows(GraphBuilder& b, ValueId x, ValueId rows) {
+  return b.Add(OpKind::kGather, GatherAttrs{}, {x, rows, b.Int(0)});
+}
+
 ValueId ElementOf(GraphBuilder& b, ValueId vector, int64_t i) {
   return ScalarFrom(b, b.Add(OpKind::kSlice, NoAttrs{}, {vector, b.Ints({i}), b.Ints({1})}));
 }

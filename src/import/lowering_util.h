@@ -13,6 +13,9 @@
 
 namespace moulin {
 
+// Recurrent ops are laid out step by step, up to this many.
+inline constexpr int64_t kMaxTimeSteps = 512;
+
 // Whether the rank of input `i` is known; if not, fails with E_UNSUPPORTED. The second form also wants it to be one of
 // `ranks`, and else fails with E_SHAPE.
 bool RankIsKnown(LoweringContext& c, int i);
@@ -49,6 +52,8 @@ ValueId ReshapeTo(GraphBuilder& b, ValueId x, absl::Span<const ValueId> sizes);
 ValueId Flatten(GraphBuilder& b, ValueId x);
 // A size as an int64 scalar.
 ValueId ScalarFrom(GraphBuilder& b, ValueId size);
+// The rows of x, along its first axis, with these numbers.
+ValueId GatherRows(GraphBuilder& b, ValueId x, ValueId rows);
 // The element `i` of a vector, as a scalar.
 ValueId ElementOf(GraphBuilder& b, ValueId vector, int64_t i);
 // x restricted to [begin, begin + size) of one axis; size -1 means up to the end. Its rank must be known.

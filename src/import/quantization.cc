@@ -249,11 +249,11 @@ bool ReadMode(LoweringContext& c, std::string* mode) {
 }
 
 // -> quantised x, the range's ends as they became.
-struct Quantized {
+struct QuantizedValue {
   Term steps, min, max;
 };
 
-Quantized QuantizeMinCombined(Term x, Term min, Term max, const QuantizedType& q) {
+QuantizedValue QuantizeMinCombined(Term x, Term min, Term max, const QuantizedType& q) {
   const Term scale = ((q.highest - q.lowest) / (max - min).Cast(DType::kFloat64)).Cast(DType::kFloat32);
   const Term from_zero = (x.Min(max).Max(min) - min) * scale;
   if (q.half_range == 0) return {(from_zero + 0.5).Apply(ExprOp::kFloor), min, max};
@@ -263,7 +263,7 @@ Quantized QuantizeMinCombined(Term x, Term min, Term max, const QuantizedType& q
 // The largest float that an int32 holds, which clamps the 32-bit steps.
 constexpr double kMaxInt32AsFloat = 2147483520.0;
 
-Quantized QuantizeMinFirst(Term x, Term min, Term max, const QuantizedType& q) {
+QuantizedValue QuantizeMinFirst(Term x, Term min, Term max, const QuantizedType& q) {
   // TensorFlow's x86 builds hand 8 unsigned bits to oneDNN, which rounds once, halves to even.
   if (q.lowest == 0 && q.highest == 255) {
     const Term steps = ((x - min) * (q.highest / (max - min))).Apply(ExprOp::kRound);
@@ -277,7 +277,7 @@ Quantized QuantizeMinFirst(Term x, Term min, Term max, const QuantizedType& q) {
 
 // As oneDNN does it for TensorFlow's x86 builds, where 8 bits are rounded to even: the range is symmetric, and the
 // steps of signed types are spread over 255 of its halves.
-Quantized QuantizeSymmetric(Term x, Term min, Term max, const QuantizedType& q) {
+QuantizedValue QuantizeSymmetric(Term x, Term min, Term max, const QuantizedType& q) {
   const Term limit = min.Apply(ExprOp::kAbs).Max(max.Apply(ExprOp::kAbs));
   const bool is_signed = q.half_range > 0;
   const Term scale = (q.highest - q.lowest) / (is_signed ? limit * 2.0 : limit);
@@ -285,7 +285,7 @@ Quantized QuantizeSymmetric(Term x, Term min, Term max, const QuantizedType& q) 
   return {steps, is_signed ? -limit : limit.Like(0), limit};
 }
 
-Quantized QuantizeScaled(LoweringContext& c, Term x, Term min, Term max, const QuantizedType& q) {
+QuantizedValue QuantizeScaled(LoweringContext& c, Term x, Term min, Term max, const QuantizedType& q) {
   const bool is_narrow = c.Bool("narrow_range", false);
   const std::string round_mode = c.String("round_mode", "HALF_AWAY_FROM_ZERO");
   if (round_mode != "HALF_TO_EVEN" && round_mode != "HALF_AWAY_FROM_ZERO") {
@@ -316,9 +316,9 @@ void LowerQuantizeV2(LoweringContext& c) {
   const Term largest = given_min.Apply(ExprOp::kAbs).Max(given_max.Apply(ExprOp::kAbs)).Max(1);
   const Term least = largest * static_cast<double>(c.Float("ensure_minimum_range", 0.01f));
   const Term max = given_max.Max(min + least).Max(0);
-  const Quantized result = mode == "MIN_COMBINED" ? QuantizeMinCombined(x, min, max, q)
-                           : mode == "MIN_FIRST"  ? QuantizeMinFirst(x, min, max, q)
-                                                  : QuantizeScaled(c, x, min, max, q);
+  const QuantizedValue result = mode == "MIN_COMBINED" ? QuantizeMinCombined(x, min, max, q)
+                                : mode == "MIN_FIRST"  ? QuantizeMinFirst(x, min, max, q)
+                                                       : QuantizeScaled(c, x, min, max, q);
   c.Outputs({result.steps.Cast(type), RangeOutput(c, result.min, axis), RangeOutput(c, result.max, axis)});
 }
 

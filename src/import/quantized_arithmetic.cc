@@ -52,7 +52,7 @@ bool HasOneElement(const PartialShape& shape) {
 }
 
 // (x, y, their ranges)
-void LowerAdd(LoweringContext& c) {
+void LowerQuantizedAdd(LoweringContext& c) {
   if (!c.shape(0).IsFullyKnown() || !c.shape(1).IsFullyKnown()) {
     return c.NotYet("the shapes of the operands are not known");
   }
@@ -83,7 +83,7 @@ Term SingleQuantized(Term real, const QuantizedRange& r) {
 }
 
 // (x, bias, their ranges)
-void LowerBiasAdd(LoweringContext& c) {
+void LowerQuantizedBiasAdd(LoweringContext& c) {
   Operands o = NoOperands(c);
   if (!ReadOperands(c, &o)) return;
   const QuantizedRange sum = RangeOfSum(o.x, o.y, 17);
@@ -95,7 +95,7 @@ void LowerBiasAdd(LoweringContext& c) {
 
 // --- Concatenation: (axis, operands, least, most of each) ---
 
-void LowerConcat(LoweringContext& c) {
+void LowerQuantizedConcat(LoweringContext& c) {
   GraphBuilder& b = c.b;
   constexpr int kFirst = 1;
   const int n = (c.num_inputs() - 1) / 3;
@@ -129,7 +129,7 @@ void LowerConcat(LoweringContext& c) {
 // --- Batch normalisation: (x, mean, variance, offset, scale), each with its range ---
 
 // Fixed-point arithmetic with 10 bits behind the point.
-void LowerBatchNorm(LoweringContext& c) {
+void LowerQuantizedBatchNorm(LoweringContext& c) {
   GraphBuilder& b = c.b;
   if (c.dtype(0) != DType::kQUInt8 || c.Type("out_type", DType::kQInt32) != DType::kQInt32) {
     return c.Unsupported("from another type than quint8, or to another than qint32");
@@ -197,10 +197,10 @@ void LowerRangePerChannel(LoweringContext& c) {
 }
 
 constexpr OpLowering kQuantizedArithmeticLowerings[] = {
-    {"QuantizedAdd", 6, 6, LowerAdd},
-    {"QuantizedBatchNormWithGlobalNormalization", 15, 15, LowerBatchNorm},
-    {"QuantizedBiasAdd", 6, 6, LowerBiasAdd},
-    {"QuantizedConcat", 4, kAnyNumber, LowerConcat},
+    {"QuantizedAdd", 6, 6, LowerQuantizedAdd},
+    {"QuantizedBatchNormWithGlobalNormalization", 15, 15, LowerQuantizedBatchNorm},
+    {"QuantizedBiasAdd", 6, 6, LowerQuantizedBiasAdd},
+    {"QuantizedConcat", 4, kAnyNumber, LowerQuantizedConcat},
     {"RequantizationRangePerChannel", 3, 3, LowerRangePerChannel},
     {"RequantizePerChannel", 5, 5, LowerRequantizePerChannel},
 };

@@ -14,7 +14,7 @@ namespace {
 // Bounds all inputs together, which inlining multiplies; real graphs have two or three a node.
 constexpr int64_t kInputsPerNode = 32;
 
-enum class State : char { kNew, kOpen, kDone };
+enum class NodeState : char { kNew, kOpen, kDone };
 
 // Depth-first search with a stack of its own.
 class Walker {
@@ -27,7 +27,7 @@ class Walker {
     while (!stack_.empty()) {
       Open& top = stack_.back();
       if (top.next == top.entry.num_inputs) {
-        state_[top.entry.node] = State::kDone;
+        state_[top.entry.node] = NodeState::kDone;
         reach_.order.push_back(top.entry);
         stack_.pop_back();
         continue;
@@ -53,10 +53,10 @@ class Walker {
   }
 
   Status Enter(int node) {
-    State& state = state_[node];
-    if (state == State::kDone) return absl::OkStatus();
-    if (state == State::kOpen) return Cycle(node);
-    state = State::kOpen;
+    NodeState& state = state_[node];
+    if (state == NodeState::kDone) return absl::OkStatus();
+    if (state == NodeState::kOpen) return Cycle(node);
+    state = NodeState::kOpen;
     const auto first = static_cast<int64_t>(reach_.inputs.size());
     MOULIN_RETURN_IF_ERROR(control_.Inputs(node, &reach_.inputs));
     if (reach_.inputs.size() > kInputsPerNode * graph_.limits().nodes) {
@@ -84,7 +84,7 @@ class Walker {
   ControlFlow& control_;
   const StopsAt& stops_at_;
   Reach& reach_;
-  absl::flat_hash_map<int, State> state_;
+  absl::flat_hash_map<int, NodeState> state_;
   std::vector<Open> stack_;
 };
 

@@ -6,10 +6,8 @@
 namespace moulin {
 namespace {
 
-constexpr int64_t kMaxSteps = 512;
-
 // x a + bias, for a matrix x.
-ValueId Linear(GraphBuilder& b, ValueId x, ValueId weights, ValueId bias) {
+ValueId Affine(GraphBuilder& b, ValueId x, ValueId weights, ValueId bias) {
   return b.Binary(ExprOp::kAdd, b.Add(OpKind::kContract, ContractAttrs{}, {x, weights}), bias);
 }
 
@@ -68,7 +66,7 @@ void LowerLstmBlockCell(LoweringContext& c) {
   attrs.use_peephole = c.Bool("use_peephole", false);
   if (!SizeIsKnown(c, 4, 0, "cell's size", &attrs.cell_size)) return;
   const ValueId both = c.b.Concat({c.input(0), c.input(2)}, 1);
-  c.Outputs(LstmStep(c, attrs, Linear(c.b, both, c.input(3), c.input(7)), c.input(1), 4));
+  c.Outputs(LstmStep(c, attrs, Affine(c.b, both, c.input(3), c.input(7)), c.input(1), 4));
 }
 
 // (x, h_prev, w_ru, w_c, b_ru, b_c) -> r, u, c, h
@@ -77,11 +75,11 @@ void LowerGruBlockCell(LoweringContext& c) {
   int64_t cell_size;
   if (!SizeIsKnown(c, 5, 0, "cell's size", &cell_size)) return;
   const Term h_prev(b, c.input(1));
-  const ValueId gates = Linear(b, b.Concat({c.input(0), c.input(1)}, 1), c.input(2), c.input(4));
+  const ValueId gates = Affine(b, b.Concat({c.input(0), c.input(1)}, 1), c.input(2), c.input(4));
   const std::vector<Term> parts = Columns(b, b.Unary(ExprOp::kSigmoid, gates), 2, cell_size);
   const Term &r = parts[0], &u = parts[1];
   const ValueId reset = b.Concat({c.input(0), (r * h_prev).id()}, 1);
-  const Term candidate(b, b.Unary(ExprOp::kTanh, Linear(b, reset, c.input(3), c.input(5))));
+  const Term candidate(b, b.Unary(ExprOp::kTanh, Affine(b, reset, c.input(3), c.input(5))));
   c.Outputs({r, u, candidate, u * h_prev + (1.0 - u) * candidate});
 }
 
@@ -89,7 +87,7 @@ void LowerGruBlockCell(LoweringContext& c) {
 std::vector<ValueId> GatesFromInput(GraphBuilder& b, ValueId x, ValueId weights, ValueId bias, int64_t steps) {
   const std::vector<ValueId> sizes = DimsOf(b, x, 0, 3);
   const ValueId rows = ReshapeTo(b, x, {ProductOf(b, {sizes[0], sizes[1]}), sizes[2]});
-  const ValueId gates = ReshapeTo(b, Linear(b, rows, weights, bias), {sizes[0], sizes[1], DimOf(b, bias, 0)});
+  const ValueId gates = ReshapeTo(b, Affine(b, rows, weights, bias), {sizes[0], sizes[1], DimOf(b, bias, 0)});
   const std::vector<int64_t> ones(steps, 1);
   std::vector<ValueId> each = b.AddMulti(OpKind::kSplit, NoAttrs{}, {gates, b.Int(0), b.Ints(ones)});
   for (ValueId& step : each) step = b.Squeeze(step, {0});
@@ -124,8 +122,8 @@ void LowerBlockLstm(LoweringContext& c) {
       !SizeIsKnown(c, 1, 2, "input's size", &inputs) || !SizeIsKnown(c, 5, 0, "cell's size", &attrs.cell_size)) {
     return;
   }
-  if (steps < 1 || steps > kMaxSteps) {
-    c.Unsupported(absl::StrCat("from 1 to ", kMaxSteps, " time steps are laid out, found ", steps));
+  if (steps < 1 || steps > kMaxTimeSteps) {
+    c.Unsupported(absl::StrCat("from 1 to ", kMaxTimeSteps, " time steps are laid out, found ", steps));
     return;
   }
   const ValueId of_input = SliceAxis(b, c.input(4), 0, 0, inputs);

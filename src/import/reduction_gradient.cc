@@ -9,7 +9,7 @@ namespace {
 // --- Batch normalisation ---
 
 // (gradient, x, scale, mean, variance...) -> gradients by x, scale and offset, and two results without meaning.
-void LowerBatchNorm(LoweringContext& c) {
+void LowerBatchNormGrad(LoweringContext& c) {
   GraphBuilder& b = c.b;
   if (!RankIsKnown(c, 1)) return;
   const int rank = c.shape(1).rank();
@@ -85,9 +85,9 @@ void LowerFillEmptyRows(LoweringContext& c) {
 }
 
 constexpr OpLowering kReductionGradientLowerings[] = {
-    {"FusedBatchNormGrad", 5, 5, LowerBatchNorm},
-    {"FusedBatchNormGradV2", 5, 5, LowerBatchNorm},
-    {"FusedBatchNormGradV3", 6, 6, LowerBatchNorm},
+    {"FusedBatchNormGrad", 5, 5, LowerBatchNormGrad},
+    {"FusedBatchNormGradV2", 5, 5, LowerBatchNormGrad},
+    {"FusedBatchNormGradV3", 6, 6, LowerBatchNormGrad},
     {"RaggedFillEmptyRowsGrad", 2, 2, LowerFillEmptyRows},
     {"SparseFillEmptyRowsGrad", 2, 2, LowerFillEmptyRows},
     {"SparseSegmentMeanGrad", 4, 4, LowerSparseSegment<Weight::kMean>},

@@ -48,7 +48,7 @@ void GiveResizeGradient(LoweringContext& c, ResizeMethod method, ValueId height,
 
 // (gradient, what was resized)
 template <ResizeMethod kMethod>
-void LowerResize(LoweringContext& c) {
+void LowerResizeGrad(LoweringContext& c) {
   GiveResizeGradient(c, kMethod, DimOf(c.b, c.input(1), 1), DimOf(c.b, c.input(1), 2));
 }
 
@@ -129,7 +129,7 @@ ValueId FoldAxis(GraphBuilder& b, ValueId x, int axis, int64_t before, int64_t a
 }
 
 // (gradient, paddings)
-void LowerMirrorPad(LoweringContext& c) {
+void LowerMirrorPadGrad(LoweringContext& c) {
   if (!RankIsKnown(c, 0)) return;
   const std::string mode = c.String("mode", "");
   if (mode != "REFLECT" && mode != "SYMMETRIC") {
@@ -177,9 +177,9 @@ void LowerTile(LoweringContext& c) {
 
 constexpr OpLowering kResizeGradientLowerings[] = {
     {"LRNGrad", 3, 3, LowerLocalResponse},
-    {"MirrorPadGrad", 2, 2, LowerMirrorPad},
-    {"ResizeBicubicGrad", 2, 2, LowerResize<ResizeMethod::kBicubic>},
-    {"ResizeBilinearGrad", 2, 2, LowerResize<ResizeMethod::kBilinear>},
+    {"MirrorPadGrad", 2, 2, LowerMirrorPadGrad},
+    {"ResizeBicubicGrad", 2, 2, LowerResizeGrad<ResizeMethod::kBicubic>},
+    {"ResizeBilinearGrad", 2, 2, LowerResizeGrad<ResizeMethod::kBilinear>},
     {"ResizeNearestNeighborGrad", 2, 2, LowerNearest},
     {"TileGrad", 2, 2, LowerTile},
 };

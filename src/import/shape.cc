@@ -34,7 +34,7 @@ void LowerEmpty(LoweringContext& c) {
 }
 
 template <OpKind kKind>
-void LowerDirect(LoweringContext& c) {
+void LowerShapeOp(LoweringContext& c) {
   c.Output(c.b.Add(kKind, NoAttrs{}, c.inputs()));
 }
 
@@ -60,12 +60,12 @@ void LowerConcatOffset(LoweringContext& c) {
 }
 
 constexpr OpLowering kShapeLowerings[] = {
-    {"BroadcastArgs", 2, 2, LowerDirect<OpKind::kBroadcastShapes>},
+    {"BroadcastArgs", 2, 2, LowerShapeOp<OpKind::kBroadcastShapes>},
     {"ConcatOffset", 2, kAnyNumber, LowerConcatOffset},
     {"Empty", 1, 1, LowerEmpty},
     {"Fill", 2, 2, LowerFill},
-    {"LinSpace", 3, 3, LowerDirect<OpKind::kLinSpace>},
-    {"Range", 3, 3, LowerDirect<OpKind::kRange>},
+    {"LinSpace", 3, 3, LowerShapeOp<OpKind::kLinSpace>},
+    {"Range", 3, 3, LowerShapeOp<OpKind::kRange>},
     {"Rank", 1, 1, LowerRank},
     {"Shape", 1, 1, LowerShape},
     {"ShapeN", 1, kAnyNumber, LowerShape},

@@ -8,10 +8,6 @@
 namespace moulin {
 namespace {
 
-ValueId GatherRows(GraphBuilder& b, ValueId x, ValueId rows) {
-  return b.Add(OpKind::kGather, GatherAttrs{}, {x, rows, b.Int(0)});
-}
-
 ValueId Count(GraphBuilder& b, ValueId stop) { return b.Add(OpKind::kRange, NoAttrs{}, {b.Int(0), stop, b.Int(1)}); }
 
 // How far apart the elements of each axis of a tensor of this shape lie.

@@ -46,7 +46,7 @@ void LowerRead(LoweringContext& c) {
 }
 
 // (handle, indices, flow)
-void LowerGather(LoweringContext& c) {
+void LowerArrayGather(LoweringContext& c) {
   AddListOp(c, ListOp("TensorListGather", {c.Type("dtype", DType::kInvalid)}),
             {c.input(2), c.input(1), ShapeConstant(c.ShapeAttr("element_shape"), &c.b)});
 }
@@ -57,7 +57,7 @@ void LowerScatter(LoweringContext& c) {
 }
 
 // (handle, flow) -> value, lengths
-void LowerConcat(LoweringContext& c) {
+void LowerArrayConcat(LoweringContext& c) {
   AddListOp(c, ListOp("TensorListConcatV2", {c.Type("dtype", DType::kInvalid), DType::kInt64}),
             {c.input(1), ShapeConstant(PartialShape(), &c.b), c.b.Ints({})});
 }
@@ -78,14 +78,14 @@ void LowerListConcat(LoweringContext& c) {
 }
 
 // (handle, flow): all elements, stacked.
-void LowerPack(LoweringContext& c) {
+void LowerArrayPack(LoweringContext& c) {
   HostOpAttrs attrs = ListOp("TensorListStack", {c.Type("dtype", DType::kInvalid)});
   attrs.ints = {{"num_elements", -1}};
   AddListOp(c, std::move(attrs), {c.input(1), ShapeConstant(c.ShapeAttr("element_shape"), &c.b)});
 }
 
 // (handle, value, flow): the rows of a value become the elements.
-void LowerUnpack(LoweringContext& c) {
+void LowerArrayUnpack(LoweringContext& c) {
   GraphBuilder& b = c.b;
   const ValueId rows = ScalarFrom(b, DimOf(b, c.input(1), 0));
   const ValueId places = b.Cast(b.Add(OpKind::kRange, NoAttrs{}, {b.Int(0), rows, b.Int(1)}), DType::kInt32);
@@ -99,13 +99,13 @@ constexpr OpLowering kTensorListLowerings[] = {
     {"TensorArrayClose", 1, 1, LowerClose},
     {"TensorArrayCloseV2", 1, 1, LowerClose},
     {"TensorArrayCloseV3", 1, 1, LowerClose},
-    {"TensorArrayConcat", 2, 2, LowerConcat},
-    {"TensorArrayConcatV2", 2, 2, LowerConcat},
-    {"TensorArrayConcatV3", 2, 2, LowerConcat},
-    {"TensorArrayGather", 3, 3, LowerGather},
-    {"TensorArrayGatherV2", 3, 3, LowerGather},
-    {"TensorArrayGatherV3", 3, 3, LowerGather},
-    {"TensorArrayPack", 2, 2, LowerPack},
+    {"TensorArrayConcat", 2, 2, LowerArrayConcat},
+    {"TensorArrayConcatV2", 2, 2, LowerArrayConcat},
+    {"TensorArrayConcatV3", 2, 2, LowerArrayConcat},
+    {"TensorArrayGather", 3, 3, LowerArrayGather},
+    {"TensorArrayGatherV2", 3, 3, LowerArrayGather},
+    {"TensorArrayGatherV3", 3, 3, LowerArrayGather},
+    {"TensorArrayPack", 2, 2, LowerArrayPack},
     {"TensorArrayRead", 3, 3, LowerRead},
     {"TensorArrayReadV2", 3, 3, LowerRead},
     {"TensorArrayReadV3", 3, 3, LowerRead},
@@ -118,7 +118,7 @@ constexpr OpLowering kTensorListLowerings[] = {
     {"TensorArraySplit", 4, 4, LowerListSplit},
     {"TensorArraySplitV2", 4, 4, LowerListSplit},
     {"TensorArraySplitV3", 4, 4, LowerListSplit},
-    {"TensorArrayUnpack", 3, 3, LowerUnpack},
+    {"TensorArrayUnpack", 3, 3, LowerArrayUnpack},
     {"TensorArrayV2", 1, 1, LowerArray},
     {"TensorArrayV3", 1, 1, LowerArray},
     {"TensorArrayWrite", 4, 4, LowerWrite},

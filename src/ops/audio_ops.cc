@@ -6,6 +6,7 @@
 #include <cstring>
 #include <numbers>
 
+#include "base/wire.h"
 #include "ops/fft.h"
 #include "ops/host_op.h"
 #include "ops/op_util.h"
@@ -21,18 +22,12 @@ struct Wav {
   absl::string_view samples;  // 16-bit little-endian, channel by channel
 };
 
-uint32_t Little(absl::string_view bytes) {
-  uint32_t value = 0;
-  for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[i]);
-  return value;
-}
-
 Status ReadFormat(absl::string_view chunk, Wav* wav) {
   if (chunk.size() < 16) return MakeError(ErrorCode::kValue, "the WAV format chunk is cut short");
-  const uint32_t bits = Little(chunk.substr(14, 2));
-  wav->channels = Little(chunk.substr(2, 2));
-  wav->sample_rate = static_cast<int32_t>(Little(chunk.substr(4, 4)));
-  if (Little(chunk.substr(0, 2)) != 1 || bits != 16) {
+  const uint32_t bits = LittleEndian(chunk.substr(14, 2));
+  wav->channels = LittleEndian(chunk.substr(2, 2));
+  wav->sample_rate = static_cast<int32_t>(LittleEndian(chunk.substr(4, 4)));
+  if (LittleEndian(chunk.substr(0, 2)) != 1 || bits != 16) {
     return MakeError(ErrorCode::kValue, "only 16-bit PCM is read from WAV files, got ", bits, " bits");
   }
   if (wav->channels < 1) return MakeError(ErrorCode::kValue, "the WAV file has no channels");
@@ -46,7 +41,7 @@ StatusOr<Wav> ReadWav(absl::string_view file) {
   Wav wav;
   for (file.remove_prefix(12); file.size() >= 8;) {
     const absl::string_view name = file.substr(0, 4);
-    const uint32_t size = Little(file.substr(4, 4));
+    const uint32_t size = LittleEndian(file.substr(4, 4));
     file.remove_prefix(8);
     if (size > file.size()) return MakeError(ErrorCode::kValue, "the WAV file is cut short");
     const absl::string_view chunk = file.substr(0, size);
@@ -86,7 +81,7 @@ Status DecodeWav(const KernelContext& c) {
   for (int64_t i = 0; i < std::min(samples, present); ++i) {
     for (int64_t channel = 0; channel < channels; ++channel) {
       const int64_t from = std::min(channel, wav.channels - 1);  // the last one again where there are too few
-      const uint32_t sample = Little(wav.samples.substr(2 * (i * wav.channels + from), 2));
+      const uint32_t sample = LittleEndian(wav.samples.substr(2 * (i * wav.channels + from), 2));
       out[i * channels + channel] = static_cast<float>(static_cast<int16_t>(sample)) / 32768.0f;
     }
   }

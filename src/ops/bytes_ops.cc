@@ -50,7 +50,7 @@ Status InferFingerprint(InferContext& c) {
   return AddOutput(c, DType::kUInt8, PartialShape{c.shape(0).has_rank() ? c.shape(0).dim(0) : kUnknownDim, 8});
 }
 
-Status Fingerprint(const KernelContext& c) {
+Status RunFingerprint(const KernelContext& c) {
   MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferFingerprint));
   MOULIN_ASSIGN_OR_RETURN(const std::string method, OnlyString(c.input(1), "method"));
   if (method != "farmhash64") {
@@ -179,7 +179,7 @@ Status EncodeWav(const KernelContext& c) {
 constexpr HostOp kBytesKernels[] = {
     {"DecodeCompressed", 1, 1, InferStrings, Decompress},
     {"EncodeWav", 2, 2, InferEncodeWav, EncodeWav},
-    {"Fingerprint", 2, 2, InferFingerprint, Fingerprint},
+    {"Fingerprint", 2, 2, InferFingerprint, RunFingerprint},
     {"SerializeTensor", 1, 1, InferString, Serialize},
 };
 

@@ -58,7 +58,7 @@ std::vector<Sum> AsSums(const Tensor& t) {
 }
 
 template <typename T, typename Sum>
-void Narrow(const std::vector<Sum>& from, Tensor* to) {
+void NarrowSums(const std::vector<Sum>& from, Tensor* to) {
   auto* values = static_cast<T*>(to->mutable_data());
   for (size_t i = 0; i < from.size(); ++i) {
     if constexpr (std::is_same_v<T, BFloat16>) {
@@ -144,11 +144,11 @@ template <typename T, typename Sum>
 Status Finish(const KernelContext& c, const Expr& epilogue, int first_input, DType type, const Shape& shape,
               const std::vector<Sum>& sums) {
   if (epilogue.empty()) {
-    Narrow<T>(sums, &c.output(0));
+    NarrowSums<T>(sums, &c.output(0));
     return absl::OkStatus();
   }
   MOULIN_ASSIGN_OR_RETURN(Tensor product, Tensor::Allocate(type, shape));
-  Narrow<T>(sums, &product);
+  NarrowSums<T>(sums, &product);
   return RunEpilogue(c, epilogue, first_input, product);
 }
 

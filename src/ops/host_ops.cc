@@ -89,9 +89,9 @@ constexpr OpDef kHostOps[] = {
     {OpKind::kHostOp, 0, kAnyNumber, InferHostOp, RunHostOp},
 };
 
-using Family = absl::Span<const HostOp> (*)();
+using KernelFamily = absl::Span<const HostOp> (*)();
 
-constexpr Family kFamilies[] = {
+constexpr KernelFamily kKernelFamilies[] = {
     StringKernels,
     StringSplitKernels,
     StringFormatKernels,
@@ -153,7 +153,7 @@ const HostOp* FindHostOp(absl::string_view op) {
 
 std::vector<const HostOp*> AllHostOps() {
   std::vector<const HostOp*> kernels;
-  for (const Family family : kFamilies) {
+  for (const KernelFamily family : kKernelFamilies) {
     for (const HostOp& kernel : family()) kernels.push_back(&kernel);
   }
   return kernels;

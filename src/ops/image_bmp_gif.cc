@@ -6,16 +6,11 @@
 #include <optional>
 
 #include "base/status_macros.h"
+#include "base/wire.h"
 #include "ops/image_files.h"
 
 namespace moulin {
 namespace {
-
-uint32_t Little(absl::string_view bytes) {
-  uint32_t value = 0;
-  for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[i]);
-  return value;
-}
 
 Status CheckPixels(int64_t width, int64_t height, int64_t frames = 1) {
   if (width < 1 || height < 1) return MakeError(ErrorCode::kValue, "an image of ", width, " x ", height, " pixels");
@@ -161,11 +156,11 @@ class GifReader {
   Status ReadHeader() {
     MOULIN_ASSIGN_OR_RETURN(const absl::string_view head, Take(13));
     if (head.substr(0, 4) != "GIF8") return MakeError(ErrorCode::kValue, "this is no GIF file");
-    image_.width = Little(head.substr(6, 2));
-    image_.height = Little(head.substr(8, 2));
+    image_.width = LittleEndian(head.substr(6, 2));
+    image_.height = LittleEndian(head.substr(8, 2));
     image_.channels = 3;
     MOULIN_RETURN_IF_ERROR(CheckPixels(image_.width, image_.height));
-    MOULIN_ASSIGN_OR_RETURN(palette_, TakePalette(Little(head.substr(10, 1)), Palette()));
+    MOULIN_ASSIGN_OR_RETURN(palette_, TakePalette(LittleEndian(head.substr(10, 1)), Palette()));
     return absl::OkStatus();
   }
 
@@ -179,16 +174,16 @@ class GifReader {
 
   StatusOr<GifFrame> ReadFrame() {
     MOULIN_ASSIGN_OR_RETURN(const absl::string_view head, Take(9));
-    GifFrame frame{Little(head.substr(0, 2)),
-                   Little(head.substr(2, 2)),
-                   Little(head.substr(4, 2)),
-                   Little(head.substr(6, 2)),
+    GifFrame frame{LittleEndian(head.substr(0, 2)),
+                   LittleEndian(head.substr(2, 2)),
+                   LittleEndian(head.substr(4, 2)),
+                   LittleEndian(head.substr(6, 2)),
                    (head[8] & 0x40) != 0,
                    Palette(),
                    transparent_,
                    ""};
     transparent_ = -1;
-    MOULIN_ASSIGN_OR_RETURN(frame.palette, TakePalette(Little(head.substr(8, 1)), palette_));
+    MOULIN_ASSIGN_OR_RETURN(frame.palette, TakePalette(LittleEndian(head.substr(8, 1)), palette_));
     MOULIN_ASSIGN_OR_RETURN(const absl::string_view bits, Take(1));
     MOULIN_ASSIGN_OR_RETURN(std::string data, TakeBlocks());
     // A code of 3 bits or more stands for 4096 colours at most.
@@ -231,11 +226,11 @@ class GifReader {
 
 StatusOr<DecodedImage> DecodeBmpFile(absl::string_view file, int channels) {
   if (file.size() < 30 || file.substr(0, 2) != "BM") return MakeError(ErrorCode::kValue, "this is no BMP file");
-  const auto offset = static_cast<int64_t>(Little(file.substr(10, 4)));
-  const int64_t height = static_cast<int32_t>(Little(file.substr(22, 4)));
-  const uint32_t bits = Little(file.substr(28, 2));
+  const auto offset = static_cast<int64_t>(LittleEndian(file.substr(10, 4)));
+  const int64_t height = static_cast<int32_t>(LittleEndian(file.substr(22, 4)));
+  const uint32_t bits = LittleEndian(file.substr(28, 2));
   DecodedImage image;
-  image.width = static_cast<int32_t>(Little(file.substr(18, 4)));
+  image.width = static_cast<int32_t>(LittleEndian(file.substr(18, 4)));
   image.height = std::abs(height);
   image.channels = bits / 8;
   if (bits != 8 && bits != 24 && bits != 32) {

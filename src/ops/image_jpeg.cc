@@ -56,7 +56,7 @@ bool Start(JpegState* s, const JpegOptions& options, int channels) {
 }
 
 // Moves to the rows of a window and narrows the rows to the blocks that it touches, whose first column *x becomes.
-bool Narrow(JpegState* s, const ImageWindow& window, JDIMENSION* x) {
+bool NarrowToWindow(JpegState* s, const ImageWindow& window, JDIMENSION* x) {
   if (setjmp(s->back)) return false;
   *x = static_cast<JDIMENSION>(window.x);
   auto width = static_cast<JDIMENSION>(window.width);
@@ -104,7 +104,7 @@ StatusOr<DecodedImage> Decode(JpegState* s, absl::string_view file, const JpegOp
   if (options.window) {
     MOULIN_RETURN_IF_ERROR(CheckWindow(*options.window, image.height, image.width));
     JDIMENSION x = 0;
-    if (!Narrow(s, *options.window, &x)) return Failed(*s);
+    if (!NarrowToWindow(s, *options.window, &x)) return Failed(*s);
     skipped = options.window->x - static_cast<int64_t>(x);
     image.width = options.window->width;
     image.height = options.window->height;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <random>
 
 #include "ops/element.h"
@@ -13,7 +14,7 @@ namespace {
 
 // --- Filters ---
 
-constexpr float kPi = 3.14159265359f;
+constexpr float kPiFloat = std::numbers::pi_v<float>;
 
 struct Filter {
   absl::string_view name;
@@ -25,7 +26,7 @@ template <int kRadius>
 float Lanczos(float x) {
   if (x > kRadius) return 0;
   if (x <= 1e-3f) return 1;
-  return kRadius * std::sin(kPi * x) * std::sin(kPi * x / kRadius) / (kPi * kPi * x * x);
+  return kRadius * std::sin(kPiFloat * x) * std::sin(kPiFloat * x / kRadius) / (kPiFloat * kPiFloat * x * x);
 }
 float Gaussian(float x) { return x >= 1.5f ? 0 : std::exp(-x * x / (2 * 0.5f * 0.5f)); }
 float Box(float x) { return x < 0.5f ? 1 : x == 0.5f ? 0.5f : 0; }

@@ -148,18 +148,12 @@ Status SolveMatrices(const KernelContext& c) {
 // The type that single precision is computed in.
 DType Widened(DType type) { return IsFloating(type) ? DType::kFloat64 : IsComplex(type) ? DType::kComplex128 : type; }
 
-Status Convert(const Tensor& from, Tensor* to) {
-  Expr cast;
-  cast.Cast(cast.Input(0, from.dtype()), to->dtype());
-  return EvaluateExpr(cast, {from}, to);
-}
-
 // Single precision is computed in double: better results, and half the instances of Eigen's templates to compile.
 Status SolveWidened(const KernelContext& c) {
   std::vector<Tensor> inputs, outputs;
   for (const Tensor& input : c.inputs) {
     MOULIN_ASSIGN_OR_RETURN(Tensor wide, Tensor::Allocate(Widened(input.dtype()), input.shape()));
-    MOULIN_RETURN_IF_ERROR(Convert(input, &wide));
+    MOULIN_RETURN_IF_ERROR(CastElements(input, &wide));
     inputs.push_back(std::move(wide));
   }
   for (const Tensor& output : c.outputs) {
@@ -167,7 +161,7 @@ Status SolveWidened(const KernelContext& c) {
     outputs.push_back(std::move(wide));
   }
   MOULIN_RETURN_IF_ERROR(SolveMatrices(KernelContext{c.attrs, inputs, absl::MakeSpan(outputs), c.limits}));
-  for (size_t i = 0; i < outputs.size(); ++i) MOULIN_RETURN_IF_ERROR(Convert(outputs[i], &c.outputs[i]));
+  for (size_t i = 0; i < outputs.size(); ++i) MOULIN_RETURN_IF_ERROR(CastElements(outputs[i], &c.outputs[i]));
   return absl::OkStatus();
 }
 

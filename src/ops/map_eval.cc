@@ -344,4 +344,10 @@ Status EvaluateExpr(const Expr& expr, absl::Span<const Tensor> inputs, Tensor* o
   return EvaluateExprRange(expr, inputs, 0, out->num_elements(), out);
 }
 
+Status CastElements(const Tensor& from, Tensor* to) {
+  Expr cast;
+  cast.Cast(cast.Input(0, from.dtype()), to->dtype());
+  return EvaluateExpr(cast, {from}, to);
+}
+
 }  // namespace moulin

@@ -20,6 +20,9 @@ Status EvaluateExpr(const Expr& expr, absl::Span<const Tensor> inputs, Tensor* o
 // As above for the elements [begin, end) of `out` (row-major) alone, so that threads can share the work.
 Status EvaluateExprRange(const Expr& expr, absl::Span<const Tensor> inputs, int64_t begin, int64_t end, Tensor* out);
 
+// Casts every element of `from` to the type of `to`, which must be allocated with its shape. As above else.
+Status CastElements(const Tensor& from, Tensor* to);
+
 }  // namespace moulin
 
 #endif  // MOULIN_OPS_MAP_EVAL_H_

@@ -23,16 +23,10 @@ Status CheckLinearType(DType type) {
   return is_real || IsComplex(type) ? absl::OkStatus() : UnsupportedType(type);
 }
 
-Status Convert(const Tensor& from, Tensor* to) {
-  Expr cast;
-  cast.Cast(cast.Input(0, from.dtype()), to->dtype());
-  return EvaluateExpr(cast, {from}, to);
-}
-
 // A tensor as complex doubles.
 StatusOr<Tensor> Widened(const Tensor& x) {
   MOULIN_ASSIGN_OR_RETURN(Tensor wide, Tensor::Allocate(DType::kComplex128, x.shape()));
-  MOULIN_RETURN_IF_ERROR(Convert(x, &wide));
+  MOULIN_RETURN_IF_ERROR(CastElements(x, &wide));
   return wide;
 }
 
@@ -80,7 +74,7 @@ Status Apply(const KernelContext& c) {
     if (!matrix.allFinite()) return MakeError(ErrorCode::kValue, "a matrix has elements that are not finite");
     to[i] = kFunction(matrix);
   }
-  return Convert(y, &c.output(0));
+  return CastElements(y, &c.output(0));
 }
 
 // --- Eigenvalues ---
@@ -123,8 +117,8 @@ Status Eig(const KernelContext& c) {
     for (const Complex& v : solver.eigenvalues()) *value++ = v;
     if (with_vectors) to[i] = solver.eigenvectors();
   }
-  MOULIN_RETURN_IF_ERROR(Convert(values, &c.output(0)));
-  return with_vectors ? Convert(vectors, &c.output(1)) : absl::OkStatus();
+  MOULIN_RETURN_IF_ERROR(CastElements(values, &c.output(0)));
+  return with_vectors ? CastElements(vectors, &c.output(1)) : absl::OkStatus();
 }
 
 // --- Least squares ---
@@ -169,7 +163,7 @@ Status SolveLs(const KernelContext& c) {
   MOULIN_ASSIGN_OR_RETURN(const Tensor y, Tensor::Allocate(DType::kComplex128, c.output(0).shape()));
   const bool is_fast = IntAttr(c.attr<HostOpAttrs>(), "fast", 1) != 0;
   const Matrices left(a), right(b), to(y);
-  if (left.count() == 0 || right.count() == 0) return Convert(y, &c.output(0));
+  if (left.count() == 0 || right.count() == 0) return CastElements(y, &c.output(0));
   for (int64_t i = 0; i < to.count(); ++i) {
     if (is_fast) {
       MOULIN_ASSIGN_OR_RETURN(to[i], SolveNormal(left[i], right[i], regularizer));
@@ -177,7 +171,7 @@ Status SolveLs(const KernelContext& c) {
       to[i] = Eigen::CompleteOrthogonalDecomposition<Matrix>(left[i]).solve(right[i]);
     }
   }
-  return Convert(y, &c.output(0));
+  return CastElements(y, &c.output(0));
 }
 
 constexpr HostOp kMatrixFunctionKernels[] = {

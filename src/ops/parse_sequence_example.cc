@@ -18,7 +18,7 @@ using Names = std::vector<std::string>;
 enum class SequenceVersion { kV1, kV2, kSingle };
 
 // The features that a node asks for, by kind.
-struct Request {
+struct SequenceRequest {
   SequenceVersion version;
   Names context_sparse, context_dense, context_ragged;
   Names list_sparse, list_dense, list_ragged;
@@ -38,7 +38,7 @@ StatusOr<Names> NamesOf(const Tensor& x) {
   return Names(x.strings().begin(), x.strings().end());
 }
 
-void ReadAttributes(const HostOpAttrs& attrs, Request* r) {
+void ReadAttributes(const HostOpAttrs& attrs, SequenceRequest* r) {
   r->context_sparse = StringsAttr(attrs, "context_sparse_keys");
   r->context_dense = StringsAttr(attrs, "context_dense_keys");
   r->list_sparse = StringsAttr(attrs, "feature_list_sparse_keys");
@@ -48,7 +48,7 @@ void ReadAttributes(const HostOpAttrs& attrs, Request* r) {
 }
 
 // Vectors of names, and flags for the dense lists.
-Status ReadVectors(const KernelContext& c, Request* r) {
+Status ReadVectors(const KernelContext& c, SequenceRequest* r) {
   Names* const kinds[] = {&r->context_sparse, &r->context_dense, &r->context_ragged,
                           &r->list_sparse,    &r->list_dense,    &r->list_ragged};
   for (int i = 0; i < 6; ++i) {
@@ -68,7 +68,7 @@ Status ReadVectors(const KernelContext& c, Request* r) {
 }
 
 // A scalar input a name, by the numbers that the attributes tell; the last input is none of them.
-Status ReadScalars(const KernelContext& c, Request* r) {
+Status ReadScalars(const KernelContext& c, SequenceRequest* r) {
   const HostOpAttrs& attrs = c.attr<HostOpAttrs>();
   MOULIN_ASSIGN_OR_RETURN(r->may_miss, NamesOf(c.input(1)));
   int at = 2;
@@ -86,9 +86,9 @@ Status ReadScalars(const KernelContext& c, Request* r) {
   return absl::OkStatus();
 }
 
-StatusOr<Request> ReadRequest(const KernelContext& c) {
+StatusOr<SequenceRequest> ReadSequenceRequest(const KernelContext& c) {
   const HostOpAttrs& attrs = c.attr<HostOpAttrs>();
-  Request r{VersionOf(attrs.op)};
+  SequenceRequest r{VersionOf(attrs.op)};
   if (r.version == SequenceVersion::kV1) ReadAttributes(attrs, &r);
   if (r.version == SequenceVersion::kV2) MOULIN_RETURN_IF_ERROR(ReadVectors(c, &r));
   if (r.version == SequenceVersion::kSingle) MOULIN_RETURN_IF_ERROR(ReadScalars(c, &r));
@@ -111,7 +111,7 @@ struct Message {
 
 class SequenceParser {
  public:
-  SequenceParser(const KernelContext& c, const Request& request) : c_(c), r_(request) {}
+  SequenceParser(const KernelContext& c, const SequenceRequest& request) : c_(c), r_(request) {}
 
   Status Run() {
     MOULIN_RETURN_IF_ERROR(ReadMessages());
@@ -371,12 +371,12 @@ class SequenceParser {
   }
 
   const KernelContext& c_;
-  const Request& r_;
+  const SequenceRequest& r_;
   std::vector<Message> messages_;
 };
 
 Status ParseSequence(const KernelContext& c) {
-  MOULIN_ASSIGN_OR_RETURN(const Request request, ReadRequest(c));
+  MOULIN_ASSIGN_OR_RETURN(const SequenceRequest request, ReadSequenceRequest(c));
   return SequenceParser(c, request).Run();
 }
 

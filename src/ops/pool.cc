@@ -57,7 +57,7 @@ void ForEachWindow(const WindowGeometry& g, F f) {
 
 // The lowest finite value of T, in its arithmetic type.
 template <typename T>
-ArithmeticOf<T> Lowest() {
+ArithmeticOf<T> LowestSum() {
   if constexpr (std::is_same_v<T, Half>) return -65504.0f;
   if constexpr (std::is_same_v<T, BFloat16>) return -0x1.fep127f;
   return std::numeric_limits<ArithmeticOf<T>>::lowest();
@@ -68,7 +68,7 @@ template <typename T>
 void MaxPool(const WindowGeometry& g, const T* x, T* y) {
   using U = ArithmeticOf<T>;
   ForEachWindow(g, [&](int64_t p, int64_t out, int64_t image) {
-    U best = Lowest<T>();
+    U best = LowestSum<T>();
     g.ForEachTap(p, [&](int64_t, int64_t offset) {
       const U value = static_cast<U>(x[image + offset]);
       if (value > best) best = value;

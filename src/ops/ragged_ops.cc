@@ -37,7 +37,7 @@ StatusOr<std::vector<Ints>> ReadNested(const KernelContext& c, int first, int le
 }
 
 // (splits of each level, values, indices) -> splits of each level of the result, values.
-Status Gather(const KernelContext& c) {
+Status RaggedGather(const KernelContext& c) {
   const int levels = static_cast<int>(c.inputs.size()) - 2;
   const Tensor &values = c.input(levels), &indices = c.input(levels + 1);
   if (values.shape().rank() < 1) return MakeError(ErrorCode::kShape, "the values must not be a scalar");
@@ -248,7 +248,7 @@ constexpr HostOp kRaggedKernels[] = {
     {"DenseCountSparseOutput", 2, 2, InferUnknown, CountSparse},
     {"RaggedBincount", 4, 4, InferUnknown, Bincount},
     {"RaggedCountSparseOutput", 3, 3, InferUnknown, CountSparse},
-    {"RaggedGather", 3, kAnyNumber, InferUnknown, Gather},
+    {"RaggedGather", 3, kAnyNumber, InferUnknown, RaggedGather},
     {"RaggedTensorToSparse", 2, kAnyNumber, InferUnknown, ToSparse},
     {"SparseBincount", 5, 5, InferUnknown, Bincount},
     {"SparseCountSparseOutput", 4, 4, InferUnknown, CountSparse},

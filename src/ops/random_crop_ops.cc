@@ -10,27 +10,27 @@
 namespace moulin {
 namespace {
 
-struct Box {
+struct CropBox {
   int32_t left = 0, top = 0, right = 0, bottom = 0;
   float area() const { return static_cast<float>(int64_t{right - left} * (bottom - top)); }
 };
 
-float CommonArea(const Box& a, const Box& b) {
-  const Box both{std::max(a.left, b.left), std::max(a.top, b.top), std::min(a.right, b.right),
-                 std::min(a.bottom, b.bottom)};
+float CommonArea(const CropBox& a, const CropBox& b) {
+  const CropBox both{std::max(a.left, b.left), std::max(a.top, b.top), std::min(a.right, b.right),
+                     std::min(a.bottom, b.bottom)};
   return both.left > both.right || both.top > both.bottom ? 0 : both.area();
 }
 
-struct Request {
+struct CropRequest {
   int32_t height, width;
-  std::vector<Box> objects;
+  std::vector<CropBox> objects;
   float covered;  // the part of one object that must be inside
   float least_ratio, most_ratio, least_area, most_area;
 };
 
-bool HoldsObject(const Box& window, const Request& r) {
+bool HoldsObject(const CropBox& window, const CropRequest& r) {
   if (window.area() < 1) return false;
-  return std::any_of(r.objects.begin(), r.objects.end(), [&](const Box& object) {
+  return std::any_of(r.objects.begin(), r.objects.end(), [&](const CropBox& object) {
     return object.area() >= 1 && CommonArea(window, object) / object.area() >= r.covered;
   });
 }
@@ -38,7 +38,7 @@ bool HoldsObject(const Box& window, const Request& r) {
 int64_t Rounded(float x) { return std::lrintf(x); }
 
 // The greatest height whose width, by this ratio, is inside of the image.
-int64_t MostHeight(const Request& r, float ratio, float most_area) {
+int64_t MostHeight(const CropRequest& r, float ratio, float most_area) {
   int64_t most = Rounded(std::sqrt(most_area / ratio));
   if (Rounded(static_cast<float>(most) * ratio) > r.width) {
     constexpr float kBelowHalf = 0.0000001;
@@ -49,7 +49,7 @@ int64_t MostHeight(const Request& r, float ratio, float most_area) {
 }
 
 // A window of this ratio somewhere in the image; false where there is none of the areas asked for.
-bool TryWindow(const Request& r, float ratio, WordStream* words, Box* window) {
+bool TryWindow(const CropRequest& r, float ratio, WordStream* words, CropBox* window) {
   if (r.least_area > r.most_area || r.width <= 0 || r.height <= 0) return false;
   const float least_area = r.least_area * static_cast<float>(r.width) * static_cast<float>(r.height);
   const float most_area = r.most_area * static_cast<float>(r.width) * static_cast<float>(r.height);
@@ -72,12 +72,12 @@ bool TryWindow(const Request& r, float ratio, WordStream* words, Box* window) {
   return true;
 }
 
-StatusOr<std::vector<Box>> ReadBoxes(const Tensor& boxes, int32_t height, int32_t width) {
+StatusOr<std::vector<CropBox>> ReadBoxes(const Tensor& boxes, int32_t height, int32_t width) {
   const Shape& shape = boxes.shape();
   if (boxes.dtype() != DType::kFloat32 || shape.rank() != 3 || shape.dim(2) != 4) {
     return MakeError(ErrorCode::kShape, "expected float32 boxes [batch,boxes,4], got ", shape.ToString());
   }
-  std::vector<Box> read;
+  std::vector<CropBox> read;
   const absl::Span<const float> values = boxes.values<float>();
   for (const float value : values) {
     if (!(value >= 0 && value <= 1)) {
@@ -107,13 +107,13 @@ Status ReadRange(const HostOpAttrs& attrs, absl::string_view name, float low, fl
 
 constexpr float kMostCoordinate = 2147483520;  // the largest float32 that an int32 holds
 
-StatusOr<Request> ReadRequest(const KernelContext& c) {
+StatusOr<CropRequest> ReadCropRequest(const KernelContext& c) {
   const HostOpAttrs& attrs = c.attr<HostOpAttrs>();
   MOULIN_ASSIGN_OR_RETURN(const Ints size, IntValues(c.input(0)));
   if (size.size() != 3 || size[0] < 0 || size[1] < 0 || size[0] >= kMostCoordinate || size[1] >= kMostCoordinate) {
     return MakeError(ErrorCode::kValue, "image_size must be 3 sizes, got ", c.input(0).ToString());
   }
-  Request r{static_cast<int32_t>(size[0]), static_cast<int32_t>(size[1])};
+  CropRequest r{static_cast<int32_t>(size[0]), static_cast<int32_t>(size[1])};
   MOULIN_ASSIGN_OR_RETURN(r.objects, ReadBoxes(c.input(1), r.height, r.width));
   if (r.objects.empty()) {
     if (IntAttr(attrs, "use_image_if_no_bounding_boxes", 0) == 0) {
@@ -140,11 +140,11 @@ StatusOr<Request> ReadRequest(const KernelContext& c) {
 }
 
 // The first window that holds enough of an object; the whole image where none is found.
-Box FindWindow(const Request& r, int64_t attempts, const Philox& generator) {
+CropBox FindWindow(const CropRequest& r, int64_t attempts, const Philox& generator) {
   WordStream words(generator);
   for (int64_t i = 0; i < attempts; ++i) {
     const float ratio = UnitFloat(words.Next()) * (r.most_ratio - r.least_ratio) + r.least_ratio;
-    Box window;
+    CropBox window;
     if (TryWindow(r, ratio, &words, &window) && HoldsObject(window, r)) return window;
   }
   return {0, 0, r.width, r.height};
@@ -161,14 +161,14 @@ Status InferWindow(InferContext& c) {
 Status SampleWindow(const KernelContext& c) {
   MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferWindow));
   const HostOpAttrs& attrs = c.attr<HostOpAttrs>();
-  MOULIN_ASSIGN_OR_RETURN(const Request r, ReadRequest(c));
+  MOULIN_ASSIGN_OR_RETURN(const CropRequest r, ReadCropRequest(c));
   Philox generator = FromAttrs(attrs);
   if (c.inputs.size() == 4) {
     MOULIN_ASSIGN_OR_RETURN(generator, FromSeeds(c.input(3)));
   }
   const int64_t attempts = IntAttr(attrs, "max_attempts", 100);
   if (attempts < 1) return MakeError(ErrorCode::kAttribute, "max_attempts must be at least 1, got ", attempts);
-  const Box w = FindWindow(r, attempts, generator);
+  const CropBox w = FindWindow(r, attempts, generator);
   MOULIN_RETURN_IF_ERROR(StoreInts({w.top, w.left, 0}, &c.output(0)));
   MOULIN_RETURN_IF_ERROR(StoreInts({w.bottom - w.top, w.right - w.left, -1}, &c.output(1)));
   const auto height = static_cast<float>(r.height), width = static_cast<float>(r.width);

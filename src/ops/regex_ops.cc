@@ -7,7 +7,7 @@
 namespace moulin {
 namespace {
 
-Status InferStrings(InferContext& c) {
+Status InferPerString(InferContext& c) {
   for (int i = 0; i < c.num_inputs(); ++i) {
     MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kString, c.dtype(i), "an operand of a regular expression"));
   }
@@ -33,7 +33,7 @@ Status CheckPattern(const RE2& regex) {
 }
 
 Status Replace(const KernelContext& c) {
-  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferStrings));
+  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferPerString));
   MOULIN_ASSIGN_OR_RETURN(const std::string pattern, TextOf(c, 1, "pattern"));
   MOULIN_ASSIGN_OR_RETURN(const std::string rewrite, TextOf(c, 2, "rewrite"));
   const RE2 regex(pattern, RE2::Quiet);
@@ -68,9 +68,9 @@ Status FullMatch(const KernelContext& c) {
 
 constexpr HostOp kRegexKernels[] = {
     {"RegexFullMatch", 2, 2, InferMatch, FullMatch},
-    {"RegexReplace", 3, 3, InferStrings, Replace},
+    {"RegexReplace", 3, 3, InferPerString, Replace},
     {"StaticRegexFullMatch", 1, 1, InferMatch, FullMatch},
-    {"StaticRegexReplace", 1, 1, InferStrings, Replace},
+    {"StaticRegexReplace", 1, 1, InferPerString, Replace},
 };
 
 }  // namespace

@@ -15,7 +15,7 @@ using Parts = std::vector<std::string>;
 
 // --- StringSplit, StringSplitV2: a sparse matrix with a row for each string ---
 
-Status InferSplit(InferContext& c) {
+Status InferStringSplit(InferContext& c) {
   MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kString, c.dtype(0), "the operand"));
   MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kString, c.dtype(1), "the separator"));
   MOULIN_RETURN_IF_ERROR(CheckRank(c.shape(0), 1, "the operand"));
@@ -89,7 +89,7 @@ Parts SplitLikePython(const std::string& text, const std::string& separator, int
 template <typename F>
 Status SplitAll(const KernelContext& c, F split) {
   std::vector<TensorType> types;
-  MOULIN_RETURN_IF_ERROR(InferFromInputs(c, InferSplit, &types));
+  MOULIN_RETURN_IF_ERROR(InferFromInputs(c, InferStringSplit, &types));
   MOULIN_ASSIGN_OR_RETURN(const std::string separator, OnlyString(c.input(1), "the separator"));
   std::vector<Parts> rows;
   for (const std::string& text : c.input(0).strings()) rows.push_back(split(text, separator));
@@ -310,8 +310,8 @@ Status StringNGrams(const KernelContext& c) {
 constexpr HostOp kStringSplitKernels[] = {
     {"ReduceJoin", 2, 2, InferReduceJoin, ReduceJoin},
     {"StringNGrams", 2, 2, InferNGrams, StringNGrams},
-    {"StringSplit", 2, 2, InferSplit, StringSplit},
-    {"StringSplitV2", 2, 2, InferSplit, StringSplitV2},
+    {"StringSplit", 2, 2, InferStringSplit, StringSplit},
+    {"StringSplitV2", 2, 2, InferStringSplit, StringSplitV2},
     {"UnsortedSegmentJoin", 3, 3, InferSegmentJoin, SegmentJoin},
 };
 

@@ -88,7 +88,7 @@ Status Reserve(const KernelContext& c) {
 Status Empty(const KernelContext& c) { return MakeEmpty(c, 0); }
 
 // The rows of `x`, which share one copy of its elements. Strings are copied row by row.
-StatusOr<std::vector<Tensor>> Rows(const Tensor& x) {
+StatusOr<std::vector<Tensor>> SplitRows(const Tensor& x) {
   if (x.shape().rank() == 0) return MakeError(ErrorCode::kShape, "a scalar has no rows to make a list of");
   const Shape row(x.shape().dims().subspan(1));
   const int64_t count = x.shape().dim(0);
@@ -119,7 +119,7 @@ Status CheckElement(const Tensor& element, const TensorList& list) {
 // (tensor, element shape)
 Status FromTensor(const KernelContext& c) {
   MOULIN_ASSIGN_OR_RETURN(PartialShape shape, ShapeOperand(c.input(1)));
-  MOULIN_ASSIGN_OR_RETURN(std::vector<Tensor> rows, Rows(c.input(0)));
+  MOULIN_ASSIGN_OR_RETURN(std::vector<Tensor> rows, SplitRows(c.input(0)));
   TensorList list(c.input(0).dtype(), std::move(shape), 0);
   MOULIN_RETURN_IF_ERROR(CheckSize(static_cast<int64_t>(rows.size())));
   list = list.Resized(static_cast<int64_t>(rows.size()));
@@ -133,7 +133,7 @@ Status FromTensor(const KernelContext& c) {
 // Writes the rows of `x` at these places of `list`, which grows where an index lies beyond its end.
 Status ScatterRows(const Tensor& x, const Tensor& indices, TensorList* list) {
   MOULIN_ASSIGN_OR_RETURN(const Ints at, IntValues(indices));
-  MOULIN_ASSIGN_OR_RETURN(std::vector<Tensor> rows, Rows(x));
+  MOULIN_ASSIGN_OR_RETURN(std::vector<Tensor> rows, SplitRows(x));
   if (at.size() != rows.size()) {
     return MakeError(ErrorCode::kShape, "expected one index for each of ", rows.size(), " rows, got ", at.size());
   }
@@ -241,7 +241,7 @@ Status ConcatLists(const KernelContext& c) {
 }
 
 // (list, size)
-Status Resize(const KernelContext& c) {
+Status ResizeList(const KernelContext& c) {
   MOULIN_ASSIGN_OR_RETURN(const TensorList* list, ListInput(c, 0));
   MOULIN_ASSIGN_OR_RETURN(const int64_t size, ScalarInt(c.input(1), "the size"));
   MOULIN_RETURN_IF_ERROR(CheckSize(size));
@@ -375,7 +375,7 @@ Status GatherList(const KernelContext& c) {
   return StackElements(c, *list, indices, std::move(shape));
 }
 
-Status InferGather(InferContext& c) {
+Status InferGatherList(InferContext& c) {
   MOULIN_ASSIGN_OR_RETURN(const PartialShape element, KnownShapeOperand(c, 2));
   return AddStacked(c, KnownElements(c.shape(1)), element);
 }
@@ -457,13 +457,13 @@ constexpr HostOp kTensorListKernels[] = {
     {"TensorListConcatV2", 3, 3, InferConcat, ConcatList},
     {"TensorListElementShape", 1, 1, InferUnknown, ShapeOfElements},
     {"TensorListFromTensor", 2, 2, InferList, FromTensor},
-    {"TensorListGather", 3, 3, InferGather, GatherList},
+    {"TensorListGather", 3, 3, InferGatherList, GatherList},
     {"TensorListGetItem", 3, 3, InferGetItem, GetItem},
     {"TensorListLength", 1, 1, InferLength, Length},
     {"TensorListPopBack", 2, 2, InferPopBack, PopBack},
     {"TensorListPushBack", 2, 2, InferList, PushBack},
     {"TensorListReserve", 2, 2, InferList, Reserve},
-    {"TensorListResize", 2, 2, InferList, Resize},
+    {"TensorListResize", 2, 2, InferList, ResizeList},
     {"TensorListScatter", 3, 3, InferList, Scatter},
     {"TensorListScatterIntoExistingList", 3, 3, InferList, ScatterInto},
     {"TensorListScatterV2", 4, 4, InferList, Scatter},

@@ -171,7 +171,7 @@ StatusOr<Encoder> FindEncoder(const HostOpAttrs& attrs) {
 
 // --- The ops ---
 
-Status InferDecode(InferContext& c) {
+Status InferUnicodeDecode(InferContext& c) {
   MOULIN_RETURN_IF_ERROR(CheckSameType(DType::kString, c.dtype(0), "the operand"));
   const int64_t n = c.shape(0).has_rank() ? DimProduct(c.shape(0).dims(), 0, c.shape(0).rank()) : kUnknownDim;
   const std::vector<DType>& types = c.attr<HostOpAttrs>().output_types;
@@ -191,7 +191,7 @@ void SetInt(Tensor& t, int64_t i, int64_t value) {
 
 Status UnicodeDecode(const KernelContext& c) {
   std::vector<TensorType> types;
-  MOULIN_RETURN_IF_ERROR(InferFromInputs(c, InferDecode, &types));
+  MOULIN_RETURN_IF_ERROR(InferFromInputs(c, InferUnicodeDecode, &types));
   if (types[0].dtype != DType::kInt32 && types[0].dtype != DType::kInt64) {
     return MakeError(ErrorCode::kDType, "the splits must be int32 or int64");
   }
@@ -262,8 +262,8 @@ Status UnicodeEncode(const KernelContext& c) {
 }
 
 constexpr HostOp kUnicodeKernels[] = {
-    {"UnicodeDecode", 1, 1, InferDecode, UnicodeDecode},
-    {"UnicodeDecodeWithOffsets", 1, 1, InferDecode, UnicodeDecode},
+    {"UnicodeDecode", 1, 1, InferUnicodeDecode, UnicodeDecode},
+    {"UnicodeDecodeWithOffsets", 1, 1, InferUnicodeDecode, UnicodeDecode},
     {"UnicodeEncode", 2, 2, InferEncode, UnicodeEncode},
     {"UnicodeTranscode", 1, 1, InferTranscode, UnicodeTranscode},
 };

@@ -5,10 +5,10 @@
 #include <map>
 #include <numeric>
 
+#include "base/math.h"
+
 namespace moulin {
 namespace {
-
-int64_t RoundUp(int64_t bytes) { return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment; }
 
 // Whether every use of `a` is done before task `t` begins.
 bool AllBefore(const ArenaRequest& a, int t, const LaneSchedule& schedule) {
@@ -31,7 +31,7 @@ ArenaLayout LayOutGreedily(absl::Span<const ArenaRequest> requests, const LaneSc
   std::stable_sort(by_size.begin(), by_size.end(), [&](int a, int b) { return requests[a].bytes > requests[b].bytes; });
   std::vector<int> placed;  // by rising offset
   for (int r : by_size) {
-    const int64_t bytes = RoundUp(requests[r].bytes);
+    const int64_t bytes = RoundUp(requests[r].bytes, kArenaAlignment);
     if (bytes == 0) continue;
     int64_t end = 0;  // of the interfering buffers passed so far
     int64_t best = -1, best_gap = INT64_MAX;
@@ -42,7 +42,7 @@ ArenaLayout LayOutGreedily(absl::Span<const ArenaRequest> requests, const LaneSc
         best = end;
         best_gap = gap;
       }
-      end = std::max(end, layout.offsets[p] + RoundUp(requests[p].bytes));
+      end = std::max(end, layout.offsets[p] + RoundUp(requests[p].bytes, kArenaAlignment));
     }
     layout.offsets[r] = best >= 0 ? best : end;
     layout.bytes = std::max(layout.bytes, layout.offsets[r] + bytes);
@@ -113,12 +113,12 @@ ArenaLayout LayOutLinearly(absl::Span<const ArenaRequest> requests) {
   FreeList free;
   std::multimap<int, int> alive;  // by the position of the last use
   for (int r : by_start) {
-    const int64_t bytes = RoundUp(requests[r].bytes);
+    const int64_t bytes = RoundUp(requests[r].bytes, kArenaAlignment);
     if (bytes == 0) continue;
     const int start = requests[r].first_task + 1;
     while (!alive.empty() && alive.begin()->first < start) {
       const int gone = alive.begin()->second;
-      free.Give(layout.offsets[gone], RoundUp(requests[gone].bytes));
+      free.Give(layout.offsets[gone], RoundUp(requests[gone].bytes, kArenaAlignment));
       alive.erase(alive.begin());
     }
     layout.offsets[r] = free.Take(bytes);

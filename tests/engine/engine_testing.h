@@ -17,6 +17,7 @@
 #include "gmock/gmock.h"
 #include "moulin/engine.h"
 #include "ops/graph_builder.h"
+#include "tests/formats/format_test.h"
 
 namespace moulin {
 
@@ -132,7 +133,6 @@ inline float FirstValue(const StatusOr<NamedTensors>& result) {
 inline Tensor Floats(std::vector<float> values) {
   return Tensor::Of<float>(Shape({static_cast<int64_t>(values.size())}), absl::MakeConstSpan(values));
 }
-inline std::string Message(const Status& status) { return std::string(status.message()); }
 
 }  // namespace moulin
 

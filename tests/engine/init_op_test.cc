@@ -20,7 +20,7 @@ std::string Check(const std::string& text) {
   return std::string(CheckInitOp(meta_graph).message());
 }
 
-std::string Signature(const std::string& output, const std::string& tensor) {
+std::string SignatureText(const std::string& output, const std::string& tensor) {
   return "signature_def { key: \"__saved_model_init_op\" value { outputs { key: \"" + output + "\" value { name: \"" +
          tensor + "\" } } } }";
 }
@@ -30,17 +30,18 @@ std::string Collection(const std::string& name, const std::string& nodes) {
 
 TEST(InitOpTest, WhatIsThere) {
   EXPECT_EQ(Check(""), "");
-  EXPECT_EQ(Check(Signature("__saved_model_init_op", "init")), "");
+  EXPECT_EQ(Check(SignatureText("__saved_model_init_op", "init")), "");
   EXPECT_EQ(Check(Collection("saved_model_main_op", "\"init\"")), "");
   EXPECT_EQ(Check(Collection("legacy_init_op", "\"init\"")), "");
 }
 
 TEST(InitOpTest, SignatureWithoutItsOutput) {
-  EXPECT_THAT(Check(Signature("other", "init")), AllOf(StartsWith("E_OUTPUT"), HasSubstr("__saved_model_init_op")));
+  EXPECT_THAT(Check(SignatureText("other", "init")), AllOf(StartsWith("E_OUTPUT"), HasSubstr("__saved_model_init_op")));
 }
 
 TEST(InitOpTest, NodeThatIsNotInTheGraph) {
-  EXPECT_THAT(Check(Signature("__saved_model_init_op", "gone:0")), AllOf(StartsWith("E_OUTPUT"), HasSubstr("gone:0")));
+  EXPECT_THAT(Check(SignatureText("__saved_model_init_op", "gone:0")),
+              AllOf(StartsWith("E_OUTPUT"), HasSubstr("gone:0")));
   EXPECT_THAT(Check(Collection("legacy_init_op", "\"gone\"")),
               AllOf(StartsWith("E_OUTPUT"), HasSubstr("legacy_init_op")));
 }

@@ -17,15 +17,18 @@
 namespace moulin {
 namespace {
 
-constexpr int64_t kSize = 300;  // a weight of 360 kB
-constexpr int64_t kBytes = kSize * kSize * static_cast<int64_t>(sizeof(float));
+constexpr int64_t kSharedSize = 300;  // a weight of 360 kB
+constexpr int64_t kBytes = kSharedSize * kSharedSize * static_cast<int64_t>(sizeof(float));
 
 Tensor Weight(int period) {
-  Tensor t = Tensor::Allocate(DType::kFloat32, Shape({kSize, kSize})).value();
-  for (int64_t i = 0; i < kSize * kSize; ++i) t.mutable_values<float>()[i] = static_cast<float>(2 - i % period);
+  Tensor t = Tensor::Allocate(DType::kFloat32, Shape({kSharedSize, kSharedSize})).value();
+  for (int64_t i = 0; i < kSharedSize * kSharedSize; ++i)
+    t.mutable_values<float>()[i] = static_cast<float>(2 - i % period);
   return t;
 }
-Tensor Ones(int64_t rows) { return Tensor::Of<float>(Shape({rows, kSize}), std::vector<float>(rows * kSize, 1)); }
+Tensor OnesFor(int64_t rows) {
+  return Tensor::Of<float>(Shape({rows, kSharedSize}), std::vector<float>(rows * kSharedSize, 1));
+}
 
 // y = x w, n = |x w|, and z = (those rows of y that the mask tells) w2: a stage of its own.
 tf::GraphDef Parse() {
@@ -78,7 +81,7 @@ class SharedWeightsTest : public ::testing::Test {
     n.outputs = {{"n", "n:0"}};
     y.warm_up = n.warm_up = {"in"};
     BundleWriter writer;
-    const std::map<std::string, std::string> files = {{"in", EncodeNpz({{"x", Ones(2)}}).value()}};
+    const std::map<std::string, std::string> files = {{"in", EncodeNpz({{"x", OnesFor(2)}}).value()}};
     EXPECT_TRUE(writer.AddModel("net", Parse(), internal::ToMetadata({y, n}), files).ok());
     EXPECT_TRUE(writer.Write(bundle_).ok());
   }
@@ -93,7 +96,7 @@ class SharedWeightsTest : public ::testing::Test {
     EXPECT_TRUE(model.ok()) << model.status();
     return *std::move(model);
   }
-  static float First(Model& model, int64_t rows) { return FirstValue(model.Run({{"x", Ones(rows)}})); }
+  static float First(Model& model, int64_t rows) { return FirstValue(model.Run({{"x", OnesFor(rows)}})); }
 
   const std::string file_ = std::string(::testing::TempDir()) + "moulin_shared_weights.pb";
   const std::string bundle_ = std::string(::testing::TempDir()) + "moulin_shared_weights.moulin";
@@ -102,7 +105,7 @@ class SharedWeightsTest : public ::testing::Test {
 
 float ColumnSum(const Tensor& weight) {
   float sum = 0;
-  for (int64_t i = 0; i < kSize; ++i) sum += weight.values<float>()[i * kSize];
+  for (int64_t i = 0; i < kSharedSize; ++i) sum += weight.values<float>()[i * kSharedSize];
   return sum;
 }
 
@@ -146,16 +149,16 @@ TEST_F(SharedWeightsTest, TheFirstStageReleasesWhatTheOthersDoNotRead) {
   // Each row of y is the same, so each row of z is too.
   const Tensor w = Weight(7), w2 = Weight(5);
   double expected = 0;
-  for (int64_t k = 0; k < kSize; ++k) {
+  for (int64_t k = 0; k < kSharedSize; ++k) {
     double y = 0;
-    for (int64_t i = 0; i < kSize; ++i) y += w.values<float>()[i * kSize + k];
-    expected += y * w2.values<float>()[k * kSize];
+    for (int64_t i = 0; i < kSharedSize; ++i) y += w.values<float>()[i * kSharedSize + k];
+    expected += y * w2.values<float>()[k * kSharedSize];
   }
   bool is_packed = false;
   for (const std::vector<bool>& mask : {std::vector<bool>{true, false}, {true, true}, {true}, {true, false, true}}) {
     Tensor m = Tensor::Allocate(DType::kBool, Shape({static_cast<int64_t>(mask.size())})).value();
     std::copy(mask.begin(), mask.end(), m.mutable_values<bool>().begin());
-    const auto z = model->Run({{"x", Ones(static_cast<int64_t>(mask.size()))}, {"mask", m}});
+    const auto z = model->Run({{"x", OnesFor(static_cast<int64_t>(mask.size()))}, {"mask", m}});
     ASSERT_TRUE(z.ok()) << z.status();
     EXPECT_NEAR(z->front().second.values<float>()[0], expected, std::abs(expected) * 1e-5) << mask.size();
     is_packed = is_packed || Released(*model) == kBytes;

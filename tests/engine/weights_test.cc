@@ -12,18 +12,18 @@
 namespace moulin {
 namespace {
 
-constexpr int64_t kSize = 300;  // a weight of 360 kB
+constexpr int64_t kSide = 300;  // a weight of 360 kB
 
 Tensor Weight() {
-  Tensor t = Tensor::Allocate(DType::kFloat32, Shape({kSize, kSize})).value();
-  for (int64_t i = 0; i < kSize * kSize; ++i) t.mutable_values<float>()[i] = static_cast<float>(i % 7);
+  Tensor t = Tensor::Allocate(DType::kFloat32, Shape({kSide, kSide})).value();
+  for (int64_t i = 0; i < kSide * kSide; ++i) t.mutable_values<float>()[i] = static_cast<float>(i % 7);
   return t;
 }
-Tensor Ones(int64_t rows) { return Tensor::Of<float>(Shape({rows, kSize}), std::vector<float>(rows * kSize, 1)); }
+Tensor RowsOfOnes(int64_t rows) { return Tensor::Of<float>(Shape({rows, kSide}), std::vector<float>(rows * kSide, 1)); }
 // The first element of the product of ones and the weight.
 float ExpectedFirst() {
   float sum = 0;
-  for (int64_t i = 0; i < kSize; ++i) sum += static_cast<float>((i * kSize) % 7);
+  for (int64_t i = 0; i < kSide; ++i) sum += static_cast<float>((i * kSide) % 7);
   return sum;
 }
 
@@ -50,7 +50,7 @@ class WeightsTest : public ::testing::Test {
   void Write(bool is_read) const {
     tf::GraphDef graph;
     tf::NodeDef* x = AddNode(&graph, "x", "Placeholder", "dtype", {});
-    ShapeToProto(PartialShape({kUnknownDim, kSize}), (*x->mutable_attr())["shape"].mutable_shape());
+    ShapeToProto(PartialShape({kUnknownDim, kSide}), (*x->mutable_attr())["shape"].mutable_shape());
     tf::NodeDef* w = AddNode(&graph, "w", "Const", "dtype", {});
     TensorToProto(Weight(), (*w->mutable_attr())["value"].mutable_tensor());
     AddNode(&graph, "y", "MatMul", "T", {"x", "w"});
@@ -63,7 +63,7 @@ class WeightsTest : public ::testing::Test {
     return *std::move(model);
   }
   static int64_t Released(Model& model) { return model.impl().program()->weights()->released_bytes(); }
-  static float First(Model& model, int64_t rows) { return FirstValue(model.Run({{"x", Ones(rows)}}, {"y"})); }
+  static float First(Model& model, int64_t rows) { return FirstValue(model.Run({{"x", RowsOfOnes(rows)}}, {"y"})); }
 
   const std::string path_;
 };
@@ -84,7 +84,7 @@ TEST_F(WeightsTest, PackedOnesAreReleasedAndComeBack) {
   EXPECT_EQ(Released(*model), 0);
   for (ValueId v = 0; v < graph->num_values(); ++v) {
     const Tensor& constant = graph->value(v).constant;
-    if (!constant.is_valid() || constant.num_elements() != kSize * kSize) continue;
+    if (!constant.is_valid() || constant.num_elements() != kSide * kSide) continue;
     EXPECT_EQ(constant.values<float>(), Weight().values<float>());
   }
   EXPECT_EQ(First(*model, 5), ExpectedFirst());
@@ -205,14 +205,14 @@ TEST_F(WeightsSessionTest, EqualOnesAreOne) {
   Weights::Session(first_weights, all).Release(weight, copy);
   ASSERT_EQ(first_weights->released_bytes(), weight.byte_size());
   // Equal elements, under another shape: the first one's memory, which is brought back.
-  const ValueId b = second.AddConstant(Weight().Reshaped(Shape({kSize * kSize})), "b");
+  const ValueId b = second.AddConstant(Weight().Reshaped(Shape({kSide * kSide})), "b");
   const auto second_weights = Weights::Of(store, &second);
   EXPECT_EQ(second.value(b).constant.data(), first.value(a).constant.data());
-  EXPECT_EQ(second.value(b).constant.shape(), Shape({kSize * kSize}));
+  EXPECT_EQ(second.value(b).constant.shape(), Shape({kSide * kSide}));
   EXPECT_EQ(weight.values<float>(), Weight().values<float>());
   // One element differs, which the digest does not see.
   Tensor almost = Weight();
-  almost.mutable_values<float>()[kSize + 1] = 77;
+  almost.mutable_values<float>()[kSide + 1] = 77;
   Weights::Session(first_weights, all).Release(weight, copy);
   const ValueId c = other.AddConstant(almost, "c");
   const auto other_weights = Weights::Of(store, &other);
@@ -255,9 +255,9 @@ TEST_F(WeightsSessionTest, TheyGoWithTheLastModel) {
   std::weak_ptr<const void> memory;
   {
     Graph graph;
-    const auto block = std::make_shared<std::vector<float>>(kSize * kSize, 3.f);
+    const auto block = std::make_shared<std::vector<float>>(kSide * kSide, 3.f);
     memory = block;
-    graph.AddConstant(Tensor::Borrow(DType::kFloat32, Shape({kSize, kSize}), block, block->data()), "w");
+    graph.AddConstant(Tensor::Borrow(DType::kFloat32, Shape({kSide, kSide}), block, block->data()), "w");
     const auto weights = Weights::Of(store, &graph);
     auto again = std::make_unique<Graph>(graph);
     const auto others = Weights::Of(store, again.get());
@@ -272,7 +272,7 @@ TEST_F(WeightsSessionTest, GraphsWithinNodesHaveThemToo) {
   const ValueId index = graph.AddInput("index", {DType::kInt32, PartialShape(std::vector<int64_t>{})});
   CaseAttrs attrs;
   attrs.branches = {branch, branch};
-  graph.AddNode(OpKind::kCase, attrs, {index}, {{DType::kFloat32, PartialShape({kSize, kSize})}});
+  graph.AddNode(OpKind::kCase, attrs, {index}, {{DType::kFloat32, PartialShape({kSide, kSide})}});
   Graph other;
   other.AddConstant(weight, "w");
   const auto weights = Weights::Of(store, &other);

@@ -21,7 +21,7 @@ tf::TensorProto Proto(tf::DataType type, std::initializer_list<int64_t> sizes) {
 }
 
 template <typename T>
-std::string Bytes(std::initializer_list<T> values) {
+std::string BytesOf(std::initializer_list<T> values) {
   return std::string(reinterpret_cast<const char*>(values.begin()), values.size() * sizeof(T));
 }
 
@@ -34,7 +34,7 @@ std::vector<T> Values(const StatusOr<Tensor>& tensor) {
 
 TEST(TensorFromProto, Content) {
   tf::TensorProto proto = Proto(tf::DT_FLOAT, {2, 2});
-  proto.set_tensor_content(Bytes<float>({1, 2, 3, 4}));
+  proto.set_tensor_content(BytesOf<float>({1, 2, 3, 4}));
   const auto tensor = TensorFromProto(proto);
   EXPECT_THAT(Values<float>(tensor), ElementsAre(1, 2, 3, 4));
   EXPECT_EQ(tensor->shape(), Shape({2, 2}));
@@ -53,7 +53,7 @@ TEST(TensorFromProto, LargeContentIsNotCopied) {
 
 TEST(TensorFromProto, ContentWinsOverValues) {
   tf::TensorProto proto = Proto(tf::DT_FLOAT, {1});
-  proto.set_tensor_content(Bytes<float>({7}));
+  proto.set_tensor_content(BytesOf<float>({7}));
   proto.add_float_val(8);
   proto.add_int_val(9);
   EXPECT_THAT(Values<float>(TensorFromProto(proto)), ElementsAre(7));

@@ -191,7 +191,8 @@ double SecondsOf(const std::function<void()>& work) {
   return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
 }
 
-tf::NodeDef* AddNode(tf::GraphDef* graph, const std::string& name, const std::string& op, const std::string& input) {
+tf::NodeDef* AddFloatNode(tf::GraphDef* graph, const std::string& name, const std::string& op,
+                          const std::string& input) {
   tf::NodeDef* node = graph->add_node();
   node->set_name(name);
   node->set_op(op);
@@ -212,7 +213,8 @@ constexpr int Size(int whole) {
 TEST(ImportGraphTest, RunsAChainOfManyIdentities) {
   constexpr int kLength = Size(2'000'000);
   tf::GraphDef graph_def = Text(Placeholder("n0", {1}));
-  for (int i = 1; i <= kLength; ++i) AddNode(&graph_def, absl::StrCat("n", i), "Identity", absl::StrCat("n", i - 1));
+  for (int i = 1; i <= kLength; ++i)
+    AddFloatNode(&graph_def, absl::StrCat("n", i), "Identity", absl::StrCat("n", i - 1));
   const double seconds = SecondsOf([&] {
     const auto graph = ImportGraph(std::move(graph_def), {});
     ASSERT_TRUE(graph.ok()) << graph.status();
@@ -225,7 +227,7 @@ TEST(ImportGraphTest, RunsAChainOfManyIdentities) {
 TEST(ImportGraphTest, ImportsAWideFan) {
   constexpr int kConsumers = Size(1'000'000);
   tf::GraphDef graph_def = Text(Placeholder("x", {1}));
-  for (int i = 0; i < kConsumers; ++i) AddNode(&graph_def, absl::StrCat("y", i), "Neg", "x");
+  for (int i = 0; i < kConsumers; ++i) AddFloatNode(&graph_def, absl::StrCat("y", i), "Neg", "x");
   const double seconds = SecondsOf([&] {
     const auto graph = ImportGraph(std::move(graph_def), {});
     ASSERT_TRUE(graph.ok()) << graph.status();

@@ -11,7 +11,7 @@ std::string MergeText(const std::string& name, const std::vector<std::string>& i
 std::string Predicate(const std::string& name) { return Placeholder(name, {}, "DT_BOOL"); }
 
 // A loop that doubles x until it is not less than 100, as TensorFlow 1 writes it.
-struct LoopText {
+struct MalformedLoop {
   std::string enter = NodeText("enter", "Enter", {"x"}, Frame("loop"));
   std::string merge = MergeText("merge", {"enter", "next"});
   std::string limit = ConstText("limit", "DT_FLOAT", {}, "float_val: 100");
@@ -29,7 +29,7 @@ struct LoopText {
 };
 
 TEST(MalformedControlTest, TheLoopIsGood) {
-  const auto graph = LoopText().Import();
+  const auto graph = MalformedLoop().Import();
   ASSERT_TRUE(graph.ok()) << graph.status();
 }
 
@@ -46,32 +46,32 @@ TEST(MalformedControlTest, PartsOfLoopsAlone) {
 }
 
 TEST(MalformedControlTest, LoopsThatLackAPart) {
-  LoopText no_input;
+  MalformedLoop no_input;
   no_input.enter = NodeText("enter", "Enter", {}, Frame("loop"));
   EXPECT_THAT(no_input.Import(), FailsWith("E_UNSUPPORTED", "node \"merge\" (op Merge)"));
-  LoopText no_frame;
+  MalformedLoop no_frame;
   no_frame.enter = NodeText("enter", "Enter", {"x"}, kT);
   EXPECT_THAT(no_frame.Import(), FailsWith("E_ATTR", "node \"enter\" (op Enter)"));
-  LoopText no_condition;
+  MalformedLoop no_condition;
   no_condition.condition = NodeText("condition", "LoopCond", {});
   EXPECT_THAT(no_condition.Import(), FailsWith("E_ARITY", "LoopCond"));
-  LoopText no_next;
+  MalformedLoop no_next;
   no_next.next = NodeText("next", "NextIteration", {}, kT);
   EXPECT_THAT(no_next.Import(), FailsWith("E_UNSUPPORTED", "node \"merge\" (op Merge)"));
-  LoopText no_enter;
+  MalformedLoop no_enter;
   no_enter.merge = MergeText("merge", {"x", "next"});
   EXPECT_THAT(no_enter.Import(), FailsWith("E_UNSUPPORTED", "node \""));
-  LoopText one_input;
+  MalformedLoop one_input;
   one_input.branch = NodeText("switch", "Switch", {"merge"}, kT);
   EXPECT_THAT(one_input.Import(), FailsWith("E_ARITY", "node \"switch\" (op Switch)"));
-  LoopText three;
+  MalformedLoop three;
   three.merge = MergeText("merge", {"enter", "next", "next"});
   EXPECT_THAT(three.Import(), FailsWith("E_UNSUPPORTED", "node \"merge\" (op Merge)"));
 }
 
 // What enters the loop and does not change.
 TEST(MalformedControlTest, ConstantsOfLoopsWithoutAnInput) {
-  LoopText loop;
+  MalformedLoop loop;
   loop.limit = NodeText("limit", "Enter", {}, Frame("loop"));
   EXPECT_THAT(loop.Import(), FailsWith("E_ARITY", "node \"limit\" (op Enter)"));
   loop.limit = NodeText("limit", "Enter", {"^x"}, Frame("loop"));
@@ -79,10 +79,10 @@ TEST(MalformedControlTest, ConstantsOfLoopsWithoutAnInput) {
 }
 
 TEST(MalformedControlTest, FramesThatCross) {
-  LoopText loop;
+  MalformedLoop loop;
   loop.body = NodeText("other", "Enter", {"switch:1"}, Frame("other")) + NodeText("body", "Neg", {"other"}, kT);
   EXPECT_THAT(loop.Import(), FailsWith("E_UNSUPPORTED", "node \"other\" (op Enter)"));
-  loop = LoopText();
+  loop = MalformedLoop();
   loop.limit = NodeText("limit", "Enter", {"x"}, Frame("other"));
   EXPECT_THAT(loop.Import(), FailsWith("E_UNSUPPORTED", "node \"limit\" (op Enter)"));
 }
@@ -92,13 +92,13 @@ TEST(MalformedControlTest, OutputsThatASwitchDoesNotHave) {
   EXPECT_TRUE(Import(text + NodeText("a", "Neg", {"s"}, kT) + MergeText("m", {"a", "s:1"}), {"m"}).ok());
   EXPECT_THAT(Import(text + NodeText("a", "Neg", {"s"}, kT) + MergeText("m", {"a", "s:7"}), {"m"}),
               FailsWith("E_PORT", "node \"s\" (op Switch)"));
-  LoopText loop;
+  MalformedLoop loop;
   loop.body = NodeText("body", "Neg", {"switch:2"}, kT);
   EXPECT_THAT(loop.Import(), FailsWith("E_PORT", "node \"switch\" (op Switch)"));
-  loop = LoopText();
+  loop = MalformedLoop();
   loop.less = NodeText("less", "Less", {"merge:1", "limit"}, kT);
   EXPECT_THAT(loop.Import(), FailsWith("E_PORT", "node \"merge\" (op Merge)"));
-  loop = LoopText();
+  loop = MalformedLoop();
   loop.exit = NodeText("exit", "Exit", {"switch:1"}, kT);
   EXPECT_THAT(loop.Import(), FailsWith("E_UNSUPPORTED", "node \"exit\" (op Exit)"));
 }

@@ -10,7 +10,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsNan;
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 Tensor Axes(std::vector<int32_t> axes) { return Vector<int32_t>(std::move(axes)); }
 Tensor Axis(int32_t axis) { return Tensor::Scalar<int32_t>(axis); }
@@ -85,8 +85,8 @@ TEST(Reduce, OfNothing) {
   const auto run = [&](ReduceOp op) { return Values<float>(RunOne(OpKind::kReduce, ReduceAttrs{op}, {x, Axes({0})})); };
   EXPECT_THAT(run(ReduceOp::kSum), ElementsAre(0, 0));
   EXPECT_THAT(run(ReduceOp::kProd), ElementsAre(1, 1));
-  EXPECT_THAT(run(ReduceOp::kMax), ElementsAre(-kInf, -kInf));
-  EXPECT_THAT(run(ReduceOp::kMin), ElementsAre(kInf, kInf));
+  EXPECT_THAT(run(ReduceOp::kMax), ElementsAre(-kInfinity, -kInfinity));
+  EXPECT_THAT(run(ReduceOp::kMin), ElementsAre(kInfinity, kInfinity));
   EXPECT_THAT(run(ReduceOp::kMean), ElementsAre(IsNan(), IsNan()));
   EXPECT_THAT(Values<int32_t>(RunOne(OpKind::kReduce, ReduceAttrs{ReduceOp::kMax}, {n, Axes({0})})),
               ElementsAre(INT32_MIN, INT32_MIN));
@@ -190,7 +190,7 @@ TEST(Scan, LogSumExp) {
   const auto y = Values<double>(RunOne(OpKind::kScan, ScanAttrs{ScanOp::kLogSumExp}, {x, Axis(0)}));
   EXPECT_DOUBLE_EQ(y[2], std::log(std::exp(1.0) + std::exp(2.0) + std::exp(3.0)));
   const auto z = Values<double>(RunOne(OpKind::kScan, ScanAttrs{ScanOp::kLogSumExp, true}, {x, Axis(0)}));
-  EXPECT_EQ(z[0], -kInf);
+  EXPECT_EQ(z[0], -kInfinity);
   EXPECT_DOUBLE_EQ(z[1], 1);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/denormals.h"
 #include "base/errors.h"
+#include "base/math.h"
 #include "base/status_macros.h"
 
 namespace moulin {
@@ -16,8 +17,7 @@ namespace {
 constexpr size_t kAlignment = 64;
 
 StatusOr<std::shared_ptr<void>> AllocateArena(int64_t bytes) {
-  const size_t rounded = (static_cast<size_t>(std::max<int64_t>(bytes, 1)) + kAlignment - 1) / kAlignment * kAlignment;
-  void* block = std::aligned_alloc(kAlignment, rounded);
+  void* block = std::aligned_alloc(kAlignment, static_cast<size_t>(RoundUp(std::max<int64_t>(bytes, 1), kAlignment)));
   if (block == nullptr) return MakeError(ErrorCode::kMemory, "cannot allocate an arena of ", bytes, " bytes");
   return std::shared_ptr<void>(block, std::free);
 }

@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 
 Tensor Floats(const Shape& shape, std::vector<float> values) { return Tensor::Of<float>(shape, values); }
 
-std::vector<float> Values(const Tensor& t) { return {t.values<float>().begin(), t.values<float>().end()}; }
+std::vector<float> FloatsOf(const Tensor& t) { return {t.values<float>().begin(), t.values<float>().end()}; }
 
 class ExecutionTest : public FakeDeviceTest {
  protected:
@@ -53,7 +53,7 @@ TEST_F(ExecutionTest, ComputesWithWeightsAndInputs) {
   for (int run = 0; run < 3; ++run) {
     const auto result = model->Run({{"x", Floats(Shape({2, 3}), {1, 1, 1, 0, 0, 0.5f})}});
     ASSERT_TRUE(result.ok()) << result.status();
-    EXPECT_THAT(Values(result->front().second), ElementsAre(2, 6, 12, 16, 25, 39));
+    EXPECT_THAT(FloatsOf(result->front().second), ElementsAre(2, 6, 12, 16, 25, 39));
   }
 }
 
@@ -65,9 +65,9 @@ TEST_F(ExecutionTest, AnInputAndAConstantMayBeOutputs) {
   Output("sum", b_.Binary(ExprOp::kAdd, x, w));
   const auto result = Load()->Run({{"x", Floats(Shape({2}), {1, 2})}});
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_THAT(Values((*result)[0].second), ElementsAre(1, 2));
-  EXPECT_THAT(Values((*result)[1].second), ElementsAre(7, 8));
-  EXPECT_THAT(Values((*result)[2].second), ElementsAre(8, 10));
+  EXPECT_THAT(FloatsOf((*result)[0].second), ElementsAre(1, 2));
+  EXPECT_THAT(FloatsOf((*result)[1].second), ElementsAre(7, 8));
+  EXPECT_THAT(FloatsOf((*result)[2].second), ElementsAre(8, 10));
 }
 
 TEST_F(ExecutionTest, NoElementsAreNoWork) {
@@ -88,7 +88,7 @@ TEST_F(ExecutionTest, ThePartsOfTheHostAreReachedByCopies) {
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_THAT(std::vector<std::string>((*result)[0].second.strings().begin(), (*result)[0].second.strings().end()),
               ElementsAre(HasSubstr("0"), HasSubstr("2"), HasSubstr("3")));
-  EXPECT_THAT(Values((*result)[1].second), ElementsAre(0, -2, -3));
+  EXPECT_THAT(FloatsOf((*result)[1].second), ElementsAre(0, -2, -3));
 }
 
 // As many as are selected, and what they score: the device finds out in one stage, and gathers in the next.
@@ -113,7 +113,7 @@ TEST_F(ExecutionTest, ResultsOfAKnownGreatestLengthNeedNoHost) {
     EXPECT_THAT((*result)[0].second.values<int32_t>(), testing::ElementsAreArray(places));
     std::vector<float> expected;
     for (const int32_t place : places) expected.push_back(values[place]);
-    EXPECT_EQ(Values((*result)[1].second), expected);
+    EXPECT_EQ(FloatsOf((*result)[1].second), expected);
   }
 }
 
@@ -133,7 +133,7 @@ TEST_F(ExecutionTest, BranchesRunOnLanesOfTheGraph) {
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 100) - 3;
   const auto result = model->Run({{"x", Floats(Shape({1 << 12}), values)}});
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_THAT(Values(result->front().second), ElementsAre(3, 6, 9, 12));
+  EXPECT_THAT(FloatsOf(result->front().second), ElementsAre(3, 6, 9, 12));
 }
 
 TEST_F(ExecutionTest, ARequestAllocatesNothingAndWaitsOnce) {

@@ -6,8 +6,6 @@
 namespace moulin::testing {
 namespace {
 
-constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
-
 // Scores err by (d + 2) epsilon times at most d * scale, and exp turns that into a relative error; the weighted mean of
 // n values below 1 adds n / 16 roundings.
 double Tolerance(int64_t d, int64_t n, double scale) {

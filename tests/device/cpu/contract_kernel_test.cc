@@ -7,8 +7,6 @@
 namespace moulin::testing {
 namespace {
 
-constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
-
 struct Product {
   Shape a, b;
   ContractAttrs attrs;

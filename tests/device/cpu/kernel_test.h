@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <random>
 #include <string>
@@ -17,6 +18,8 @@
 #include "ops/op_def.h"
 
 namespace moulin::testing {
+
+inline constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
 
 inline Device& TestDevice() {
   static std::shared_ptr<Device>* device = new std::shared_ptr<Device>(NewCpuDevice({.threads = 2}));

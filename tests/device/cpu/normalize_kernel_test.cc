@@ -6,8 +6,6 @@
 namespace moulin::testing {
 namespace {
 
-constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
-
 // The difference to the largest element, up to 40, is rounded, which exp turns into a relative error of 20 epsilon; exp
 // errs by 1 ULP and the sum of n positive terms by at most n / 16 + 4 roundings of partial sums.
 TEST(SoftmaxKernelTest, AgreesWithReference) {

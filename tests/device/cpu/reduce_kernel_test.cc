@@ -6,8 +6,6 @@
 namespace moulin::testing {
 namespace {
 
-constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
-
 // A sum of k terms below 1 passes through at most k / 16 + 16 roundings of partial sums below k.
 double SumTolerance(double k) { return (k / 16 + 16) * kEpsilon * std::max(1.0, std::sqrt(k)); }
 

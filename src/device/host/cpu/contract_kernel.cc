@@ -103,13 +103,13 @@ memory::desc BiasDesc(const Product& p) {
   return RowMajor(dims);
 }
 
-struct Chosen {
+struct ChosenProduct {
   dnnl::matmul::primitive_desc desc;
   memory::desc b_plain;
 };
 
 // oneDNN chooses b's layout where that can be made once.
-std::optional<Chosen> Choose(const KernelRequest& request, const Product& p, const FusedEpilogue& epilogue) {
+std::optional<ChosenProduct> Choose(const KernelRequest& request, const Product& p, const FusedEpilogue& epilogue) {
   const memory::desc a = Strided(p.a, p.a_strides, p.types.operands);
   const memory::desc b_plain = Strided(p.b, p.b_strides, p.types.operands);
   const memory::desc b =
@@ -121,10 +121,10 @@ std::optional<Chosen> Choose(const KernelRequest& request, const Product& p, con
   auto desc = has_bias ? dnnl::matmul::primitive_desc(DnnlEngine(), a, b, BiasDesc(p), y, attributes, true)
                        : dnnl::matmul::primitive_desc(DnnlEngine(), a, b, y, attributes, true);
   if (!desc) return std::nullopt;
-  return Chosen{std::move(desc), b_plain};
+  return ChosenProduct{std::move(desc), b_plain};
 }
 
-StatusOr<KernelPtr> Build(const KernelRequest& request, const Product& p, const Chosen& chosen,
+StatusOr<KernelPtr> Build(const KernelRequest& request, const Product& p, const ChosenProduct& chosen,
                           const FusedEpilogue& epilogue, const Expr* tape_expr) {
   DnnlKernelBuilder builder(request.context);
   ArgumentSource product = ArgumentSource::Output();
@@ -161,13 +161,13 @@ StatusOr<KernelPtr> MakeContractKernel(const KernelRequest& request) {
   if (EpilogueIgnoresBatch(request)) Collapse(attrs, &p);
   const auto fused = FusedEpilogue::Translate(request, attrs.epilogue, EpilogueLayout(request, p));
   if (fused.has_value() && types->is_float() && request.output_dtype() == DType::kFloat32) {
-    const std::optional<Chosen> chosen = Choose(request, p, *fused);
+    const std::optional<ChosenProduct> chosen = Choose(request, p, *fused);
     if (chosen.has_value() && (!IsSlowImplementation(chosen->desc.impl_info_str()) || attrs.epilogue.empty())) {
       return Build(request, p, *chosen, *fused, nullptr);
     }
   }
   if (attrs.epilogue.empty() && types->is_float()) return KernelPtr();
-  const std::optional<Chosen> plain = Choose(request, p, FusedEpilogue());
+  const std::optional<ChosenProduct> plain = Choose(request, p, FusedEpilogue());
   if (!plain.has_value()) return KernelPtr();
   return Build(request, p, *plain, FusedEpilogue(), attrs.epilogue.empty() ? nullptr : &attrs.epilogue);
 }

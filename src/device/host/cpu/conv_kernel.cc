@@ -59,14 +59,15 @@ FusedEpilogue::Layout EpilogueLayout(const KernelRequest& request, const Problem
 }
 
 // A primitive with its descriptors; the two kinds have different types in oneDNN but the same methods.
-struct Chosen {
+struct ChosenConv {
   dnnl::primitive primitive;
   std::string implementation;
   memory::desc weights, scratchpad;
 };
 
 template <typename Primitive, dnnl::algorithm kAlgorithm>
-std::optional<Chosen> Choose(const Problem& problem, const memory::desc& bias, const dnnl::primitive_attr& attributes) {
+std::optional<ChosenConv> Choose(const Problem& problem, const memory::desc& bias,
+                                 const dnnl::primitive_attr& attributes) {
   const Geometry& g = problem.geometry;
   const memory::desc any(g.weights, problem.types.operands, Tag::any);
   const typename Primitive::primitive_desc desc(DnnlEngine(), dnnl::prop_kind::forward_inference, kAlgorithm,
@@ -74,10 +75,10 @@ std::optional<Chosen> Choose(const Problem& problem, const memory::desc& bias, c
                                                 g.windows.dilations, g.windows.pad_before, g.windows.pad_after,
                                                 attributes, /*allow_empty=*/true);
   if (!desc) return std::nullopt;
-  return Chosen{Primitive(desc), desc.impl_info_str(), desc.weights_desc(), desc.scratchpad_desc()};
+  return ChosenConv{Primitive(desc), desc.impl_info_str(), desc.weights_desc(), desc.scratchpad_desc()};
 }
 
-std::optional<Chosen> Choose(const Problem& problem, const FusedEpilogue& epilogue) {
+std::optional<ChosenConv> Choose(const Problem& problem, const FusedEpilogue& epilogue) {
   memory::desc bias;
   if (epilogue.bias_input() >= 0) bias = RowMajor({problem.geometry.dst[1]});
   dnnl::primitive_attr attributes = BaseAttributes();
@@ -87,7 +88,7 @@ std::optional<Chosen> Choose(const Problem& problem, const FusedEpilogue& epilog
              : Choose<dnnl::convolution_forward, dnnl::algorithm::convolution_direct>(problem, bias, attributes);
 }
 
-StatusOr<KernelPtr> Build(const KernelRequest& request, const Problem& problem, const Chosen& chosen,
+StatusOr<KernelPtr> Build(const KernelRequest& request, const Problem& problem, const ChosenConv& chosen,
                           const FusedEpilogue& epilogue, const Expr* tape_expr) {
   DnnlKernelBuilder builder(request.context);
   ArgumentSource product = ArgumentSource::Output();
@@ -116,13 +117,13 @@ StatusOr<KernelPtr> MakeKernel(const KernelRequest& request, const ConvAttrs& at
   const auto fused =
       FusedEpilogue::Translate(request, attrs.epilogue, EpilogueLayout(request, problem, attrs.channels_last));
   if (fused.has_value() && problem.types.is_float() && request.output_dtype() == DType::kFloat32) {
-    const std::optional<Chosen> chosen = Choose(problem, *fused);
+    const std::optional<ChosenConv> chosen = Choose(problem, *fused);
     if (chosen.has_value() && (!IsSlowImplementation(chosen->implementation) || attrs.epilogue.empty())) {
       return Build(request, problem, *chosen, *fused, nullptr);
     }
   }
   if (attrs.epilogue.empty() && problem.types.is_float()) return KernelPtr();
-  const std::optional<Chosen> plain = Choose(problem, FusedEpilogue());
+  const std::optional<ChosenConv> plain = Choose(problem, FusedEpilogue());
   if (!plain.has_value()) return KernelPtr();
   return Build(request, problem, *plain, FusedEpilogue(), attrs.epilogue.empty() ? nullptr : &attrs.epilogue);
 }

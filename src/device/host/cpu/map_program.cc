@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/half.h"
+#include "base/math.h"
 
 namespace moulin::cpu {
 namespace {
@@ -17,8 +18,6 @@ constexpr int64_t kSlotBytes = MapProgram::kTileElements * 8;
 constexpr int64_t kLongRow = 256;
 // Below this much work a second thread costs more (waking it takes microseconds) than it saves.
 constexpr double kMinPartNs = 8000;
-
-bool IsHalf(DType type) { return type == DType::kFloat16 || type == DType::kBFloat16; }
 
 // The type that elements have in tiles: half types are computed in float, rounded after each operation.
 DType TileType(DType type) { return IsHalf(type) ? DType::kFloat32 : type; }
@@ -347,7 +346,7 @@ std::optional<MapProgram> MapProgram::Compile(const Expr& expr, absl::Span<const
   for (size_t i = 0; i + 1 < p.dims_.size(); ++i) p.rows_ *= p.dims_[i];
   const bool by_rows = p.columns_ >= kLongRow || p.dims_.size() == 1;
   p.rows_per_tile_ = by_rows ? 0 : std::max<int64_t>(1, kTileElements / std::max<int64_t>(p.columns_, 1));
-  const int64_t tiles_per_row = (p.columns_ + kTileElements - 1) / kTileElements;
+  const int64_t tiles_per_row = CeilDiv(p.columns_, kTileElements);
   p.num_units_ = by_rows ? p.rows_ * tiles_per_row : (p.rows_ + p.rows_per_tile_ - 1) / p.rows_per_tile_;
   if (output.num_elements() == 0) p.num_units_ = 0;
   for (Load& load : p.loads_) {
@@ -446,7 +445,7 @@ void MapProgram::RunUnits(int64_t begin, int64_t end, absl::Span<const void* con
   pointers.resize(std::max<size_t>(pointers.size(), num_slots_));
   State state{ScratchOfThread(num_slots_ * kSlotBytes), pointers};
   Prepare(state, inputs);
-  const int64_t tiles_per_row = (columns_ + kTileElements - 1) / kTileElements;
+  const int64_t tiles_per_row = CeilDiv(columns_, kTileElements);
   for (int64_t unit = begin; unit < end; ++unit) {
     int64_t row, rows, column = 0, count;
     if (rows_per_tile_ > 0) {

@@ -10,7 +10,7 @@ namespace moulin::cpu {
 namespace {
 
 // A part of the work smaller than this many elements is not worth a thread.
-constexpr int64_t kGrainElements = 8192;
+constexpr int64_t kNormalizeGrain = 8192;
 
 struct Rows {
   int64_t count, size;
@@ -21,7 +21,7 @@ Rows RowsOf(const Shape& shape) {
   return {size == 0 ? 0 : shape.num_elements() / size, size};
 }
 
-int64_t GrainRows(const Rows& rows) { return std::max<int64_t>(1, kGrainElements / std::max<int64_t>(rows.size, 1)); }
+int64_t GrainRows(const Rows& rows) { return std::max<int64_t>(1, kNormalizeGrain / std::max<int64_t>(rows.size, 1)); }
 
 // y = softmax(x) or log(softmax(x)) along rows; the largest element is taken away first, so nothing overflows.
 class SoftmaxKernel : public HostKernel {

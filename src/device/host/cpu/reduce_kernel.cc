@@ -16,8 +16,8 @@
 namespace moulin::cpu {
 namespace {
 
-constexpr int64_t kGrainElements = 16384;
-constexpr int64_t kBlock = 4096;  // elements of a row that are summed in float
+constexpr int64_t kReduceGrain = 16384;
+constexpr int64_t kSumBlock = 4096;  // elements of a row that are summed in float
 
 // x seen as [kept0, reduced0, kept1, reduced1]; the result is [kept0, kept1].
 struct Extents {
@@ -106,13 +106,13 @@ class ReduceKernel : public HostKernel {
 
  private:
   bool IsSum() const { return op_ == ReduceOp::kSum || op_ == ReduceOp::kMean; }
-  bool IsOneRow() const { return e_.kept0 == 1 && e_.reduced0 == 1 && e_.kept1 == 1 && e_.reduced1 > 4 * kBlock; }
-  int64_t NumBlocks() const { return (e_.reduced1 + kBlock - 1) / kBlock; }
+  bool IsOneRow() const { return e_.kept0 == 1 && e_.reduced0 == 1 && e_.kept1 == 1 && e_.reduced1 > 4 * kSumBlock; }
+  int64_t NumBlocks() const { return (e_.reduced1 + kSumBlock - 1) / kSumBlock; }
 
   float ReduceOneRow(const float* x, float* partial) const {
-    context_->pool.ParallelFor(NumBlocks(), kGrainElements / kBlock, [&](int64_t begin, int64_t end) {
+    context_->pool.ParallelFor(NumBlocks(), kReduceGrain / kSumBlock, [&](int64_t begin, int64_t end) {
       for (int64_t b = begin; b < end; ++b) {
-        partial[b] = folding_.row(x + b * kBlock, std::min(kBlock, e_.reduced1 - b * kBlock));
+        partial[b] = folding_.row(x + b * kSumBlock, std::min(kSumBlock, e_.reduced1 - b * kSumBlock));
       }
     });
     return Combine(partial, NumBlocks());
@@ -133,11 +133,11 @@ class ReduceKernel : public HostKernel {
   void ReduceInnermost(const float* x, float* y) const {
     const int64_t n = e_.reduced1;
     const int64_t results = e_.kept0 * e_.kept1;
-    const int64_t grain = std::max<int64_t>(1, kGrainElements / (n * e_.reduced0));
+    const int64_t grain = std::max<int64_t>(1, kReduceGrain / (n * e_.reduced0));
     context_->pool.ParallelFor(results, grain, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const float* first = x + (i / e_.kept1 * e_.reduced0 * e_.kept1 + i % e_.kept1) * n;
-        y[i] = e_.reduced0 == 1 && n <= kBlock ? folding_.row(first, n) : ReduceRows(first, e_.kept1 * n);
+        y[i] = e_.reduced0 == 1 && n <= kSumBlock ? folding_.row(first, n) : ReduceRows(first, e_.kept1 * n);
       }
     });
   }
@@ -146,8 +146,8 @@ class ReduceKernel : public HostKernel {
     double sum = 0;
     float other = folding_.initial;
     for (int64_t r = 0; r < e_.reduced0; ++r) {
-      for (int64_t b = 0; b < e_.reduced1; b += kBlock) {
-        const float part = folding_.row(first + r * step + b, std::min(kBlock, e_.reduced1 - b));
+      for (int64_t b = 0; b < e_.reduced1; b += kSumBlock) {
+        const float part = folding_.row(first + r * step + b, std::min(kSumBlock, e_.reduced1 - b));
         sum += part;
         other = folding_.combine(other, part);
       }
@@ -159,7 +159,7 @@ class ReduceKernel : public HostKernel {
   void ReduceMiddle(const float* x, float* y) const {
     const int64_t strips = (e_.kept1 + kStrip - 1) / kStrip;
     const int64_t strip_elements = std::min(kStrip, e_.kept1) * e_.reduced0;
-    const int64_t grain = std::max<int64_t>(1, kGrainElements / std::max<int64_t>(strip_elements, 1));
+    const int64_t grain = std::max<int64_t>(1, kReduceGrain / std::max<int64_t>(strip_elements, 1));
     context_->pool.ParallelFor(e_.kept0 * strips, grain, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t k0 = i / strips, column = i % strips * kStrip;
@@ -199,7 +199,7 @@ class ArgReduceKernel : public HostKernel {
   Status Run(absl::Span<const Tensor> inputs, absl::Span<Tensor> outputs, void*) const override {
     const T* x = static_cast<const T*>(inputs[0].data());
     Index* y = static_cast<Index*>(outputs[0].mutable_data());
-    context_->pool.ParallelFor(outer_ * inner_, std::max<int64_t>(1, kGrainElements / size_),
+    context_->pool.ParallelFor(outer_ * inner_, std::max<int64_t>(1, kReduceGrain / size_),
                                [&](int64_t begin, int64_t end) {
                                  for (int64_t i = begin; i < end; ++i) {
                                    y[i] = Best(x + i / inner_ * size_ * inner_ + i % inner_);

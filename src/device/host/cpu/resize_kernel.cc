@@ -11,7 +11,7 @@
 namespace moulin::cpu {
 namespace {
 
-constexpr int64_t kGrainElements = 8192;
+constexpr int64_t kResizeGrain = 8192;
 
 class ResizeKernel : public HostKernel {
  public:
@@ -25,7 +25,7 @@ class ResizeKernel : public HostKernel {
     const float* image = static_cast<const float*>(inputs[0].data());
     float* result = static_cast<float*>(outputs[0].mutable_data());
     const int64_t row = g_.out_w * g_.channels;
-    context_->pool.ParallelFor(batch_ * g_.out_h, std::max<int64_t>(1, kGrainElements / std::max<int64_t>(row, 1)),
+    context_->pool.ParallelFor(batch_ * g_.out_h, std::max<int64_t>(1, kResizeGrain / std::max<int64_t>(row, 1)),
                                [&](int64_t begin, int64_t end) {
                                  for (int64_t i = begin; i < end; ++i) RunRow(image, i, result + i * row);
                                });

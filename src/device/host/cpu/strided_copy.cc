@@ -8,9 +8,9 @@
 namespace moulin::cpu {
 namespace {
 
-constexpr int64_t kGrainBytes = 64 << 10;
+constexpr int64_t kCopyGrainBytes = 64 << 10;
 // Columns of a transposed block: a few cache lines of both sides.
-constexpr int64_t kBlock = 64;
+constexpr int64_t kTransposeBlock = 64;
 
 // Drops axes of one element and joins those that both sides step through as one.
 void Join(std::vector<StridedCopy::Axis>* axes) {
@@ -82,9 +82,9 @@ StridedCopy::StridedCopy(std::vector<Axis> axes, int64_t from_offset, int64_t to
     : axes_(std::move(axes)), from_offset_(from_offset), to_offset_(to_offset), element_bytes_(element_bytes) {
   Join(&axes_);
   // One long run is cut up, so that threads can share it.
-  if (axes_.size() == 1 && axes_[0].size * element_bytes > 2 * kGrainBytes) {
+  if (axes_.size() == 1 && axes_[0].size * element_bytes > 2 * kCopyGrainBytes) {
     const Axis whole = axes_[0];
-    int64_t piece = kGrainBytes / element_bytes;
+    int64_t piece = kCopyGrainBytes / element_bytes;
     while (piece > 1024 && whole.size % piece != 0) piece /= 2;
     if (whole.size % piece == 0) {
       axes_ = {{whole.size / piece, piece * whole.from_stride, piece * whole.to_stride},
@@ -122,7 +122,7 @@ void StridedCopy::RunRows(const char* from, char* to, ThreadPool& pool) const {
   int64_t rows = 1;
   for (size_t i = 0; i + 1 < axes_.size(); ++i) rows *= axes_[i].size;
   const int64_t row_bytes = std::max<int64_t>(axes_.back().size * element_bytes_, 1);
-  pool.ParallelFor(rows, std::max<int64_t>(1, kGrainBytes / row_bytes), [&](int64_t begin, int64_t end) {
+  pool.ParallelFor(rows, std::max<int64_t>(1, kCopyGrainBytes / row_bytes), [&](int64_t begin, int64_t end) {
     Walk walk(*this, begin);
     for (int64_t r = begin; r < end; ++r, walk.Next()) {
       CopyRow(from + walk.from() * element_bytes_, to + walk.to() * element_bytes_);
@@ -145,22 +145,23 @@ void StridedCopy::TransposeBlock(const char* from, char* to, int64_t rows, const
 
 void StridedCopy::RunTransposed(const char* from, char* to, ThreadPool& pool, const TileOps& tiles) const {
   const Axis& down = axes_[transposed_axis_];
-  const int64_t blocks = (down.size + kBlock - 1) / kBlock;
+  const int64_t blocks = (down.size + kTransposeBlock - 1) / kTransposeBlock;
   int64_t others = 1;
   for (int i = 0; i + 1 < static_cast<int>(axes_.size()); ++i) {
     if (i != transposed_axis_) others *= axes_[i].size;
   }
-  const int64_t block_bytes = std::min(down.size, kBlock) * axes_.back().size * element_bytes_;
-  pool.ParallelFor(others * blocks, std::max<int64_t>(1, kGrainBytes / block_bytes), [&](int64_t begin, int64_t end) {
-    Walk walk(*this, begin / blocks);
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = i % blocks * kBlock;
-      TransposeBlock(from + (walk.from() + first) * element_bytes_,
-                     to + (walk.to() + first * down.to_stride) * element_bytes_, std::min(kBlock, down.size - first),
-                     tiles);
-      if (i % blocks == blocks - 1) walk.Next();
-    }
-  });
+  const int64_t block_bytes = std::min(down.size, kTransposeBlock) * axes_.back().size * element_bytes_;
+  pool.ParallelFor(others * blocks, std::max<int64_t>(1, kCopyGrainBytes / block_bytes),
+                   [&](int64_t begin, int64_t end) {
+                     Walk walk(*this, begin / blocks);
+                     for (int64_t i = begin; i < end; ++i) {
+                       const int64_t first = i % blocks * kTransposeBlock;
+                       TransposeBlock(from + (walk.from() + first) * element_bytes_,
+                                      to + (walk.to() + first * down.to_stride) * element_bytes_,
+                                      std::min(kTransposeBlock, down.size - first), tiles);
+                       if (i % blocks == blocks - 1) walk.Next();
+                     }
+                   });
 }
 
 void StridedCopy::Run(const void* from, void* to, ThreadPool& pool, const TileOps& tiles) const {
