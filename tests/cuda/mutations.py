@@ -105,7 +105,7 @@ MUTATIONS = [
              "    static_cast<void>(conditional);\n    return absl::OkStatus();\n",
              "moulin_cuda_device_test", "ControlTest.*"),
     Mutation("loop: nobody looks whether it is to stop", "cuda/kernels/control.cu",
-             "*again != 0 && LoadFromHost(stop) == 0 ? 1 : 0", "*again != 0 || stop == nullptr ? 1 : 0",
+             "*again != 0 && LoadFromHost(stop) == 0 ? 1 : 0", "*again != 0 && LoadFromHost(stop) != 2 ? 1 : 0",
              "moulin_cuda_device_test", "ControlTest.*"),
     Mutation("loop: new values are written over old ones", "cuda/control_kernel.cc",
              "    for (const int64_t offset : next_offsets_) next.push_back(InWorkspace(c, offset));\n",
