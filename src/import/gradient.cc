@@ -11,7 +11,6 @@ namespace {
 // Of an elementwise function, from the two operands in the order that the op has them.
 template <Term (*kGradient)(LoweringContext& c, Term x, Term y)>
 void LowerElementwise(LoweringContext& c) {
-  if (IsComplex(c.dtype(0))) return c.Unsupported("complex gradients");
   c.Output(kGradient(c, {c.b, c.input(0)}, {c.b, c.input(1)}));
 }
 
@@ -35,13 +34,21 @@ Term Softsign(LoweringContext&, Term dy, Term x) {
   return dy / (root * root);
 }
 
-// --- (what the function gave, gradient) ---
+// --- (what the function gave, gradient): of complex functions, by the conjugate ---
 
-Term Sigmoid(LoweringContext&, Term y, Term dy) { return dy * y * (1.0 - y); }
-Term Tanh(LoweringContext&, Term y, Term dy) { return dy * (1.0 - y * y); }
-Term Sqrt(LoweringContext&, Term y, Term dy) { return dy * 0.5 / y; }
-Term Rsqrt(LoweringContext&, Term y, Term dy) { return dy * -0.5 * (y * y) * y; }
-Term Reciprocal(LoweringContext&, Term y, Term dy) { return -dy * y * y; }
+Term Conjugate(Term y) { return IsComplex(y.dtype()) ? y.Apply(ExprOp::kConj) : y; }
+
+template <Term (*kGradient)(Term y, Term dy)>
+void LowerByResult(LoweringContext& c) {
+  c.Output(kGradient(Conjugate({c.b, c.input(0)}), {c.b, c.input(1)}));
+}
+
+Term Sigmoid(Term y, Term dy) { return dy * y * (1.0 - y); }
+Term Tanh(Term y, Term dy) { return dy * (1.0 - y * y); }
+// No gradient stays none, at a root of 0 too.
+Term Sqrt(Term y, Term dy) { return (dy == 0.0).Select(dy.Like(0), dy * 0.5 / y); }
+Term Rsqrt(Term y, Term dy) { return dy * -0.5 * (y * y) * y; }
+Term Reciprocal(Term y, Term dy) { return -dy * y * y; }
 
 // --- Of broadcasting and slicing ---
 
@@ -99,19 +106,19 @@ constexpr OpLowering kGradientLowerings[] = {
     {"BiasAddGrad", 1, 1, LowerBiasAddGrad},
     {"BroadcastGradientArgs", 2, 2, LowerBroadcastArgs},
     {"EluGrad", 2, 2, LowerElementwise<Elu>},
-    {"InvGrad", 2, 2, LowerElementwise<Reciprocal>},
+    {"InvGrad", 2, 2, LowerByResult<Reciprocal>},
     {"LeakyReluGrad", 2, 2, LowerElementwise<LeakyRelu>},
-    {"ReciprocalGrad", 2, 2, LowerElementwise<Reciprocal>},
+    {"ReciprocalGrad", 2, 2, LowerByResult<Reciprocal>},
     {"Relu6Grad", 2, 2, LowerElementwise<Relu6>},
     {"ReluGrad", 2, 2, LowerElementwise<Relu>},
-    {"RsqrtGrad", 2, 2, LowerElementwise<Rsqrt>},
+    {"RsqrtGrad", 2, 2, LowerByResult<Rsqrt>},
     {"SeluGrad", 2, 2, LowerElementwise<Selu>},
-    {"SigmoidGrad", 2, 2, LowerElementwise<Sigmoid>},
+    {"SigmoidGrad", 2, 2, LowerByResult<Sigmoid>},
     {"SoftplusGrad", 2, 2, LowerElementwise<Softplus>},
     {"SoftsignGrad", 2, 2, LowerElementwise<Softsign>},
-    {"SqrtGrad", 2, 2, LowerElementwise<Sqrt>},
+    {"SqrtGrad", 2, 2, LowerByResult<Sqrt>},
     {"StridedSliceGrad", 5, 5, LowerStridedSlice},
-    {"TanhGrad", 2, 2, LowerElementwise<Tanh>},
+    {"TanhGrad", 2, 2, LowerByResult<Tanh>},
 };
 
 }  // namespace

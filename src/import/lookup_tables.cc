@@ -2,11 +2,18 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "base/errors.h"
 #include "base/status_macros.h"
 #include "import/flat_graph.h"
 #include "import/kept.h"
 
 namespace moulin {
+namespace {
+
+constexpr int kFilledTwice = -1;  // in place of the node
+
+}  // namespace
+
 // Whether each function has a node that fills a table, in itself or in one that it calls.
 std::vector<bool> FlatGraph::FunctionsThatFill() const {
   std::vector<std::vector<int>> callers(library_.size());
@@ -82,7 +89,8 @@ Status FlatGraph::IndexFiller(int node) {
   std::vector<FlatRef> table;
   MOULIN_RETURN_IF_ERROR(AppendInput(node, def(node).input(0), &table));
   if (!IsLookupTable(def(table[0].node).op())) return absl::OkStatus();
-  fillers_.emplace(TableKey(table[0].node), node);
+  const auto [first, is_first] = fillers_.emplace(TableKey(table[0].node), node);
+  if (!is_first && IsMutableTable(def(table[0].node).op())) first->second = kFilledTwice;
   filled_.emplace(node, table[0].node);
   return absl::OkStatus();
 }
@@ -91,6 +99,10 @@ Status FlatGraph::AppendTableInputs(int table, std::vector<FlatRef>* inputs) {
   if (!fillers_indexed_) MOULIN_RETURN_IF_ERROR(IndexFillers());
   const auto it = fillers_.find(TableKey(table));
   if (it == fillers_.end()) return absl::OkStatus();
+  if (it->second == kFilledTwice) {
+    return At(MakeError(ErrorCode::kUnsupported, "expected one node that fills this mutable table, found several"),
+              table);
+  }
   if (FillsFromFile(def(it->second).op())) {  // such a node gives the keys and values that it reads
     inputs->push_back({it->second, 0});
     inputs->push_back({it->second, 1});
