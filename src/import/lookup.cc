@@ -54,6 +54,8 @@ bool FillsLookupTable(absl::string_view op) {
          op == "LookupTableImportV2" || op == "LookupTableInsert" || op == "LookupTableInsertV2";
 }
 
+bool EmptiesLookupTable(absl::string_view op) { return op == "LookupTableRemoveV2"; }
+
 bool FillsFromFile(absl::string_view op) {
   return op == "InitializeTableFromTextFile" || op == "InitializeTableFromTextFileV2";
 }

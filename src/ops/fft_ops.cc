@@ -246,7 +246,7 @@ void FitLengths(const Ints& needed, int first, Field* field) {
   for (const bool grows : {false, true}) {
     for (size_t i = 0; i < needed.size(); ++i) {
       const int axis = first + static_cast<int>(i);
-      if (needed[i] > field->dims[axis] == grows) *field = Resized(*field, axis, needed[i]);
+      if ((needed[i] > field->dims[axis]) == grows) *field = Resized(*field, axis, needed[i]);
     }
   }
 }
