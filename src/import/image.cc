@@ -52,10 +52,10 @@ ValueId JoinChannels(LoweringContext& c, const Channels& x) {
   return c.b.Concat({x.a.id(), x.b.id(), x.c.id()}, c.shape(0).rank() - 1);
 }
 
-// The largest or least of three, where NaN is passed over.
+// The largest or least of three. What follows a NaN stands in its place, as TensorFlow compares.
 template <ExprOp kBeats>
 Term Extreme(const Channels& x) {
-  const auto better = [](Term a, Term b) { return (b.Apply(kBeats, a) || !(a == a)).Select(b, a); };
+  const auto better = [](Term a, Term b) { return a.Apply(kBeats, b).Select(a, b); };
   return better(better(x.a, x.b), x.c);
 }
 

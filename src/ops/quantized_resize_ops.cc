@@ -38,7 +38,9 @@ T Between(T top_left, T top_right, T bottom_left, T bottom_right, const FixedTap
     return Lerp(Lerp(top_left, top_right, x.weight), Lerp(bottom_left, bottom_right, x.weight), y.weight);
   } else {
     constexpr int64_t kOne = int64_t{1} << kBits;
-    const auto along = [&](int64_t a, int64_t b) { return a * kOne + (b - a) * x.fixed; };
+    // Values pass through a float, as in TensorFlow, whose 32-bit type turns into no other number.
+    const auto whole = [](T value) { return static_cast<int64_t>(static_cast<float>(value)); };
+    const auto along = [&](T a, T b) { return whole(a) * kOne + (whole(b) - whole(a)) * x.fixed; };
     const int64_t top = along(top_left, top_right), bottom = along(bottom_left, bottom_right);
     return static_cast<T>((top + (bottom - top) / kOne * y.fixed + kOne / 2) / kOne);
   }

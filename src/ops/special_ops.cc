@@ -73,7 +73,7 @@ double Dawson(double x) {
 }
 
 double ExponentialIntegral(double x) {
-  if (std::isinf(x)) return x > 0 ? kNan : 0;  // as TensorFlow's sum of terms gives it
+  if (std::isinf(x)) return kNan;  // as TensorFlow has it
   if (x == 0) return -kInfinity;
   return std::isnan(x) ? x : std::expint(x);
 }
