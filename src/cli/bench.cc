@@ -21,6 +21,7 @@
 #include "cli/command.h"
 #include "cli/input_expression.h"
 #include "cli/input_file.h"
+#include "cli/json_text.h"
 #include "cli/progress.h"
 #include "cli/random_inputs.h"
 #include "cli/step_report.h"
@@ -213,11 +214,11 @@ Status ParseBlock(const std::string& line, BenchFlags* flags) {
 
 // One line for "ready", then one for each block asked for, until the standard input ends.
 StatusOr<int> AnswerBlocks(std::vector<BenchModel>& models, BenchFlags flags) {
-  std::cout << Records(models, flags, 1).dump() << std::endl;
+  std::cout << JsonText(Records(models, flags, 1)) << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     MOULIN_RETURN_IF_ERROR(ParseBlock(line, &flags));
     MOULIN_ASSIGN_OR_RETURN(const double seconds, Measure(models, flags));
-    std::cout << Records(models, flags, seconds).dump() << std::endl;
+    std::cout << JsonText(Records(models, flags, seconds)) << std::endl;
   }
   return kDone;
 }
@@ -264,7 +265,7 @@ StatusOr<int> Bench(const BenchFlags& flags) {
   progress.Clear();
   const nlohmann::json records = Records(models, flags, seconds);
   if (flags.json) {
-    std::printf("%s\n", records.dump(1).c_str());
+    std::printf("%s\n", JsonText(records, 1).c_str());
   } else {
     PrintTable(records);
   }
@@ -321,8 +322,8 @@ void AddBench(CLI::App& app, Action* action) {
                     "measure once for each line \"sync|async CONCURRENCY SECONDS\" of the standard input");
   command->add_flag("--device-time", flags->device_time,
                     "with --json: also the time that a GPU is busy with a request");
-  CLI::Option* profile = command->add_flag(
-      "--profile", flags->profile, "measure each step and print the slowest; with --json: all");
+  CLI::Option* profile =
+      command->add_flag("--profile", flags->profile, "measure each step and print the slowest; with --json: all");
   command->add_option("--tensorboard", flags->tensorboard, "with --profile: write the graph and the steps' times")
       ->type_name("LOGDIR")
       ->needs(profile);

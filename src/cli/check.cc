@@ -12,6 +12,7 @@
 #include "base/status_macros.h"
 #include "cli/command.h"
 #include "cli/golden_case.h"
+#include "cli/json_text.h"
 #include "cli/progress.h"
 #include "formats/checkpoint.h"
 #include "formats/file.h"
@@ -170,7 +171,7 @@ void PrintJson(const std::vector<Result>& results) {
     j["max_rel"] = r.max_rel;
     out.push_back(std::move(j));
   }
-  std::printf("%s\n", out.dump(1).c_str());
+  std::printf("%s\n", JsonText(out, 1).c_str());
 }
 
 StatusOr<int> Check(const CheckFlags& flags) {

@@ -7,6 +7,7 @@
 #include "base/status_macros.h"
 #include "cli/command.h"
 #include "cli/input_file.h"
+#include "cli/json_text.h"
 #include "cli/random_inputs.h"
 #include "cli/step_report.h"
 #include "moulin/engine.h"
@@ -76,7 +77,7 @@ void PrintJson(const CompareReport& report) {
                               {"first_divergence", name_of(report.first_divergence)},
                               {"first_nan", name_of(report.first_nan)},
                               {"values", values}};
-  std::printf("%s\n", out.dump(1).c_str());
+  std::printf("%s\n", JsonText(out, 1).c_str());
 }
 
 // The times are those of a run of the model as it is, not of the one that keeps every value for comparison.

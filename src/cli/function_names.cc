@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "import/functions.h"
 #include "import/op_signature.h"
 
 namespace moulin::cli {
@@ -19,16 +20,12 @@ constexpr char kPrefix[] = "__inference_";
 // What a process has counted before the first function: itself, and the suffix of the names that it shares.
 constexpr int kCountedBefore = 2;
 
-bool IsCall(const tf::NodeDef& node) {
-  return node.op() == "StatefulPartitionedCall" || node.op() == "PartitionedCall";
-}
-
 // The functions that one node refers to.
 absl::flat_hash_set<std::string> References(const tf::NodeDef& node, const FunctionIndex& functions,
                                             const absl::flat_hash_map<std::string, std::string>& gradients) {
   if (functions.contains(node.op())) return {node.op()};
   const auto gradient = node.attr().find("_gradient_op_type");
-  if (gradient != node.attr().end() && !IsCall(node) && gradients.contains(gradient->second.s())) {
+  if (gradient != node.attr().end() && !IsCallByAttr(node.op()) && gradients.contains(gradient->second.s())) {
     return {gradients.at(gradient->second.s())};
   }
   absl::flat_hash_set<std::string> names;

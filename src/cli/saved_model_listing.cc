@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "cli/function_names.h"
 #include "cli/python_value.h"
+#include "import/functions.h"
 
 namespace moulin::cli {
 namespace {
@@ -68,7 +69,7 @@ std::set<std::string> OpsOf(const tf::GraphDef& graph) {
     for (const tf::NodeDef& node : nodes) {
       add(node.op());
       const auto callee = node.attr().find("f");
-      if (node.op() != "PartitionedCall" && node.op() != "StatefulPartitionedCall") continue;
+      if (!IsCallByAttr(node.op())) continue;
       add(callee == node.attr().end() ? "" : callee->second.func().name());
     }
   };

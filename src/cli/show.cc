@@ -7,6 +7,7 @@
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "cli/command.h"
+#include "cli/json_text.h"
 #include "cli/model_file.h"
 #include "cli/op_list.h"
 #include "cli/random_inputs.h"
@@ -187,7 +188,7 @@ StatusOr<int> Show(const ShowFlags& flags) {
       Print(d, flags);
     }
   }
-  if (flags.json) std::printf("%s\n", (IsWholeBundle(flags.model) ? records : records[0]).dump(1).c_str());
+  if (flags.json) std::printf("%s\n", JsonText(IsWholeBundle(flags.model) ? records : records[0], 1).c_str());
   return all_load ? kDone : kNo;
 }
 

@@ -8,6 +8,7 @@
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "cli/command.h"
+#include "cli/json_text.h"
 #include "formats/checkpoint.h"
 #include "formats/tensor_proto.h"
 #include "nlohmann/json.hpp"
@@ -49,7 +50,7 @@ StatusOr<int> ShowCheckpoint(const std::string& path, bool as_json) {
     nlohmann::json j = {{"checkpoint", Printable(checkpoint.prefix(), 1 << 16)},
                         {"variables", nlohmann::json::array()}};
     for (const CheckpointTensor& tensor : tensors) j["variables"].push_back(ToJson(tensor));
-    std::printf("%s\n", j.dump(1).c_str());
+    std::printf("%s\n", JsonText(j, 1).c_str());
     return kDone;
   }
   std::printf("%s\nvariables\n", Printable(checkpoint.prefix(), 1 << 16).c_str());

@@ -4,6 +4,7 @@
 #include "base/errors.h"
 #include "base/status_macros.h"
 #include "cli/command.h"
+#include "cli/json_text.h"
 #include "engine/bundle_examples.h"
 #include "moulin/engine.h"
 #include "nlohmann/json.hpp"
@@ -39,7 +40,7 @@ void PrintJson(const std::vector<internal::GoldenResult>& results) {
     out.back()["max_rel"] = r.max_rel;
     if (!r.reason.empty()) out.back()["reason"] = Printable(r.reason, 2000);
   }
-  std::printf("%s\n", out.dump(1).c_str());
+  std::printf("%s\n", JsonText(out, 1).c_str());
 }
 
 StatusOr<int> Verify(const VerifyFlags& flags) {

@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "engine/freeze.h"
 #include "formats/tensor_proto.h"
+#include "import/functions.h"
 #include "import/sources.h"
 
 namespace moulin::internal {
@@ -174,8 +175,11 @@ class Freezer {
       values->emplace(output(0), type);
       return absl::OkStatus();
     }
-    if (op == "StatefulPartitionedCall" || op == "PartitionedCall") {
-      MOULIN_RETURN_IF_ERROR(SetType("Tin", input, type, node));
+    if (IsCallByAttr(op)) {
+      const int listed = attrs["Tin"].list().type_size();  // behind them, what a BatchFunction captures
+      const bool is_captured = op == "BatchFunction" && input >= listed;
+      MOULIN_RETURN_IF_ERROR(is_captured ? SetType("Tcaptured", input - listed, type, node)
+                                         : SetType("Tin", input, type, node));
       return PassTo(attrs["f"].func().name(), input, type, false);
     }
     if (op == "While" || op == "StatelessWhile") {

@@ -12,8 +12,6 @@ namespace {
 
 constexpr char kCalleeAttr[] = "f";
 
-bool IsPartitionedCall(absl::string_view op) { return op == "PartitionedCall" || op == "StatefulPartitionedCall"; }
-
 Status BadFunction(const Function& function, absl::string_view what) {
   return MakeError(ErrorCode::kFunction, "function \"", Printable(function.name()), "\": ", what);
 }
@@ -27,8 +25,12 @@ struct Visit {
 
 }  // namespace
 
+bool IsCallByAttr(absl::string_view op) {
+  return op == "PartitionedCall" || op == "StatefulPartitionedCall" || op == "BatchFunction";
+}
+
 const google::protobuf::Map<std::string, tf::AttrValue>& CallAttrs(const tf::NodeDef& call) {
-  if (!IsPartitionedCall(call.op())) return call.attr();
+  if (!IsCallByAttr(call.op())) return call.attr();
   const auto it = call.attr().find(kCalleeAttr);
   return it == call.attr().end() ? call.attr() : it->second.func().attr();
 }
@@ -64,7 +66,7 @@ int FunctionLibrary::Find(absl::string_view name) const {
 }
 
 StatusOr<int> FunctionLibrary::CalleeOf(const tf::NodeDef& node) const {
-  if (!IsPartitionedCall(node.op())) return functions_.empty() ? -1 : Find(node.op());
+  if (!IsCallByAttr(node.op())) return functions_.empty() ? -1 : Find(node.op());
   const auto it = node.attr().find(kCalleeAttr);
   if (it == node.attr().end() || it->second.value_case() != tf::AttrValue::kFunc) {
     return MakeError(ErrorCode::kAttribute, "attribute \"", kCalleeAttr, "\": expected a function");

@@ -39,7 +39,7 @@ class FunctionLibrary {
   int Find(absl::string_view name) const;  // -1 where there is none
   const Function& function(int id) const { return functions_[id]; }
 
-  // The function that `node` calls: of attribute `f` for PartitionedCall and its kin, or of the op's name. -1 where the
+  // The function that `node` calls: of attribute `f` (IsCallByAttr), or of the op's name. -1 where the
   // node is no call. E_FUNC where the function is missing, E_ATTR where `f` is.
   StatusOr<int> CalleeOf(const tf::NodeDef& node) const;
 
@@ -60,6 +60,10 @@ class FunctionLibrary {
   std::vector<Function> functions_;
   absl::flat_hash_map<absl::string_view, int> by_name_;
 };
+
+// Whether nodes of this op call the function that their attribute `f` names with all their inputs. BatchFunction, which
+// puts the operands of several requests together first, is one: for the request at hand its results are the function's.
+bool IsCallByAttr(absl::string_view op);
 
 // The attributes that a call gives its function.
 const google::protobuf::Map<std::string, tf::AttrValue>& CallAttrs(const tf::NodeDef& call);

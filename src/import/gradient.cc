@@ -11,7 +11,6 @@ namespace {
 // Of an elementwise function, from the two operands in the order that the op has them.
 template <Term (*kGradient)(LoweringContext& c, Term x, Term y)>
 void LowerElementwise(LoweringContext& c) {
-  if (IsComplex(c.dtype(0))) return c.Unsupported("complex gradients");
   c.Output(kGradient(c, {c.b, c.input(0)}, {c.b, c.input(1)}));
 }
 
@@ -39,9 +38,19 @@ Term Softsign(LoweringContext&, Term dy, Term x) {
 
 Term Sigmoid(LoweringContext&, Term y, Term dy) { return dy * y * (1.0 - y); }
 Term Tanh(LoweringContext&, Term y, Term dy) { return dy * (1.0 - y * y); }
-Term Sqrt(LoweringContext&, Term y, Term dy) { return dy * 0.5 / y; }
-Term Rsqrt(LoweringContext&, Term y, Term dy) { return dy * -0.5 * (y * y) * y; }
-Term Reciprocal(LoweringContext&, Term y, Term dy) { return -dy * y * y; }
+
+// TensorFlow's kernels take the conjugate of these, and not of those above.
+Term Conjugate(Term y) { return IsComplex(y.dtype()) ? y.Apply(ExprOp::kConj) : y; }
+
+template <Term (*kGradient)(Term y, Term dy)>
+void LowerByConjugate(LoweringContext& c) {
+  c.Output(kGradient(Conjugate({c.b, c.input(0)}), {c.b, c.input(1)}));
+}
+
+// No gradient stays none, at a root of 0 too.
+Term Sqrt(Term y, Term dy) { return (dy == 0.0).Select(dy.Like(0), dy * 0.5 / y); }
+Term Rsqrt(Term y, Term dy) { return dy * -0.5 * (y * y) * y; }
+Term Reciprocal(Term y, Term dy) { return -dy * y * y; }
 
 // --- Of broadcasting and slicing ---
 
@@ -99,17 +108,17 @@ constexpr OpLowering kGradientLowerings[] = {
     {"BiasAddGrad", 1, 1, LowerBiasAddGrad},
     {"BroadcastGradientArgs", 2, 2, LowerBroadcastArgs},
     {"EluGrad", 2, 2, LowerElementwise<Elu>},
-    {"InvGrad", 2, 2, LowerElementwise<Reciprocal>},
+    {"InvGrad", 2, 2, LowerByConjugate<Reciprocal>},
     {"LeakyReluGrad", 2, 2, LowerElementwise<LeakyRelu>},
-    {"ReciprocalGrad", 2, 2, LowerElementwise<Reciprocal>},
+    {"ReciprocalGrad", 2, 2, LowerByConjugate<Reciprocal>},
     {"Relu6Grad", 2, 2, LowerElementwise<Relu6>},
     {"ReluGrad", 2, 2, LowerElementwise<Relu>},
-    {"RsqrtGrad", 2, 2, LowerElementwise<Rsqrt>},
+    {"RsqrtGrad", 2, 2, LowerByConjugate<Rsqrt>},
     {"SeluGrad", 2, 2, LowerElementwise<Selu>},
     {"SigmoidGrad", 2, 2, LowerElementwise<Sigmoid>},
     {"SoftplusGrad", 2, 2, LowerElementwise<Softplus>},
     {"SoftsignGrad", 2, 2, LowerElementwise<Softsign>},
-    {"SqrtGrad", 2, 2, LowerElementwise<Sqrt>},
+    {"SqrtGrad", 2, 2, LowerByConjugate<Sqrt>},
     {"StridedSliceGrad", 5, 5, LowerStridedSlice},
     {"TanhGrad", 2, 2, LowerElementwise<Tanh>},
 };

@@ -52,11 +52,18 @@ ValueId JoinChannels(LoweringContext& c, const Channels& x) {
   return c.b.Concat({x.a.id(), x.b.id(), x.c.id()}, c.shape(0).rank() - 1);
 }
 
+// The largest or least of three. What follows a NaN stands in its place, as TensorFlow compares.
+template <ExprOp kBeats>
+Term Extreme(const Channels& x) {
+  const auto better = [](Term a, Term b) { return a.Apply(kBeats, b).Select(a, b); };
+  return better(better(x.a, x.b), x.c);
+}
+
 // Hue, saturation and value, each in [0, 1], of red, green and blue.
 Channels RgbToHsv(const Channels& rgb) {
   const Term &r = rgb.a, &g = rgb.b, &b = rgb.c;
-  const Term value = r.Max(g).Max(b);
-  const Term range = value - r.Min(g).Min(b);
+  const Term value = Extreme<ExprOp::kGreater>(rgb);
+  const Term range = value - Extreme<ExprOp::kLess>(rgb);
   const Term zero = r.Like(0);
   const Term saturation = (value > 0.0).Select(range / value, zero);
   const Term norm = 1.0 / (6.0 * range);

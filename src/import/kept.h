@@ -23,11 +23,13 @@ std::vector<OpLowering> KeptLowerings();
 absl::Span<const OpLowering> LookupLowerings();      // lookup.cc: tables that the graph itself fills
 absl::Span<const OpLowering> TensorListLowerings();  // tensor_list.cc: TensorLists and TensorArrays
 
-// Whether nodes of this op are lookup tables that a graph may fill, read one (as input 0), fill one with the keys and
-// values that are inputs 1 and 2, or fill one from the file that input 1 names.
+// Whether nodes of this op are lookup tables that a graph may fill (mutable ones more than once), read one (as input
+// 0), fill one with the keys and values that are inputs 1 and 2, or fill one from the file that input 1 names.
 bool IsLookupTable(absl::string_view op);
+bool IsMutableTable(absl::string_view op);
 bool ReadsLookupTable(absl::string_view op);
 bool FillsLookupTable(absl::string_view op);
+bool EmptiesLookupTable(absl::string_view op);  // takes keys out of it
 bool FillsFromFile(absl::string_view op);
 
 }  // namespace moulin

@@ -2,18 +2,26 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "base/errors.h"
 #include "base/status_macros.h"
 #include "import/flat_graph.h"
 #include "import/kept.h"
 
 namespace moulin {
+namespace {
+
+constexpr int kFilledTwice = -1;  // in place of the node: more than one changes what is in the table
+
+}  // namespace
+
 // Whether each function has a node that fills a table, in itself or in one that it calls.
 std::vector<bool> FlatGraph::FunctionsThatFill() const {
   std::vector<std::vector<int>> callers(library_.size());
   std::vector<int> to_visit;
   for (int id = 0; id < library_.size(); ++id) {
     for (const tf::NodeDef& node : library_.function(id).def->node_def()) {
-      if (FillsLookupTable(node.op()) || FillsFromFile(node.op())) to_visit.push_back(id);
+      const bool changes = FillsLookupTable(node.op()) || FillsFromFile(node.op()) || EmptiesLookupTable(node.op());
+      if (changes) to_visit.push_back(id);
       for (const int callee : library_.FunctionsOf(node)) callers[callee].push_back(id);
     }
   }
@@ -75,14 +83,16 @@ StatusOr<std::pair<int, int>> FlatGraph::OpenedBy(int call) {
 }
 
 Status FlatGraph::IndexFiller(int node) {
+  const bool empties = EmptiesLookupTable(def(node).op()) && def(node).input_size() >= 1;
   const bool is_filler = FillsFromFile(def(node).op())
                              ? def(node).input_size() >= 2
                              : FillsLookupTable(def(node).op()) && def(node).input_size() >= 3;
-  if (!is_filler) return absl::OkStatus();
+  if (!is_filler && !empties) return absl::OkStatus();
   std::vector<FlatRef> table;
   MOULIN_RETURN_IF_ERROR(AppendInput(node, def(node).input(0), &table));
   if (!IsLookupTable(def(table[0].node).op())) return absl::OkStatus();
-  fillers_.emplace(TableKey(table[0].node), node);
+  const auto [first, is_first] = fillers_.emplace(TableKey(table[0].node), node);
+  if (empties || (!is_first && IsMutableTable(def(table[0].node).op()))) first->second = kFilledTwice;
   filled_.emplace(node, table[0].node);
   return absl::OkStatus();
 }
@@ -91,6 +101,11 @@ Status FlatGraph::AppendTableInputs(int table, std::vector<FlatRef>* inputs) {
   if (!fillers_indexed_) MOULIN_RETURN_IF_ERROR(IndexFillers());
   const auto it = fillers_.find(TableKey(table));
   if (it == fillers_.end()) return absl::OkStatus();
+  if (it->second == kFilledTwice) {
+    return At(MakeError(ErrorCode::kUnsupported,
+                        "expected one node that fills this mutable table, found several that change it"),
+              table);
+  }
   if (FillsFromFile(def(it->second).op())) {  // such a node gives the keys and values that it reads
     inputs->push_back({it->second, 0});
     inputs->push_back({it->second, 1});

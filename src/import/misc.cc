@@ -1,4 +1,6 @@
 // Ops that pass their inputs on, ops without outputs, and what the optimiser of TensorFlow makes of several ops.
+#include <algorithm>
+
 #include "import/kept.h"
 #include "import/lowering_util.h"
 
@@ -43,6 +45,13 @@ void LowerResourceGatherNd(LoweringContext& c) {
 // What branches give for gradients to take, which an inference graph does not read: nothing is in it, and what takes it
 // out has no lowering.
 void LowerOptional(LoweringContext& c) { c.Output(c.b.Constant(Tensor::Scalar<int32_t>(0))); }
+
+// Which of the listed devices runs the graph, for a Case to choose by. Its branches compute the same: that of the CPU.
+void LowerDeviceIndex(LoweringContext& c) {
+  const std::vector<std::string> names = c.Strings("device_names");
+  const auto cpu = std::find(names.begin(), names.end(), "CPU");
+  c.Output(c.b.Constant(Tensor::Scalar<int32_t>(static_cast<int32_t>(cpu - names.begin()))));
+}
 
 // Numbers as text, hashed, which TensorFlow's optimiser makes one node.
 void LowerTensorToHash(LoweringContext& c) {
@@ -108,6 +117,7 @@ constexpr OpLowering kMiscLowerings[] = {
     {"DebugIdentity", 1, 1, LowerIdentity},
     {"DebugIdentityV2", 1, 1, LowerIdentity},
     {"DeepCopy", 1, 1, LowerIdentity},
+    {"DeviceIndex", 0, 0, LowerDeviceIndex},
     {"EnsureShape", 1, 1, LowerEnsureShape},
     {"GuaranteeConst", 1, 1, LowerIdentity},
     {"Identity", 1, 1, LowerIdentity},

@@ -155,6 +155,44 @@ void LowerQuantizedBatchNorm(LoweringContext& c) {
   c.Outputs({to.min.id(), to.max.id()});
 }
 
+// --- Normalisation of each channel of each image: (x, range) ---
+
+// The range of the result, which attributes give or the values have, of some least width.
+bool ReadNormalizedRange(LoweringContext& c, Term normalized, QuantizedRange* to) {
+  GraphBuilder& b = c.b;
+  Term least = normalized, most = normalized;
+  if (c.Bool("output_range_given", false)) {
+    const float low = c.Float("given_y_min", 0), high = c.Float("given_y_max", 0);
+    if (!(low < high)) {
+      c.BadAttr("given_y_max", absl::StrCat("expected more than given_y_min, ", low, ", got ", high));
+      return false;
+    }
+    least = normalized.Like(low);
+    most = normalized.Like(high);
+  } else {
+    least = {b, b.Reduce(ReduceOp::kMin, normalized, {0, 1, 2, 3}, false)};
+    most = {b, b.Reduce(ReduceOp::kMax, normalized, {0, 1, 2, 3}, false)};
+  }
+  const Term widened = least + static_cast<double>(c.Float("min_separation", 1e-3F));
+  *to = RangeOfType(DType::kQUInt8, least, (most < widened).Select(widened, most));
+  return true;
+}
+
+void LowerQuantizedInstanceNorm(LoweringContext& c) {
+  GraphBuilder& b = c.b;
+  if (c.dtype(0) != DType::kQUInt8) return c.Unsupported("another type than quint8");
+  if (!RankIsOneOf(c, 0, {4})) return;
+  Operands o = NoOperands(c);
+  if (!ReadRange(c, c.dtype(0), 1, 2, &o.x)) return;
+  const auto mean = [&](Term x) { return Term(b, b.Reduce(ReduceOp::kMean, x, {1, 2}, true)); };
+  const Term steps(b, b.Cast(c.input(0), DType::kFloat32));
+  const Term real = (o.x.max - o.x.min) / (o.x.steps() - 1) * (steps - mean(steps));
+  const Term variance = mean(real * real) + static_cast<double>(c.Float("variance_epsilon", 1e-5F));
+  const Term normalized = real * variance.Apply(ExprOp::kRsqrt);
+  if (!ReadNormalizedRange(c, normalized, &o.y)) return;
+  c.Outputs({SingleQuantized(normalized, o.y).Cast(DType::kQUInt8), o.y.min.id(), o.y.max.id()});
+}
+
 // --- From 32 bits to 8, by a symmetric range for each channel: (x, least and most of each channel...) ---
 
 Term LargerEnd(LoweringContext& c, int min) {
@@ -201,6 +239,7 @@ constexpr OpLowering kQuantizedArithmeticLowerings[] = {
     {"QuantizedBatchNormWithGlobalNormalization", 15, 15, LowerQuantizedBatchNorm},
     {"QuantizedBiasAdd", 6, 6, LowerQuantizedBiasAdd},
     {"QuantizedConcat", 4, kAnyNumber, LowerQuantizedConcat},
+    {"QuantizedInstanceNorm", 3, 3, LowerQuantizedInstanceNorm},
     {"RequantizationRangePerChannel", 3, 3, LowerRangePerChannel},
     {"RequantizePerChannel", 5, 5, LowerRequantizePerChannel},
 };

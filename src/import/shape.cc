@@ -1,4 +1,6 @@
 // Tensors made from shapes and scalars.
+#include <algorithm>
+
 #include "import/lowering.h"
 
 namespace moulin {
@@ -33,6 +35,16 @@ void LowerEmpty(LoweringContext& c) {
   c.Output(c.b.Add(OpKind::kBroadcast, NoAttrs{}, {c.b.Scalar(type, 0), c.input(0)}));
 }
 
+// What a branch gives in place of a result of the other one, which nothing reads where this one is taken.
+void LowerFakeParam(LoweringContext& c) {
+  const DType type = c.Type("dtype", DType::kInvalid);
+  if (SizeOf(type) == 0) return c.Output(kNoId);
+  std::vector<int64_t> dims;
+  const PartialShape shape = c.ShapeAttr("shape");
+  for (const int64_t dim : shape.dims()) dims.push_back(std::max<int64_t>(dim, 0));
+  c.Output(c.b.Add(OpKind::kBroadcast, NoAttrs{}, {c.b.Scalar(type, 0), c.b.Ints(dims)}));
+}
+
 template <OpKind kKind>
 void LowerShapeOp(LoweringContext& c) {
   c.Output(c.b.Add(kKind, NoAttrs{}, c.inputs()));
@@ -63,6 +75,7 @@ constexpr OpLowering kShapeLowerings[] = {
     {"BroadcastArgs", 2, 2, LowerShapeOp<OpKind::kBroadcastShapes>},
     {"ConcatOffset", 2, kAnyNumber, LowerConcatOffset},
     {"Empty", 1, 1, LowerEmpty},
+    {"FakeParam", 0, 0, LowerFakeParam},
     {"Fill", 2, 2, LowerFill},
     {"LinSpace", 3, 3, LowerShapeOp<OpKind::kLinSpace>},
     {"Range", 3, 3, LowerShapeOp<OpKind::kRange>},

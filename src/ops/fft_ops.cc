@@ -1,4 +1,4 @@
-// Discrete Fourier transforms over the last one to three axes. Tests: tests/ops/host_kernels_test.cc,
+// Discrete Fourier transforms over the last axes. Tests: tests/ops/host_kernels_test.cc,
 // tests/cases/host_cases.py.
 #include <complex>
 
@@ -105,7 +105,7 @@ Field ResizeAxis(const Field& field, int axis, int64_t size, At at) {
   return out;
 }
 
-Field Crop(const Field& field, int axis, int64_t size) {
+Field Resized(const Field& field, int axis, int64_t size) {
   if (field.dims[axis] == size) return field;
   return ResizeAxis(field, axis, size, [](int64_t i) { return i; });
 }
@@ -125,18 +125,21 @@ Field CompleteSpectrum(const Field& half, int axis, int64_t size) {
 
 // --- The ops ---
 
-// What an op's name says: FFT, IFFT, RFFT, IRFFT (older ones after "Batch"), then the number of axes (none for 1).
+// What an op's name says: FFT, IFFT, RFFT, IRFFT (older ones after "Batch"), then the number of axes (none for 1), or
+// "ND" for as many as there are lengths.
 struct Transform {
   int axes;
   bool inverse;
   bool real;
 };
 
+constexpr int kByLengths = -1;
+
 Transform TransformOf(const HostOpAttrs& attrs) {
   const absl::string_view op = absl::StripPrefix(attrs.op, "Batch");
   const char before_last = op[op.size() - 2];
-  const bool several = op.back() == 'D';
-  return {several ? before_last - '0' : 1, op[0] == 'I', op[0] == 'R' || op[1] == 'R'};
+  const int axes = op.back() != 'D' ? 1 : before_last == 'N' ? kByLengths : before_last - '0';
+  return {axes, op[0] == 'I', op[0] == 'R' || op[1] == 'R'};
 }
 
 Status InferComplex(InferContext& c) {
@@ -155,75 +158,133 @@ Status ComplexTransform(const KernelContext& c) {
   return WriteField(field, c.output(0));
 }
 
-// The outer sizes are those of fft_length; the last one too, or of half the spectrum of a real signal.
-Status InferReal(InferContext& c) {
-  const HostOpAttrs& attrs = c.attr<HostOpAttrs>();
-  const Transform t = TransformOf(attrs);
-  const DType type =
-      attrs.output_types.empty() ? (t.inverse ? DType::kFloat32 : DType::kComplex64) : attrs.output_types[0];
-  if (IsComplex(c.dtype(0)) != t.inverse || IsComplex(type) == t.inverse) return UnsupportedType(c.dtype(0));
-  MOULIN_RETURN_IF_ERROR(CheckRankAtLeast(c.shape(0), t.axes, "the operand"));
-  MOULIN_ASSIGN_OR_RETURN(const std::optional<Ints> lengths, KnownInts(c, 1));
-  if (lengths && static_cast<int>(lengths->size()) != t.axes) {
-    return MakeError(ErrorCode::kShape, "fft_length must have ", t.axes, " elements, got ", lengths->size());
+StatusOr<DType> ResultType(const InferContext& c, const Transform& t) {
+  const std::vector<DType>& types = c.attr<HostOpAttrs>().output_types;
+  const bool gives_complex = !t.real || !t.inverse;
+  const DType type = !types.empty()  ? types[0]
+                     : !t.real       ? c.dtype(0)
+                     : gives_complex ? DType::kComplex64
+                                     : DType::kFloat32;
+  const bool takes_complex = !t.real || t.inverse;
+  if (IsComplex(c.dtype(0)) != takes_complex || IsComplex(type) != gives_complex) return UnsupportedType(c.dtype(0));
+  return type;
+}
+
+// The third operand of the ops "ND": the last axes, in their order.
+Status CheckAxes(const InferContext& c, int axes) {
+  if (c.num_inputs() < 3) return absl::OkStatus();
+  MOULIN_ASSIGN_OR_RETURN(const std::optional<Ints> given, KnownInts(c, 2));
+  if (!given) return absl::OkStatus();
+  if (static_cast<int>(given->size()) != axes) {
+    return MakeError(ErrorCode::kShape, "expected as many axes as lengths, ", axes, ", got ", given->size());
   }
+  if (!c.shape(0).has_rank()) return absl::OkStatus();
+  const int rank = c.shape(0).rank();
+  for (int i = 0; i < axes; ++i) {
+    MOULIN_ASSIGN_OR_RETURN(const int axis, NormalizeAxis((*given)[i], rank));
+    if (axis == rank - axes + i) continue;
+    return MakeError(ErrorCode::kAttribute, "expected the last ", axes, " axes in their order, got ", axis,
+                     " in place of ", rank - axes + i);
+  }
+  return absl::OkStatus();
+}
+
+// The number of axes; kByLengths where it is not known.
+StatusOr<int> CountAxes(const InferContext& c, const Transform& t) {
+  const int64_t lengths = KnownElements(c.shape(1));
+  if (lengths == kUnknownDim) return t.axes;
+  if (t.axes != kByLengths && lengths != t.axes) {
+    return MakeError(ErrorCode::kShape, "fft_length must have ", t.axes, " elements, got ", lengths);
+  }
+  constexpr int64_t kMostAxes = 254;
+  if (lengths < 1 || lengths > kMostAxes) {
+    return MakeError(ErrorCode::kShape, "fft_length must have 1 to ", kMostAxes, " elements, got ", lengths);
+  }
+  return static_cast<int>(lengths);
+}
+
+// The outer sizes are those of fft_length; the last one too, or of half the spectrum of a real signal.
+Status InferByLengths(InferContext& c) {
+  const Transform t = TransformOf(c.attr<HostOpAttrs>());
+  MOULIN_ASSIGN_OR_RETURN(const DType type, ResultType(c, t));
+  MOULIN_ASSIGN_OR_RETURN(const int axes, CountAxes(c, t));
+  if (axes == kByLengths) return AddOutput(c, type, PartialShape());
+  MOULIN_RETURN_IF_ERROR(CheckRankAtLeast(c.shape(0), axes, "the operand"));
+  MOULIN_RETURN_IF_ERROR(CheckAxes(c, axes));
+  MOULIN_ASSIGN_OR_RETURN(const std::optional<Ints> lengths, KnownInts(c, 1));
   if (!c.shape(0).has_rank()) return AddOutput(c, type, PartialShape());
   PartialShape out = c.shape(0);
-  for (int i = 0; i < t.axes; ++i) {
-    const bool last = i + 1 == t.axes;
+  for (int i = 0; i < axes; ++i) {
+    const bool last = i + 1 == axes;
     int64_t size = lengths ? (*lengths)[i] : kUnknownDim;
     if (lengths && size < 0) return MakeError(ErrorCode::kValue, "fft_length must not be negative, got ", size);
-    if (last && !t.inverse && size > 0) size = size / 2 + 1;
-    out.set_dim(out.rank() - t.axes + i, size);
+    if (last && t.real && !t.inverse && size > 0) size = size / 2 + 1;
+    out.set_dim(out.rank() - axes + i, size);
   }
   return AddOutput(c, type, out);
 }
 
-Status RealTransform(const KernelContext& c) {
-  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferReal));
+// What the transform takes of each of the last axes.
+Ints NeededLengths(const Transform& t, Ints lengths) {
+  if (t.real && t.inverse) lengths.back() = lengths.back() / 2 + 1;
+  return lengths;
+}
+
+// Only complex signals that stay complex may be too short: zeros follow them.
+Status CheckSignalLengths(const Transform& t, const Ints& needed, int first, const Shape::Dims& dims) {
+  for (size_t i = 0; t.real && i < needed.size(); ++i) {
+    const int axis = first + static_cast<int>(i);
+    if (dims[axis] >= needed[i]) continue;
+    return MakeError(ErrorCode::kShape, "expected at least ", needed[i], " elements along axis ", axis, ", got ",
+                     dims[axis]);
+  }
+  return absl::OkStatus();
+}
+
+// Those that are too long first, so that the field is never larger than what is given and what results.
+void FitLengths(const Ints& needed, int first, Field* field) {
+  for (const bool grows : {false, true}) {
+    for (size_t i = 0; i < needed.size(); ++i) {
+      const int axis = first + static_cast<int>(i);
+      if ((needed[i] > field->dims[axis]) == grows) *field = Resized(*field, axis, needed[i]);
+    }
+  }
+}
+
+Status TransformByLengths(const KernelContext& c) {
+  MOULIN_RETURN_IF_ERROR(AllocateInferred(c, InferByLengths));
   const Transform t = TransformOf(c.attr<HostOpAttrs>());
   MOULIN_ASSIGN_OR_RETURN(const Ints lengths, IntValues(c.input(1)));
+  if (c.output(0).num_elements() == 0) return absl::OkStatus();
   Field field;
   MOULIN_RETURN_IF_ERROR(ReadField(c.input(0), &field));
-  if (c.output(0).num_elements() == 0) return absl::OkStatus();
   const int last = c.input(0).shape().rank() - 1;
-  const int first = last + 1 - t.axes;
-  for (int i = 0; i < t.axes; ++i) {
-    const bool half = t.inverse && first + i == last;
-    const int64_t needed = half ? lengths[i] / 2 + 1 : lengths[i];
-    if (field.dims[first + i] < needed) {
-      return MakeError(ErrorCode::kShape, "expected at least ", needed, " elements along axis ", first + i, ", got ",
-                       field.dims[first + i]);
-    }
-    field = Crop(field, first + i, needed);
-  }
-  if (!t.inverse) TransformAxis(field, last, false);
-  if (!t.inverse) field = Crop(field, last, lengths.back() / 2 + 1);
+  const int first = last + 1 - static_cast<int>(lengths.size());
+  const Ints needed = NeededLengths(t, lengths);
+  MOULIN_RETURN_IF_ERROR(CheckSignalLengths(t, needed, first, field.dims));
+  FitLengths(needed, first, &field);
+  if (!t.real || !t.inverse) TransformAxis(field, last, t.inverse);
+  if (t.real && !t.inverse) field = Resized(field, last, lengths.back() / 2 + 1);
   for (int axis = first; axis < last; ++axis) TransformAxis(field, axis, t.inverse);
-  if (t.inverse) field = CompleteSpectrum(field, last, lengths.back());
-  if (t.inverse) TransformAxis(field, last, true);
+  if (t.real && t.inverse) {
+    field = CompleteSpectrum(field, last, lengths.back());
+    TransformAxis(field, last, true);
+  }
   return WriteField(field, c.output(0));
 }
 
 constexpr HostOp kFftKernels[] = {
-    {"BatchFFT", 1, 1, InferComplex, ComplexTransform},
-    {"BatchFFT2D", 1, 1, InferComplex, ComplexTransform},
-    {"BatchFFT3D", 1, 1, InferComplex, ComplexTransform},
-    {"BatchIFFT", 1, 1, InferComplex, ComplexTransform},
-    {"BatchIFFT2D", 1, 1, InferComplex, ComplexTransform},
-    {"BatchIFFT3D", 1, 1, InferComplex, ComplexTransform},
-    {"FFT", 1, 1, InferComplex, ComplexTransform},
-    {"FFT2D", 1, 1, InferComplex, ComplexTransform},
-    {"FFT3D", 1, 1, InferComplex, ComplexTransform},
-    {"IFFT", 1, 1, InferComplex, ComplexTransform},
-    {"IFFT2D", 1, 1, InferComplex, ComplexTransform},
-    {"IFFT3D", 1, 1, InferComplex, ComplexTransform},
-    {"IRFFT", 2, 2, InferReal, RealTransform},
-    {"IRFFT2D", 2, 2, InferReal, RealTransform},
-    {"IRFFT3D", 2, 2, InferReal, RealTransform},
-    {"RFFT", 2, 2, InferReal, RealTransform},
-    {"RFFT2D", 2, 2, InferReal, RealTransform},
-    {"RFFT3D", 2, 2, InferReal, RealTransform},
+    {"BatchFFT", 1, 1, InferComplex, ComplexTransform},    {"BatchFFT2D", 1, 1, InferComplex, ComplexTransform},
+    {"BatchFFT3D", 1, 1, InferComplex, ComplexTransform},  {"BatchIFFT", 1, 1, InferComplex, ComplexTransform},
+    {"BatchIFFT2D", 1, 1, InferComplex, ComplexTransform}, {"BatchIFFT3D", 1, 1, InferComplex, ComplexTransform},
+    {"FFT", 1, 1, InferComplex, ComplexTransform},         {"FFT2D", 1, 1, InferComplex, ComplexTransform},
+    {"FFT3D", 1, 1, InferComplex, ComplexTransform},       {"FFTND", 3, 3, InferByLengths, TransformByLengths},
+    {"IFFT", 1, 1, InferComplex, ComplexTransform},        {"IFFT2D", 1, 1, InferComplex, ComplexTransform},
+    {"IFFT3D", 1, 1, InferComplex, ComplexTransform},      {"IFFTND", 3, 3, InferByLengths, TransformByLengths},
+    {"IRFFT", 2, 2, InferByLengths, TransformByLengths},   {"IRFFT2D", 2, 2, InferByLengths, TransformByLengths},
+    {"IRFFT3D", 2, 2, InferByLengths, TransformByLengths}, {"IRFFTND", 3, 3, InferByLengths, TransformByLengths},
+    {"RFFT", 2, 2, InferByLengths, TransformByLengths},    {"RFFT2D", 2, 2, InferByLengths, TransformByLengths},
+    {"RFFT3D", 2, 2, InferByLengths, TransformByLengths},  {"RFFTND", 3, 3, InferByLengths, TransformByLengths},
 };
 
 }  // namespace

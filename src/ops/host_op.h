@@ -43,13 +43,15 @@ absl::Span<const HostOp> MatrixBandKernels();            // matrix_band_ops.cc: 
 absl::Span<const HostOp> MatrixFunctionKernels();        // matrix_function_ops.cc: exponentials, roots, eigenvalues
 absl::Span<const HostOp> SpecialKernels();               // special_ops.cc
 absl::Span<const HostOp> ImageEncodeKernels();           // image_encode.cc
-absl::Span<const HostOp> BytesKernels();           // bytes_ops.cc: serialised tensors, checksums, compressed bytes
-absl::Span<const HostOp> JsonKernels();            // json_ops.cc
-absl::Span<const HostOp> RandomOrderKernels();     // random_order_ops.cc
-absl::Span<const HostOp> RandomGammaKernels();     // random_gamma_ops.cc: gamma and Poisson distributions
-absl::Span<const HostOp> RandomCropKernels();      // random_crop_ops.cc: windows of images
-absl::Span<const HostOp> ImageSampleKernels();     // image_sample_ops.cc
-absl::Span<const HostOp> FractionalPoolKernels();  // fractional_pool.cc
+absl::Span<const HostOp> BytesKernels();            // bytes_ops.cc: serialised tensors, checksums, compressed bytes
+absl::Span<const HostOp> JsonKernels();             // json_ops.cc
+absl::Span<const HostOp> RandomOrderKernels();      // random_order_ops.cc
+absl::Span<const HostOp> RandomGammaKernels();      // random_gamma_ops.cc: gamma and Poisson distributions
+absl::Span<const HostOp> RandomTruncatedKernels();  // random_truncated_ops.cc: normal values between bounds
+absl::Span<const HostOp> RandomCropKernels();       // random_crop_ops.cc: windows of images
+absl::Span<const HostOp> ImageSampleKernels();      // image_sample_ops.cc
+absl::Span<const HostOp> QuantizedResizeKernels();  // quantized_resize_ops.cc
+absl::Span<const HostOp> FractionalPoolKernels();   // fractional_pool.cc
 
 // The kernel of an op; null where there is none (the importer asks before it makes a HostOp).
 const HostOp* FindHostOp(absl::string_view op);

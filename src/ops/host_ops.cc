@@ -126,6 +126,8 @@ constexpr KernelFamily kKernelFamilies[] = {
     FractionalPoolKernels,
     MatrixFunctionKernels,
     RandomGammaKernels,
+    RandomTruncatedKernels,
+    QuantizedResizeKernels,
 };
 
 absl::flat_hash_map<absl::string_view, const HostOp*> ByName() {

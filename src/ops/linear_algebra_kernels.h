@@ -79,7 +79,7 @@ struct Linear {
       const T pivot = lu.matrixLU()(i, i);
       const Real magnitude = std::abs(pivot);
       sum += std::log(magnitude);
-      *sign = magnitude > Real(0) ? *sign * (pivot / magnitude) : T(0);
+      *sign = magnitude == Real(0) ? T(0) : *sign * (pivot / magnitude);
     }
     *log = static_cast<T>(sum);
   }
@@ -89,6 +89,12 @@ struct Linear {
     unsigned options = 0;
     if (u != nullptr)
       options = full ? Eigen::ComputeFullU | Eigen::ComputeFullV : Eigen::ComputeThinU | Eigen::ComputeThinV;
+    if (!a.allFinite()) {  // whose rotations would compare NaN and leave what looks like values
+      for (OutMap* y : {&s, u, v}) {
+        if (y != nullptr) y->fill(T(std::numeric_limits<Real>::quiet_NaN()));
+      }
+      return absl::OkStatus();
+    }
     const Eigen::JacobiSVD<ColumnMajor> svd(a, options);
     s = svd.singularValues().template cast<T>().transpose();
     if (u != nullptr) {

@@ -9,11 +9,24 @@
 
 namespace moulin {
 
+namespace {
+
+constexpr double kTwoPi = 2 * 3.14159265358979323846;
+constexpr double kLeastUniform = 1e-7;  // keeps the logarithm finite
+
+}  // namespace
+
 std::array<double, 2> NormalPair(const Words& words) {
-  constexpr double kTwoPi = 2 * 3.14159265358979323846;
-  const double u = std::max(UnitDouble(words[0], words[1]), 1e-7);  // keeps the logarithm finite
+  const double u = std::max(UnitDouble(words[0], words[1]), kLeastUniform);
   const double angle = kTwoPi * UnitDouble(words[2], words[3]);
   const double radius = std::sqrt(-2.0 * std::log(u));
+  return {std::sin(angle) * radius, std::cos(angle) * radius};
+}
+
+std::array<float, 2> NormalFloats(uint32_t x0, uint32_t x1) {
+  const float u = std::max(UnitFloat(x0), static_cast<float>(kLeastUniform));
+  const auto angle = static_cast<float>(kTwoPi * UnitFloat(x1));
+  const float radius = std::sqrt(-2.0f * std::log(u));
   return {std::sin(angle) * radius, std::cos(angle) * radius};
 }
 

@@ -82,6 +82,7 @@ inline double UnitDouble(uint32_t high, uint32_t low) {
 
 // Two normal values of uniform ones (Box and Muller).
 std::array<double, 2> NormalPair(const Words& words);
+std::array<float, 2> NormalFloats(uint32_t x0, uint32_t x1);
 
 Philox FromState(uint64_t key, uint64_t counter0, uint64_t counter1);
 // The generator of a stateless op: the two seeds scrambled.

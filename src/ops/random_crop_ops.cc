@@ -139,6 +139,9 @@ StatusOr<CropRequest> ReadCropRequest(const KernelContext& c) {
   return r;
 }
 
+// A thousand times TensorFlow's default: a graph that asks for more would be busy with one image for minutes.
+constexpr int64_t kMostAttempts = 100000;
+
 // The first window that holds enough of an object; the whole image where none is found.
 CropBox FindWindow(const CropRequest& r, int64_t attempts, const Philox& generator) {
   WordStream words(generator);
@@ -167,7 +170,10 @@ Status SampleWindow(const KernelContext& c) {
     MOULIN_ASSIGN_OR_RETURN(generator, FromSeeds(c.input(3)));
   }
   const int64_t attempts = IntAttr(attrs, "max_attempts", 100);
-  if (attempts < 1) return MakeError(ErrorCode::kAttribute, "max_attempts must be at least 1, got ", attempts);
+  if (attempts < 1 || attempts > kMostAttempts) {
+    return MakeError(attempts < 1 ? ErrorCode::kAttribute : ErrorCode::kLimit, "expected max_attempts of 1 to ",
+                     kMostAttempts, ", got ", attempts);
+  }
   const CropBox w = FindWindow(r, attempts, generator);
   MOULIN_RETURN_IF_ERROR(StoreInts({w.top, w.left, 0}, &c.output(0)));
   MOULIN_RETURN_IF_ERROR(StoreInts({w.bottom - w.top, w.right - w.left, -1}, &c.output(1)));

@@ -1,60 +1,16 @@
 // Random numbers, bit for bit those of TensorFlow: Philox 4x32-10 and the distributions made of its words.
 // Tests: tests/ops/host_kernels_test.cc, tests/cases/host_cases.py.
-#include <array>
-#include <bit>
 #include <cmath>
 
 #include "ops/host_op.h"
 #include "ops/op_util.h"
-#include "ops/philox.h"
+#include "ops/random_groups.h"
 #include "ops/type_dispatch.h"
 
 namespace moulin {
 namespace {
 
 // --- From words to values ---
-
-constexpr double kTwoPi = 2 * 3.14159265358979323846;
-constexpr double kLeast = 1e-7;  // keeps the logarithm finite
-
-// Two normal values of uniform ones (Box and Muller).
-std::array<float, 2> Normals(uint32_t x0, uint32_t x1) {
-  const float u = std::max(UnitFloat(x0), static_cast<float>(kLeast));
-  const auto angle = static_cast<float>(kTwoPi * UnitFloat(x1));
-  const float radius = std::sqrt(-2.0f * std::log(u));
-  return {std::sin(angle) * radius, std::cos(angle) * radius};
-}
-
-template <typename T>
-constexpr bool kIsWide = sizeof(T) == 8;  // two words a value
-
-template <typename T>
-void UniformGroup(const Words& w, T* out) {
-  if constexpr (std::is_same_v<T, float>) {
-    for (int i = 0; i < 4; ++i) out[i] = UnitFloat(w[i]);
-  } else if constexpr (std::is_same_v<T, double>) {
-    for (int i = 0; i < 2; ++i) out[i] = UnitDouble(w[2 * i], w[2 * i + 1]);
-  } else {
-    // As many bits as the type's mantissa has.
-    constexpr uint32_t kBits = std::is_same_v<T, Half> ? 10 : 7;
-    for (int i = 0; i < 4; ++i) {
-      out[i] = static_cast<T>(static_cast<float>(w[i] & ((1u << kBits) - 1)) / static_cast<float>(1u << kBits));
-    }
-  }
-}
-
-template <typename T>
-void NormalGroup(const Words& w, T* out) {
-  if constexpr (std::is_same_v<T, double>) {
-    const auto pair = NormalPair(w);
-    std::copy(pair.begin(), pair.end(), out);
-  } else {
-    for (int i = 0; i < 4; i += 2) {
-      const auto pair = Normals(w[i], w[i + 1]);
-      for (int k = 0; k < 2; ++k) out[i + k] = static_cast<T>(pair[k]);
-    }
-  }
-}
 
 template <typename T>
 void IntGroup(const Words& w, T* out) {
@@ -66,7 +22,7 @@ void IntGroup(const Words& w, T* out) {
 // Fills y by groups of values, each from one step of the generator.
 template <typename T, typename Group>
 void FillGroups(Philox generator, absl::Span<T> y, Group group) {
-  constexpr size_t kGroup = kIsWide<T> ? 2 : 4;
+  constexpr size_t kGroup = kGroupOf<T>;
   T values[4] = {};
   for (size_t i = 0; i < y.size(); i += kGroup) {
     group(generator.Next(), values);
@@ -78,7 +34,7 @@ void FillGroups(Philox generator, absl::Span<T> y, Group group) {
 // for it.
 template <typename T>
 void FillTruncated(const Philox& base, absl::Span<T> y) {
-  constexpr size_t kGroup = kIsWide<T> ? 2 : 4;
+  constexpr size_t kGroup = kGroupOf<T>;
   constexpr uint64_t kSteps = kGroup * 64;
   for (size_t i = 0; i < y.size(); i += kGroup) {
     Philox generator = base;

@@ -164,6 +164,16 @@ Sequences<T> ReadSequences(const SparseView& x) {
   return sequences;
 }
 
+// Half types are equal as the numbers that they are: 0 and -0, but no two NaN.
+template <typename T>
+bool IsSame(const T& a, const T& b) {
+  if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) {
+    return static_cast<float>(a) == static_cast<float>(b);
+  } else {
+    return a == b;
+  }
+}
+
 // The least number of insertions, deletions and replacements.
 template <typename T>
 int64_t EditsBetween(const std::vector<T>& a, const std::vector<T>& b) {
@@ -173,7 +183,7 @@ int64_t EditsBetween(const std::vector<T>& a, const std::vector<T>& b) {
     int64_t diagonal = row[0];
     row[0] = static_cast<int64_t>(i) + 1;
     for (size_t k = 0; k < b.size(); ++k) {
-      const int64_t replaced = diagonal + (a[i] == b[k] ? 0 : 1);
+      const int64_t replaced = diagonal + (IsSame(a[i], b[k]) ? 0 : 1);
       diagonal = row[k + 1];
       row[k + 1] = std::min({replaced, row[k] + 1, diagonal + 1});
     }
@@ -217,14 +227,9 @@ Status EditDistance(const KernelContext& c) {
   }
   if (a.values.dtype() == DType::kString) return DistancesOf<std::string>(c, a, b);
   if (a.values.dtype() == DType::kBool) return DistancesOf<uint8_t>(c, a, b);
-  return DispatchReal(a.values.dtype(), "the values", [&](auto tag) -> Status {
-    using T = decltype(tag);
-    if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) {
-      return UnsupportedType(a.values.dtype());
-    } else {
-      return DistancesOf<T>(c, a, b);
-    }
-  });
+  const auto distances = [&](auto tag) { return DistancesOf<decltype(tag)>(c, a, b); };
+  if (IsComplex(a.values.dtype())) return DispatchComplex(a.values.dtype(), distances);
+  return DispatchReal(a.values.dtype(), "the values", distances);
 }
 
 constexpr HostOp kSetKernels[] = {

@@ -18,11 +18,12 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 // --- Bessel functions ---
 
-double J0(double x) { return ::j0(x); }
-double J1(double x) { return ::j1(x); }
-// Arguments that are not positive give the limit at 0, as in TensorFlow.
-double Y0(double x) { return x <= 0 ? -kInfinity : ::y0(x); }
-double Y1(double x) { return x <= 0 ? -kInfinity : ::y1(x); }
+// At infinity there is no value, as in TensorFlow, though there is a limit. Arguments that are not positive give the
+// limit at 0 for Y.
+double J0(double x) { return std::isinf(x) ? kNan : ::j0(x); }
+double J1(double x) { return std::isinf(x) ? kNan : ::j1(x); }
+double Y0(double x) { return x <= 0 ? -kInfinity : std::isinf(x) ? kNan : ::y0(x); }
+double Y1(double x) { return x <= 0 ? -kInfinity : std::isinf(x) ? kNan : ::y1(x); }
 
 // exp(x) K(x), the integral of exp(-x (cosh t - 1)) cosh(order t) over all t > 0. The trapezoidal rule converges fast
 // where the integrand is close to a bell; near 0 it is not.
@@ -72,7 +73,7 @@ double Dawson(double x) {
 }
 
 double ExponentialIntegral(double x) {
-  if (std::isinf(x)) return x > 0 ? kInfinity : 0;
+  if (std::isinf(x)) return kNan;  // as TensorFlow has it
   if (x == 0) return -kInfinity;
   return std::isnan(x) ? x : std::expint(x);
 }
@@ -120,7 +121,7 @@ double FresnelSin(double x) { return Fresnel(x).imag(); }
 double Spence(double x) {
   if (!(x >= 0)) return kNan;
   if (x == 0) return kPi * kPi / 6;
-  if (std::isinf(x)) return -kInfinity;
+  if (std::isinf(x)) return kNan;
   if (x < 0.5) return kPi * kPi / 6 - std::log(x) * std::log1p(-x) - Spence(1 - x);
   if (x > 1.5) return -0.5 * std::log(x) * std::log(x) - Spence(1 / x);
   double power = 1, sum = 0;

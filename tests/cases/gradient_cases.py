@@ -9,6 +9,11 @@ OF_OUTPUT = ("EluGrad", "SeluGrad", "SigmoidGrad", "TanhGrad", "SqrtGrad", "Rsqr
 for op in (*OF_INPUT, *OF_OUTPUT):
     for t in ("f32", "f64", "f16", "bf16"):
         add(f"{op}_{t}", raw(op), draw(t, (3, 7), 0.3, 3 if op in ("SqrtGrad", "RsqrtGrad") else 9, op), draw(t, (3, 7), -3, 9, op + "y"))
+for op in ("SigmoidGrad", "TanhGrad", "SqrtGrad", "RsqrtGrad", "InvGrad", "ReciprocalGrad"):
+    for t in ("c64", "c128"):
+        add(f"{op}_{t}", raw(op), draw(t, (3, 7), 0.3, 3, op), draw(t, (3, 7), -3, 9, op + "y"))
+for t in ("f32", "f64", "f16", "c64"):
+    add(f"SqrtGrad_zero_{t}", raw("SqrtGrad"), np.array([0, 0, 2, 0], DTYPES[t]), np.array([0, 3, 0, -0.0], DTYPES[t]))
 add("LeakyReluGrad_alpha", raw("LeakyReluGrad", alpha=0.7), f32(9), f32(9, key="x"))
 for op in ("ReluGrad", "TanhGrad"):
     add(f"{op}_special", raw(op), np.float32([np.nan, np.inf, 1, 1, -np.inf, 0]), np.float32([-1, 2, np.nan, np.inf, 3, np.inf]))

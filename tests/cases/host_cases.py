@@ -216,6 +216,24 @@ for version in (1, 2):
     add(f"LookupTable_text_{version}", lambda x, v=version: _table(tf.constant(["a", "b", "c"]), tf.constant([5, 6, 7], tf.int64), tf.constant(-1, tf.int64), v)(x), text("b", "z", "a"))
     add(f"LookupTable_numbers_{version}", lambda x, v=version: _table(tf.constant([3, 4], tf.int64), tf.constant([0.5, 1.5]), tf.constant(9.0), v)(x), i64([[4, 3], [0, 4]]))
 
+
+
+# Mutable ones that one node fills with constants.
+def _mutable_table(keys, values, default, version, fill):
+    def call(x):
+        v2 = "V2" if version == 2 else ""
+        table = getattr(tf.raw_ops, f"MutableHashTable{v2}")(key_dtype=keys.dtype, value_dtype=values.dtype, shared_name=f"{fill}{version}")
+        filled = getattr(tf.raw_ops, f"LookupTable{fill}{v2}")(table_handle=table, keys=keys, values=values)
+        find, size = getattr(tf.raw_ops, f"LookupTableFind{v2}"), getattr(tf.raw_ops, f"LookupTableSize{v2}")
+        with tf.control_dependencies([filled]):
+            return [find(table_handle=table, keys=tf.identity(x), default_value=default), size(table_handle=table) + tf.cast(0 * tf.size(x), tf.int64)]
+    return call
+
+
+for version in (1, 2):
+    for fill in ("Insert", "Import"):
+        add(f"MutableHashTable_{fill}_{version}", lambda x, v=version, f=fill: _mutable_table(tf.constant(["a", "b", "c"]), tf.constant([5, 6, 7], tf.int64), tf.constant(-1, tf.int64), v, f)(x), text("b", "z", "a"))
+
 for sep in ("", ", "):
     add(f"UnsortedSegmentJoin_{len(sep)}", lambda x, s=sep: tf.raw_ops.UnsortedSegmentJoin(inputs=x, segment_ids=[2, 0, 2, 0], num_segments=4, separator=s), np.array(["a", "bb", "c", ""], dtype=object))
 add("UnsortedSegmentJoin_rows", lambda x: tf.raw_ops.UnsortedSegmentJoin(inputs=x, segment_ids=[1, 0, 1], num_segments=2, separator="+"), np.array([["a", "b"], ["c", "d"], ["e", "f"]], dtype=object))

@@ -101,3 +101,12 @@ for op in ("MatrixInverse", "Qr"):
     add(f"{op}_f16", (lambda x: tf.raw_ops.MatrixInverse(input=x)) if op == "MatrixInverse" else (lambda x: tf.abs(tf.raw_ops.Qr(input=x)[1])), spd("f16"), tol=(2e-2, 2e-2))
 
 add("SelfAdjointEig", lambda x: (lambda e: tf.abs(tf.concat([e.e[..., None, :], e.v], -2)))(tf.raw_ops.SelfAdjointEigV2(input=x)), spd("f32"), rewrite=_as_old_op("SelfAdjointEig", "f32"))
+
+# What is not finite gives NaN.
+for t in ("f32", "f64"):
+    broken = draw(t, (2, 3, 3), -1, 1, "broken")
+    broken[0, 1, 2] = np.nan
+    add(f"Svd_nan_{t}", lambda x: tf.raw_ops.Svd(input=x, compute_uv=False)[0], broken)
+    add(f"LogMatrixDeterminant_nan_{t}", raw("LogMatrixDeterminant"), broken)
+    add(f"MatrixSquareRoot_nan_{t}", lambda x: tf.raw_ops.MatrixSquareRoot(input=x)[0], broken)
+add("MatrixLogarithm_nan", lambda x: tf.raw_ops.MatrixLogarithm(input=x)[0], broken.astype(np.complex128))

@@ -46,6 +46,19 @@ def _two(x):
 add("PartitionedCall", lambda x: list(_two(x)), f32(2, 3))
 add("StatefulPartitionedCall", lambda x: tf.raw_ops.StatefulPartitionedCall(args=[x], Tout=[tf.float32], f=_square.get_concrete_function(tf.TensorSpec([None, 3]))), f32(2, 3))
 
+
+# In-graph batching, which for one request calls the function; what a branch is chosen by; what stands for a result of
+# the other branch.
+@tf.function(autograph=False)
+def _scaled(x, scale):
+    return x * scale
+
+
+add("BatchFunction", lambda x, k: tf.raw_ops.BatchFunction(in_tensors=[x], captured_tensors=[k], f=_scaled.get_concrete_function(tf.TensorSpec([None, 3]), tf.TensorSpec([3])), num_batch_threads=1, max_batch_size=8, batch_timeout_micros=0, Tout=[tf.float32])[0], f32(2, 3), f32(3, key="k"))
+for names in (["GPU", "CPU"], ["CPU"], ["TPU"]):
+    add(f"DeviceIndex_{'_'.join(names)}", lambda x, n=names: tf.raw_ops.DeviceIndex(device_names=n) + x, i32(3))
+add("FakeParam", lambda x: tf.shape(tf.raw_ops.FakeParam(dtype=tf.float32, shape=[2, 3])) + x, i32(1))
+
 for bits, narrow in ((8, False), (8, True), (4, False)):
     add(f"FakeQuantWithMinMaxArgs_{bits}_{narrow}", raw("FakeQuantWithMinMaxArgs", min=-2.3, max=2.9, num_bits=bits, narrow_range=narrow), f32(4, 5))
     add(f"FakeQuantWithMinMaxVars_{bits}_{narrow}", raw("FakeQuantWithMinMaxVars", num_bits=bits, narrow_range=narrow), f32(4, 5), np.float32(-1.7), np.float32(2.2))

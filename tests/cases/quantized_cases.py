@@ -99,3 +99,13 @@ for out, low in ((tf.qint8, -50.0), (tf.quint8, 0.0)):
 for clip in (1e30, 30.0):
     add(f"RequantizationRangePerChannel_{clip:.0e}", lambda x, a, b, k=clip: list(tf.raw_ops.RequantizationRangePerChannel(input=q("i32", x), input_min=a, input_max=b, clip_value_max=k)), MANY, *ENDS)
     add(f"RequantizationRangePerChannel_positive_{clip:.0e}", lambda x, a, b, k=clip: list(tf.raw_ops.RequantizationRangePerChannel(input=q("i32", x), input_min=a, input_max=b, clip_value_max=k)), np.abs(MANY), *ENDS)
+
+# Images: resized in fixed-point arithmetic, normalised channel by channel.
+for t, image in (("u8", bytes_of(2, 5, 4, 3)), ("u8", bytes_of(1, 6, 5, 1, key="grey")), ("i32", draw("i32", (1, 4, 3, 2), -(2**30), 2**30)), ("f32", f32(1, 4, 3, 2))):
+    for attrs in ({}, dict(align_corners=True), dict(half_pixel_centers=True)):
+        name = f"QuantizedResizeBilinear_{t}_{image.shape[3]}_{'_'.join(attrs) or 'plain'}"
+        add(name, lambda x, t=t, a=attrs: plain(list(tf.raw_ops.QuantizedResizeBilinear(images=x if t == "f32" else q(t, x), size=[7, 9], min=LOW, max=HIGH, **a))), image)
+add("QuantizedResizeBilinear_same", lambda x: plain(list(tf.raw_ops.QuantizedResizeBilinear(images=q("u8", x), size=[5, 4], min=LOW, max=HIGH))), bytes_of(2, 5, 4, 3))
+for key, attrs in {"used": {}, "given": dict(output_range_given=True, given_y_min=-1.5, given_y_max=2.0), "wide": dict(min_separation=9.0), "epsilon": dict(variance_epsilon=0.5)}.items():
+    # A value that lies between two steps may fall to either.
+    add(f"QuantizedInstanceNorm_{key}", lambda x, a=attrs: [tf.cast(y, tf.float32) for y in plain(list(tf.raw_ops.QuantizedInstanceNorm(x=q("u8", x), x_min=LOW, x_max=HIGH, **a)))], bytes_of(2, 5, 4, 3), tol=(1e-5, 1.0001))

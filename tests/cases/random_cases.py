@@ -40,3 +40,15 @@ for key, size, attrs in (("wide", [100, 200, 3], {}), ("tall", [300, 50, 3], dic
         add(f"SampleDistortedBoundingBoxV2_{key}_{covered}", lambda b, k, n=size, a=attrs: list(tf.raw_ops.SampleDistortedBoundingBoxV2(image_size=n, bounding_boxes=b, min_object_covered=k, seed=5, seed2=6, **a)), BOXES, np.float32(covered))
         add(f"StatelessSampleDistortedBoundingBox_{key}_{covered}", lambda b, k, s, n=size, a=attrs: list(tf.raw_ops.StatelessSampleDistortedBoundingBox(image_size=n, bounding_boxes=b, min_object_covered=k, seed=s, **a)), BOXES, np.float32(covered), i32([3, 4]))
 add("SampleDistortedBoundingBoxV2_no_boxes", lambda n: list(tf.raw_ops.SampleDistortedBoundingBoxV2(image_size=n, bounding_boxes=np.zeros([1, 0, 4], np.float32), min_object_covered=0.0, seed=5, seed2=6, use_image_if_no_bounding_boxes=True)), i32([40, 30, 3]))
+
+# Normal values between bounds: around the mean, in a narrow range, in a tail, with one bound.
+BOUNDS = {"around": (-2.0, 1.5), "narrow": (0.3, 0.5), "tail": (2.5, 9.0), "low_tail": (-np.inf, -3.0), "above": (0.5, np.inf)}
+for key, (low, high) in BOUNDS.items():
+    for t in ("f32", "f64", "f16"):
+        bounds = [np.asarray(x, DTYPES[t]) for x in (0.25, 1.5, low, high)]
+        add(f"StatelessParameterizedTruncatedNormal_{key}_{t}", raw("StatelessParameterizedTruncatedNormal"), i32([23]), i32([4, 9]), *bounds)
+        add(f"ParameterizedTruncatedNormal_{key}_{t}", raw("ParameterizedTruncatedNormal", seed=3, seed2=5), i32([23]), *bounds)
+add("StatelessParameterizedTruncatedNormal_several", raw("StatelessParameterizedTruncatedNormal"), i32([5, 2, 3]), i32([4, 9]), np.float32([[0], [2]]), np.float32([1, 0.5, 2]), np.float32(-1), np.float32([0.5, 3, 9]))
+add("StatelessParameterizedTruncatedNormal_empty", raw("StatelessParameterizedTruncatedNormal"), i32([0, 3]), i32([4, 9]), *np.float32([0, 1, -1, 1]))
+add("ParameterizedTruncatedNormal_several", raw("ParameterizedTruncatedNormal", seed=3, seed2=5), i32([3, 7]), np.float32([0, 1, 2]), np.float32(1), np.float32([-1, 1.5, -9]), np.float32([1, 2, 0]))
+add("ParameterizedTruncatedNormal_hundreds", raw("ParameterizedTruncatedNormal", seed=3, seed2=5), i32([15, 17]), *np.float32([0, 1, -1, 1]))

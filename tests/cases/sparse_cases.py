@@ -2,7 +2,7 @@
 import numpy as np
 import tensorflow as tf
 
-from case import add, draw, f32, i32, i64, raw, rng
+from case import DTYPES, add, draw, f32, i32, i64, raw, rng
 
 
 def sparse(dtype, shape, density=0.5, key=""):
@@ -68,6 +68,9 @@ add("SetSize_text", raw("SetSize"), i64([[0, 1, 0], [0, 1, 1], [1, 2, 0]]), text
 for normalize in (True, False):
     add(f"EditDistance_{normalize}", lambda *x, n=normalize: tf.raw_ops.EditDistance(hypothesis_indices=x[0], hypothesis_values=x[1], hypothesis_shape=x[2], truth_indices=x[3], truth_values=x[4], truth_shape=x[5], normalize=n),
         i64([[0, 0], [0, 1], [0, 2], [2, 0], [3, 0]]), i32([1, 2, 3, 4, 9]), i64([4, 3]), i64([[0, 0], [0, 1], [1, 0], [2, 0], [2, 1]]), i32([1, 3, 5, 6, 4]), i64([5, 2]))
+for t in ("f16", "bf16", "c64", "c128"):
+    add(f"EditDistance_{t}", lambda *x: tf.raw_ops.EditDistance(hypothesis_indices=x[0], hypothesis_values=x[1], hypothesis_shape=x[2], truth_indices=x[3], truth_values=x[4], truth_shape=x[5]),
+        i64([[0, 0], [0, 1], [0, 2], [0, 3]]), np.array([1, 0, np.nan, 4], DTYPES[t]), i64([2, 4]), i64([[0, 0], [0, 1], [0, 2], [1, 0]]), np.array([1, -0.0, np.nan, 6], DTYPES[t]), i64([2, 3]))
 add("EditDistance_text", lambda *x: tf.raw_ops.EditDistance(hypothesis_indices=x[0], hypothesis_values=x[1], hypothesis_shape=x[2], truth_indices=x[3], truth_values=x[4], truth_shape=x[5]),
     i64([[0, 0, 0], [1, 0, 0]]), text(["a", "b"]), i64([2, 1, 1]), i64([[0, 0, 0], [0, 1, 0], [1, 0, 0], [1, 0, 1]]), text(["b", "c", "b", "a"]), i64([2, 2, 2]))
 

@@ -81,6 +81,7 @@ for method in ("bilinear", "nearest"):
     add(f"CropAndResize_{method}", lambda x, b, i, m=method: tf.raw_ops.CropAndResize(image=x, boxes=b, box_ind=i, crop_size=[3, 4], method=m, extrapolation_value=-1.0), f32(2, 6, 5, 2), BOXES, i32([0, 1, 0, 1]))
 for op in ("RGBToHSV", "HSVToRGB"):
     add(op, raw(op), f32(2, 3, 3, 3, low=0, high=1))
+add("RGBToHSV_nan", raw("RGBToHSV"), np.float32([[0.2, np.nan, 0.4], [np.nan, 0.5, 0.1], [0.3, 0.6, np.nan], [np.nan, np.nan, 0.5]]))
 add("AdjustHue", lambda x: tf.raw_ops.AdjustHue(images=x, delta=0.3), f32(2, 3, 3, 3, low=0, high=1))
 add("AdjustSaturation", lambda x: tf.raw_ops.AdjustSaturation(images=x, scale=1.7), f32(2, 3, 3, 3, low=0, high=1))
 add("AdjustContrastv2", lambda x: tf.raw_ops.AdjustContrastv2(images=x, contrast_factor=1.7), f32(2, 3, 3, 3, low=0, high=1))

@@ -20,3 +20,5 @@ for op in ("Dawsn", "FresnelCos", "FresnelSin"):
 for op in ("BesselY0", "BesselY1", "BesselK0", "BesselK0e", "Spence"):
     add(f"{op}_negative", raw(op), np.float64([-1, -0.5]))
 add("Spence_large", raw("Spence"), np.float64([100, 1e10]))
+for op in ("BesselJ0", "BesselJ1", "BesselY0", "BesselY1", "BesselK0", "BesselK1e", "Expint", "Spence"):
+    add(f"{op}_infinite", raw(op), np.float64([np.inf, -np.inf]))

@@ -79,6 +79,30 @@ TEST(LookupTablesTest, EachTableHasItsOwn) {
               ElementsAre(90, -1));
 }
 
+std::string MutableTable() {
+  return NodeText("table", "MutableHashTableV2", {}, kTypes) + Longs("keys", "7,8,9", 3) +
+         Longs("values", "70,80,90", 3) + Find("table");
+}
+
+TEST(LookupTablesTest, MutableTablesThatOneNodeFillsWithConstants) {
+  for (const char* op : {"LookupTableInsertV2", "LookupTableImportV2"}) {
+    EXPECT_THAT(Lookup(MutableTable() + Fill("node", op, kFillInputs)), ElementsAre(90, -1)) << op;
+  }
+}
+
+TEST(LookupTablesTest, MutableTablesThatChangeAreRefused) {
+  EXPECT_THAT(Import(MutableTable() + Fill("node", "LookupTableInsertV2", kFillInputs) +
+                         NodeText("again", "LookupTableInsertV2", kFillInputs, kFillTypes),
+                     {"y"}),
+              FailsWith("E_UNSUPPORTED", "expected one node that fills this mutable table, found several"));
+  EXPECT_THAT(Import(MutableTable() + Fill("node", "LookupTableInsertV2", kFillInputs) +
+                         NodeText("less", "LookupTableRemoveV2", {"table", "keys"}, TypeAttr("Tin", "DT_INT64")),
+                     {"y"}),
+              FailsWith("E_UNSUPPORTED", "expected one node that fills this mutable table, found several"));
+  EXPECT_THAT(Import(MutableTable() + Fill("node", "LookupTableInsertV2", {"table", "x", "x"}), {"y"}),
+              FailsWith("E_UNSUPPORTED", "what fills this table is no constant"));
+}
+
 TEST(LookupTablesTest, NothingFillsIt) {
   EXPECT_THAT(Import(kFindInTable, {"y"}), FailsWith("E_UNSUPPORTED", "nothing in the graph fills this table"));
   // A function that nobody calls fills nothing.

@@ -61,6 +61,9 @@ TEST(RandomWindowTest, BadOperandsAreErrors) {
   attrs = CropAttrs();
   attrs.ints = {{"max_attempts", 0}};
   EXPECT_THAT(ErrorOf(OpKind::kHostOp, attrs, Operands({60, 80, 3}, box, 0, 1)), HasSubstr("max_attempts"));
+  attrs.ints = {{"max_attempts", int64_t{1} << 60}};
+  EXPECT_THAT(ErrorOf(OpKind::kHostOp, attrs, Operands({60, 80, 3}, box, 0, 1)),
+              HasSubstr("expected max_attempts of 1 to 100000"));
 }
 
 }  // namespace
