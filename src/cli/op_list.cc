@@ -33,8 +33,9 @@ std::map<std::string, Entry> Ops() {
        {"Placeholder", "PlaceholderV2", "Const", "HostConst", "VarHandleOp", "Variable", "VariableV2"}) {
     ops[op] = {"0", "graph"};
   }
-  for (const char* op : {"BatchFunction", "PartitionedCall", "StatefulPartitionedCall"})
+  for (const char* op : {"BatchFunction", "PartitionedCall", "StatefulPartitionedCall"}) {
     ops[op] = {"0 or more", "graph"};
+  }
   for (const absl::string_view op : ControlFlowOps()) ops[std::string(op)] = {"1 or more", "graph"};
   return ops;
 }

@@ -3,6 +3,7 @@
 // type: results are at least as good, and Eigen's templates, which are slow to compile, have one instance. Tests:
 // tests/ops/matrix_function_ops_test.cc.
 #include <Eigen/Dense>
+#include <cmath>
 #include <complex>
 #include <limits>
 #include <unsupported/Eigen/MatrixFunctions>
@@ -61,8 +62,33 @@ Status InferSquare(InferContext& c) {
 }
 
 Matrix Exponential(const Matrix& x) { return x.exp(); }
-Matrix Logarithm(const Matrix& x) { return x.log(); }
 Matrix SquareRoot(const Matrix& x) { return x.sqrt(); }
+
+Matrix NoValues(const Matrix& x) {
+  return Matrix::Constant(x.rows(), x.cols(), std::numeric_limits<double>::quiet_NaN());
+}
+
+// log x = 2^k log x^(1/2^k). Eigen takes roots of larger matrices until they are near 1, and would take them for ever
+// where an eigenvalue is 0 or a root is not finite. So they are taken here, as often as any number has exponents.
+Matrix Logarithm(const Matrix& x) {
+  using ColumnMajor = Eigen::Matrix<Complex, Eigen::Dynamic, Eigen::Dynamic>;
+  constexpr int kMostRoots = 1100;
+  if (x.rows() <= 2) return x.log();
+  const Eigen::ComplexSchur<ColumnMajor> schur(x);
+  ColumnMajor t = schur.matrixT();
+  const auto one = ColumnMajor::Identity(x.rows(), x.cols());
+  // Eigen's limit is 0.26 in the largest sum of a column, which the square root of their number bounds.
+  const double near = 0.25 / std::sqrt(static_cast<double>(x.rows()));
+  int roots = 0;
+  for (; !((t - one).norm() < near); ++roots) {
+    if (roots == kMostRoots || !t.allFinite() || (t.diagonal().array() == Complex(0)).any()) return NoValues(x);
+    ColumnMajor root = ColumnMajor::Zero(x.rows(), x.cols());
+    Eigen::matrix_sqrt_triangular(t, root);
+    t = root;
+  }
+  const ColumnMajor log = t.log();
+  return std::ldexp(1.0, roots) * (schur.matrixU() * log * schur.matrixU().adjoint());
+}
 
 template <Matrix (*kFunction)(const Matrix&)>
 Status Apply(const KernelContext& c) {
@@ -72,11 +98,7 @@ Status Apply(const KernelContext& c) {
   const Matrices from(x), to(y);
   for (int64_t i = 0; i < from.count(); ++i) {
     const Matrix matrix = from[i];
-    if (matrix.allFinite()) {
-      to[i] = kFunction(matrix);
-    } else {
-      to[i].fill(std::numeric_limits<double>::quiet_NaN());
-    }
+    to[i] = matrix.allFinite() ? kFunction(matrix) : NoValues(matrix);
   }
   return CastElements(y, &c.output(0));
 }
