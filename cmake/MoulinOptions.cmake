@@ -2,7 +2,7 @@
 option(MOULIN_BUILD_TESTS "Build the tests" ON)
 option(MOULIN_BUILD_BENCHMARKS "Build the benchmarks" ON)
 option(MOULIN_BUILD_FUZZERS "Build the fuzz targets with libFuzzer (Clang)" OFF)
-option(MOULIN_JOIN_FILES "Compile files several at a time: half the time for all, more for one that has changed" ON)
+option(MOULIN_JOIN_FILES "Compile files several at a time: less time for all, more for one that has changed" ON)
 set(MOULIN_SANITIZE "" CACHE STRING "Sanitizers to build with, as for -fsanitize=")
 
 set(CMAKE_CXX_STANDARD 20)

@@ -8,6 +8,7 @@
 #include <jerror.h>
 // clang-format on
 
+#include "base/status_macros.h"
 #include "ops/image_files.h"
 
 namespace moulin {
