@@ -153,6 +153,7 @@ def release() -> Count:
     total.add(plain("include direction", ["python3", "tests/include_direction_test.py"]))
     total.add(plain("one definition a type", ["python3", "tests/one_definition_test.py"]))
     total.add(plain("malformed input has tests", ["python3", "tests/malformed_input_test.py"]))
+    total.add(plain("mutations fit the code", ["python3", "tests/cuda/mutations.py", "--list"]))
     for program in sorted((ROOT / "build/release/bin").glob("moulin_*_test")):
         total.add(gtest(program, "release"))
     for program in sorted((ROOT / "build/release/bin").glob("sample_*")):

@@ -97,7 +97,7 @@ MUTATIONS = [
              "  if (error == cudaSuccess) error = api.StreamSynchronize(stream->get());\n", "",
              "moulin_cuda_device_test", build="tsan"),
     Mutation("execution: staging areas overlap", "cuda/execution.cc",
-             "      end += AlignUp(plan.buffers[b].bytes);\n", "      end += kStagingAlignment;\n",
+             "      end += RoundUp(plan.buffers[b].bytes, kMemoryAlignment);\n", "      end += kMemoryAlignment;\n",
              "moulin_cuda_device_test", build="tsan"),
     # Choices and loops on the device.
     Mutation("loop: the condition is not set again", "cuda/control_kernel.cc",
@@ -242,12 +242,15 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "moulin_mutations")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", default="", help="mutations whose name has this text")
-    parser.add_argument("--list", action="store_true", help="only say what would be tried")
+    parser.add_argument("--list", action="store_true", help="only say what would be tried, and whether its text is there")
     arguments = parser.parse_args()
     mutations = [m for m in MUTATIONS if arguments.only in m.name]
     if arguments.list:
         print("\n".join(f"{m.name} ({m.target}, {m.build})" for m in mutations))
-        return 0
+        gone = [m for m in mutations if (ROOT / m.file).read_text().count(m.old) != 1]
+        for m in gone:
+            print(f"{m.name}: the text to replace is not once in {m.file}", file=sys.stderr)
+        return 2 if gone else 0
     workshop = Workshop(arguments.work.resolve(), arguments.jobs)
     results: list[tuple[str, Mutation]] = []
     for mutation in mutations:
