@@ -13,7 +13,6 @@
 namespace moulin::cuda {
 namespace {
 
-// The bytes of an element of the operand that is moved; 0 where it has no fixed size.
 KernelPtr Gather(const KernelRequest& request, IndexType index_type) {
   const Shape x = request.shape(0), indices = request.shape(1);
   const std::vector<int64_t> given = request.ints(2);
@@ -76,9 +75,7 @@ StatusOr<KernelPtr> MakeGatherKernel(const KernelRequest& request) {
   const bool is_one_hot = request.node.kind == OpKind::kOneHot;
   const std::optional<IndexType> index_type = IndexTypeOf(request.dtype(is_one_hot ? 0 : 1));
   if (request.output_element_bytes() == 0 || !index_type.has_value()) return KernelPtr();
-  if (request.output_shape().num_elements() == 0) {
-    return std::make_shared<SimpleKernel>("cuda nothing", [](const LaunchContext&) { return absl::OkStatus(); });
-  }
+  if (request.output_shape().num_elements() == 0) return NothingToDo();
   switch (request.node.kind) {
     case OpKind::kGather:
       return Gather(request, *index_type);

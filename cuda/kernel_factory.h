@@ -18,6 +18,7 @@ namespace moulin::cuda {
 struct KernelRequest : NodeView {
   std::shared_ptr<CudaContext> context;
 
+  // 0 where the type has no fixed size.
   int64_t output_element_bytes() const { return static_cast<int64_t>(SizeOf(output_dtype())); }
 };
 

@@ -103,9 +103,7 @@ KernelPtr DiagPart(const KernelRequest& request) {
 
 StatusOr<KernelPtr> MakeMatrixKernel(const KernelRequest& request) {
   if (request.output_element_bytes() == 0) return KernelPtr();
-  if (request.output_shape().num_elements() == 0) {
-    return Kernel([](const LaunchContext&) { return absl::OkStatus(); });
-  }
+  if (request.output_shape().num_elements() == 0) return NothingToDo();
   switch (request.node.kind) {
     case OpKind::kMatrixBandPart:
       return BandPart(request);

@@ -1,21 +1,9 @@
 // Activations and biases.
 #include "import/lowering.h"
+#include "import/lowering_util.h"
 
 namespace moulin {
 namespace {
-
-template <ExprOp kOp>
-void LowerActivation(LoweringContext& c) {
-  c.Output(c.b.Unary(kOp, c.input(0)));
-}
-
-// y = f(x), for f given as instructions.
-template <int (*kBuild)(Expr& e, int x)>
-void LowerBuiltActivation(LoweringContext& c) {
-  Expr e;
-  e.SetResult(kBuild(e, e.Input(0, c.dtype(0))));
-  c.Output(c.b.Map(std::move(e), {c.input(0)}));
-}
 
 // min(max(x, 0), 6)
 int Relu6(Expr& e, int x) {
@@ -93,15 +81,11 @@ void LowerBiasAdd(LoweringContext& c) {
 void LowerBiasAddV1(LoweringContext& c) { AddBias(c, /*channels_last=*/true); }
 
 constexpr OpLowering kActivationLowerings[] = {
-    {"BiasAdd", 2, 2, LowerBiasAdd},
-    {"BiasAddV1", 2, 2, LowerBiasAddV1},
-    {"Elu", 1, 1, LowerActivation<ExprOp::kElu>},
-    {"LeakyRelu", 1, 1, LowerLeakyRelu},
-    {"Relu", 1, 1, LowerActivation<ExprOp::kRelu>},
-    {"Relu6", 1, 1, LowerBuiltActivation<Relu6>},
-    {"Selu", 1, 1, LowerBuiltActivation<Selu>},
-    {"Softplus", 1, 1, LowerActivation<ExprOp::kSoftplus>},
-    {"Softsign", 1, 1, LowerBuiltActivation<Softsign>},
+    {"BiasAdd", 2, 2, LowerBiasAdd},           {"BiasAddV1", 2, 2, LowerBiasAddV1},
+    {"Elu", 1, 1, LowerUnary<ExprOp::kElu>},   {"LeakyRelu", 1, 1, LowerLeakyRelu},
+    {"Relu", 1, 1, LowerUnary<ExprOp::kRelu>}, {"Relu6", 1, 1, LowerBuilt<Relu6>},
+    {"Selu", 1, 1, LowerBuilt<Selu>},          {"Softplus", 1, 1, LowerUnary<ExprOp::kSoftplus>},
+    {"Softsign", 1, 1, LowerBuilt<Softsign>},
 };
 
 }  // namespace

@@ -1,16 +1,11 @@
 // Rearranging tensors: reshapes, transposes, concatenation, padding, tiling, reversal.
 #include "import/lowering.h"
+#include "import/lowering_util.h"
 
 namespace moulin {
 namespace {
 
 void Emit(LoweringContext& c, OpKind kind, Attrs attrs) { c.Output(c.b.Add(kind, std::move(attrs), c.inputs())); }
-
-// Ops whose operands are those of the primitive, in the same order.
-template <OpKind kKind>
-void LowerDirect(LoweringContext& c) {
-  Emit(c, kKind, NoAttrs{});
-}
 
 // --- Views ---
 

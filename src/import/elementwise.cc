@@ -10,34 +10,11 @@ namespace {
 // --- Ops that are one instruction ---
 
 template <ExprOp kOp>
-void LowerUnary(LoweringContext& c) {
-  c.Output(c.b.Unary(kOp, c.input(0)));
-}
-
-template <ExprOp kOp>
 void LowerBinary(LoweringContext& c) {
   c.Output(c.b.Binary(kOp, c.input(0), c.input(1)));
 }
 
 // --- Ops that are a few instructions ---
-
-using Builder1 = int (*)(Expr& e, int x);
-using Builder2 = int (*)(Expr& e, int x, int y);
-
-template <Builder1 kBuild>
-void LowerBuilt(LoweringContext& c) {
-  Expr e;
-  e.SetResult(kBuild(e, e.Input(0, c.dtype(0))));
-  c.Output(c.b.Map(std::move(e), {c.input(0)}));
-}
-
-template <Builder2 kBuild>
-void LowerBuilt(LoweringContext& c) {
-  Expr e;
-  const int x = e.Input(0, c.dtype(0));
-  e.SetResult(kBuild(e, x, e.Input(1, c.dtype(1))));
-  c.Output(c.b.Map(std::move(e), {c.input(0), c.input(1)}));
-}
 
 int Square(Expr& e, int x) { return e.Binary(ExprOp::kMul, x, x); }
 
@@ -211,7 +188,7 @@ void LowerSelect(LoweringContext& c) {
 // --- Sums and products ---
 
 // Strings are joined.
-void LowerAddOf(LoweringContext& c) {
+void LowerAdd(LoweringContext& c) {
   if (c.dtype(0) != DType::kString) return c.Output(c.b.Binary(ExprOp::kAdd, c.input(0), c.input(1)));
   GraphBuilder& b = c.b;
   const ValueId shape = b.Add(OpKind::kBroadcastShapes, NoAttrs{}, {b.ShapeOf(c.input(0)), b.ShapeOf(c.input(1))});
@@ -279,7 +256,7 @@ constexpr OpLowering kElementwiseLowerings[] = {
     {"AccumulateNV2", 1, kAnyNumber, LowerAddN},
     {"Acos", 1, 1, LowerUnary<ExprOp::kAcos>},
     {"Acosh", 1, 1, LowerUnary<ExprOp::kAcosh>},
-    {"Add", 2, 2, LowerAddOf},
+    {"Add", 2, 2, LowerAdd},
     {"AddN", 1, kAnyNumber, LowerAddN},
     {"AddV2", 2, 2, LowerBinary<ExprOp::kAdd>},
     {"Angle", 1, 1, LowerComplexPart<ExprOp::kAngle>},

@@ -4,6 +4,7 @@
 
 #include <initializer_list>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -15,6 +16,41 @@ namespace moulin {
 
 // Recurrent ops are laid out step by step, up to this many.
 inline constexpr int64_t kMaxTimeSteps = 512;
+
+// --- Whole lowerings ---
+
+// Ops whose operands are those of the primitive, in the same order.
+template <OpKind kKind>
+void LowerDirect(LoweringContext& c) {
+  c.Output(c.b.Add(kKind, NoAttrs{}, c.inputs()));
+}
+
+// Ops that are one instruction.
+template <ExprOp kOp>
+void LowerUnary(LoweringContext& c) {
+  c.Output(c.b.Unary(kOp, c.input(0)));
+}
+
+// Ops that are a few instructions, of one operand or two.
+using Builder1 = int (*)(Expr& e, int x);
+using Builder2 = int (*)(Expr& e, int x, int y);
+
+template <Builder1 kBuild>
+void LowerBuilt(LoweringContext& c) {
+  Expr e;
+  e.SetResult(kBuild(e, e.Input(0, c.dtype(0))));
+  c.Output(c.b.Map(std::move(e), {c.input(0)}));
+}
+
+template <Builder2 kBuild>
+void LowerBuilt(LoweringContext& c) {
+  Expr e;
+  const int x = e.Input(0, c.dtype(0));
+  e.SetResult(kBuild(e, x, e.Input(1, c.dtype(1))));
+  c.Output(c.b.Map(std::move(e), {c.input(0), c.input(1)}));
+}
+
+// --- What inputs and attributes must be ---
 
 // Whether the rank of input `i` is known; if not, fails with E_UNSUPPORTED. The second form also wants it to be one of
 // `ranks`, and else fails with E_SHAPE.

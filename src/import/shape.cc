@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "import/lowering.h"
+#include "import/lowering_util.h"
 
 namespace moulin {
 namespace {
@@ -45,11 +46,6 @@ void LowerFakeParam(LoweringContext& c) {
   c.Output(c.b.Add(OpKind::kBroadcast, NoAttrs{}, {c.b.Scalar(type, 0), c.b.Ints(dims)}));
 }
 
-template <OpKind kKind>
-void LowerShapeOp(LoweringContext& c) {
-  c.Output(c.b.Add(kKind, NoAttrs{}, c.inputs()));
-}
-
 // (axis, shapes...): where each operand of a concatenation starts; zeros but along the axis.
 void LowerConcatOffset(LoweringContext& c) {
   const PartialShape& shape = c.shape(1);
@@ -72,13 +68,13 @@ void LowerConcatOffset(LoweringContext& c) {
 }
 
 constexpr OpLowering kShapeLowerings[] = {
-    {"BroadcastArgs", 2, 2, LowerShapeOp<OpKind::kBroadcastShapes>},
+    {"BroadcastArgs", 2, 2, LowerDirect<OpKind::kBroadcastShapes>},
     {"ConcatOffset", 2, kAnyNumber, LowerConcatOffset},
     {"Empty", 1, 1, LowerEmpty},
     {"FakeParam", 0, 0, LowerFakeParam},
     {"Fill", 2, 2, LowerFill},
-    {"LinSpace", 3, 3, LowerShapeOp<OpKind::kLinSpace>},
-    {"Range", 3, 3, LowerShapeOp<OpKind::kRange>},
+    {"LinSpace", 3, 3, LowerDirect<OpKind::kLinSpace>},
+    {"Range", 3, 3, LowerDirect<OpKind::kRange>},
     {"Rank", 1, 1, LowerRank},
     {"Shape", 1, 1, LowerShape},
     {"ShapeN", 1, kAnyNumber, LowerShape},

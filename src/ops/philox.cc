@@ -2,16 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <random>
 
 #include "ops/host_op.h"
 #include "ops/op_util.h"
 
 namespace moulin {
-
 namespace {
 
-constexpr double kTwoPi = 2 * 3.14159265358979323846;
+constexpr double kTwoPi = 2 * std::numbers::pi;
 constexpr double kLeastUniform = 1e-7;  // keeps the logarithm finite
 
 }  // namespace

@@ -1,11 +1,12 @@
-// Normal values between bounds of their own, bit for bit those of TensorFlow up to the last bits of log and exp: drawn
-// by rejection in one of three ways, whichever takes the fewest tries for the bounds (Robert, "Simulation of truncated
+// Normal values between bounds of their own, those of TensorFlow but for the last bits of log and exp: drawn by
+// rejection in one of three ways, whichever takes the fewest tries for the bounds (Robert, "Simulation of truncated
 // normal variables"). TensorFlow begins another part of the generator where its threads share the work; this is the
 // order of one thread, in which it draws what is small. Tests: tests/cases/random_cases.py.
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include "base/math.h"
 #include "ops/host_op.h"
 #include "ops/op_util.h"
 #include "ops/random_groups.h"
@@ -210,7 +211,7 @@ StatusOr<ParameterSets> OutermostSets(const KernelContext& c, int first) {
     is_one = is_one && (shape.rank() == 0 || (i < first + 2 && shape.dim(0) == 1));
   }
   constexpr int64_t kAtOnce = 100;
-  if (is_one) return ParameterSets{Shape{(y.num_elements() + kAtOnce - 1) / kAtOnce}, kAtOnce};
+  if (is_one) return ParameterSets{Shape{CeilDiv(y.num_elements(), kAtOnce)}, kAtOnce};
   return ParameterSets{Shape{y.dim(0)}, DimProduct(y.dims(), 1, y.rank())};
 }
 

@@ -35,8 +35,6 @@ tf::GraphDef TwoWays() {
   return graph;
 }
 
-Tensor Ones(int64_t rows) { return Tensor::Of<float>(Shape({rows, kWeights}), std::vector<float>(rows * kWeights, 1)); }
-
 // What x * w is for one row of ones, but for the last element.
 Tensor Expected(float last) {
   std::vector<float> y(kWeights);
@@ -65,8 +63,9 @@ class BundleExamplesTest : public ::testing::Test {
   std::string WriteGolden(float last) {
     internal::BundleSignature signature;
     signature.goldens = {{"in", "out", {.rtol = 1e-6}}};
-    return Write({{"in", EncodeNpz({{"x", Ones(1)}}).value()}, {"out", EncodeNpz({{"y", Expected(last)}}).value()}},
-                 signature);
+    return Write(
+        {{"in", EncodeNpz({{"x", Ones(1, kWeights)}}).value()}, {"out", EncodeNpz({{"y", Expected(last)}}).value()}},
+        signature);
   }
 
   const std::string path_ = std::string(::testing::TempDir()) + "moulin_bundle_examples.moulin";
@@ -77,9 +76,9 @@ TEST_F(BundleExamplesTest, SignaturesAreModelsThatShareWeights) {
   const auto bundle = engine->LoadBundle(Write({}, {}));
   ASSERT_TRUE(bundle.ok()) << bundle.status();
   ASSERT_EQ(bundle->models().size(), 2);
-  EXPECT_EQ(FirstValue(bundle->model("net").value()->Run({{"x", Ones(1)}})), 0);
-  const auto y = bundle->model("net").value()->Run({{"x", Ones(1)}});
-  const auto n = bundle->model("net:negative").value()->Run({{"x", Ones(1)}});
+  EXPECT_EQ(FirstValue(bundle->model("net").value()->Run({{"x", Ones(1, kWeights)}})), 0);
+  const auto y = bundle->model("net").value()->Run({{"x", Ones(1, kWeights)}});
+  const auto n = bundle->model("net:negative").value()->Run({{"x", Ones(1, kWeights)}});
   ASSERT_TRUE(y.ok() && n.ok()) << y.status() << n.status();
   EXPECT_EQ(y->front().second.values<float>()[7], 7);
   EXPECT_EQ(n->front().second.values<float>()[7], -7);
@@ -131,7 +130,7 @@ TEST_F(BundleExamplesTest, GoldensThatFailAreRefusedWhereAsked) {
 }
 
 TEST_F(BundleExamplesTest, BrokenGoldensHaveFailed) {
-  const std::string in = EncodeNpz({{"x", Ones(1)}}).value();
+  const std::string in = EncodeNpz({{"x", Ones(1, kWeights)}}).value();
   const std::string out = EncodeNpz({{"y", Expected(999)}}).value();
   const struct {
     std::map<std::string, std::string> files;
@@ -139,10 +138,11 @@ TEST_F(BundleExamplesTest, BrokenGoldensHaveFailed) {
   } cases[] = {
       {{{"in", in}}, "E_DATA"},
       {{{"in", "no archive"}, {"out", out}}, "E_PARSE"},
-      {{{"in", in}, {"out", EncodeNpz({{"z", Ones(1)}}).value()}}, "has no output \"z\""},
+      {{{"in", in}, {"out", EncodeNpz({{"z", Ones(1, kWeights)}}).value()}}, "has no output \"z\""},
       {{{"in", in}, {"out", EncodeNpz({}).value()}}, "without outputs"},
-      {{{"in", EncodeNpz({{"q", Ones(1)}}).value()}, {"out", out}}, "has no input \"q\""},
-      {{{"in", EncodeNpz({{"x", Ones(2)}}).value()}, {"out", out}}, "expected f32[1,1000], found f32[2,1000]"},
+      {{{"in", EncodeNpz({{"q", Ones(1, kWeights)}}).value()}, {"out", out}}, "has no input \"q\""},
+      {{{"in", EncodeNpz({{"x", Ones(2, kWeights)}}).value()}, {"out", out}},
+       "expected f32[1,1000], found f32[2,1000]"},
   };
   const auto engine = ReferenceEngine();
   for (const auto& c : cases) {
@@ -158,7 +158,8 @@ TEST_F(BundleExamplesTest, BrokenGoldensHaveFailed) {
 TEST_F(BundleExamplesTest, WarmUpRunsTheModel) {
   internal::BundleSignature signature;
   signature.warm_up = {"w", "w3"};
-  Write({{"w", EncodeNpz({{"x", Ones(1)}}).value()}, {"w3", EncodeNpz({{"x", Ones(3)}}).value()}}, signature);
+  Write({{"w", EncodeNpz({{"x", Ones(1, kWeights)}}).value()}, {"w3", EncodeNpz({{"x", Ones(3, kWeights)}}).value()}},
+        signature);
   const auto warm = ReferenceEngine()->Load(path_ + ":net");
   ASSERT_TRUE(warm.ok()) << warm.status();
   EXPECT_EQ((*warm)->stats().plans, 2);
@@ -176,13 +177,13 @@ TEST_F(BundleExamplesTest, BatchLimits) {
   const auto engine = ReferenceEngine();
   const auto model = engine->Load(path_ + ":net");
   ASSERT_TRUE(model.ok()) << model.status();
-  EXPECT_TRUE((*model)->Run({{"x", Ones(2)}}).ok());
-  EXPECT_THAT(Message((*model)->Run({{"x", Ones(3)}}).status()),
+  EXPECT_TRUE((*model)->Run({{"x", Ones(2, kWeights)}}).ok());
+  EXPECT_THAT(Message((*model)->Run({{"x", Ones(3, kWeights)}}).status()),
               AllOf(HasSubstr("E_LIMIT"), HasSubstr("has 3 rows, at most 2")));
   EXPECT_THAT(Message((*model)->Prepare({{"x", Shape({3, kWeights})}})), HasSubstr("E_LIMIT"));
   EXPECT_EQ((*model)->stats().refused, 1);
-  EXPECT_TRUE((*engine->Load(path_ + ":net", {.max_batch = 5}))->Run({{"x", Ones(5)}}).ok());
-  EXPECT_TRUE((*engine->Load(path_ + ":net:negative"))->Run({{"x", Ones(5)}}).ok());
+  EXPECT_TRUE((*engine->Load(path_ + ":net", {.max_batch = 5}))->Run({{"x", Ones(5, kWeights)}}).ok());
+  EXPECT_TRUE((*engine->Load(path_ + ":net:negative"))->Run({{"x", Ones(5, kWeights)}}).ok());
   EXPECT_THAT(Message(engine->Load(path_ + ":net", {.max_batch = -1}).status()), HasSubstr("E_OPTION"));
 }
 

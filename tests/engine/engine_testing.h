@@ -130,6 +130,10 @@ inline float FirstValue(const StatusOr<NamedTensors>& result) {
   return result.ok() ? result->front().second.values<float>()[0] : -12345;
 }
 
+inline Tensor Ones(int64_t rows, int64_t columns) {
+  return Tensor::Of<float>(Shape({rows, columns}), std::vector<float>(rows * columns, 1));
+}
+
 inline Tensor Floats(std::vector<float> values) {
   return Tensor::Of<float>(Shape({static_cast<int64_t>(values.size())}), absl::MakeConstSpan(values));
 }

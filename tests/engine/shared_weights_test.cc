@@ -22,14 +22,9 @@ constexpr int64_t kBytes = kSharedSize * kSharedSize * static_cast<int64_t>(size
 
 Tensor Weight(int period) {
   Tensor t = Tensor::Allocate(DType::kFloat32, Shape({kSharedSize, kSharedSize})).value();
-  for (int64_t i = 0; i < kSharedSize * kSharedSize; ++i)
-    t.mutable_values<float>()[i] = static_cast<float>(2 - i % period);
+  for (int64_t i = 0; i < t.num_elements(); ++i) t.mutable_values<float>()[i] = static_cast<float>(2 - i % period);
   return t;
 }
-Tensor OnesFor(int64_t rows) {
-  return Tensor::Of<float>(Shape({rows, kSharedSize}), std::vector<float>(rows * kSharedSize, 1));
-}
-
 // y = x w, n = |x w|, and z = (those rows of y that the mask tells) w2: a stage of its own.
 tf::GraphDef Parse() {
   tf::GraphDef graph;
@@ -81,7 +76,7 @@ class SharedWeightsTest : public ::testing::Test {
     n.outputs = {{"n", "n:0"}};
     y.warm_up = n.warm_up = {"in"};
     BundleWriter writer;
-    const std::map<std::string, std::string> files = {{"in", EncodeNpz({{"x", OnesFor(2)}}).value()}};
+    const std::map<std::string, std::string> files = {{"in", EncodeNpz({{"x", Ones(2, kSharedSize)}}).value()}};
     EXPECT_TRUE(writer.AddModel("net", Parse(), internal::ToMetadata({y, n}), files).ok());
     EXPECT_TRUE(writer.Write(bundle_).ok());
   }
@@ -96,7 +91,7 @@ class SharedWeightsTest : public ::testing::Test {
     EXPECT_TRUE(model.ok()) << model.status();
     return *std::move(model);
   }
-  static float First(Model& model, int64_t rows) { return FirstValue(model.Run({{"x", OnesFor(rows)}})); }
+  static float First(Model& model, int64_t rows) { return FirstValue(model.Run({{"x", Ones(rows, kSharedSize)}})); }
 
   const std::string file_ = std::string(::testing::TempDir()) + "moulin_shared_weights.pb";
   const std::string bundle_ = std::string(::testing::TempDir()) + "moulin_shared_weights.moulin";
@@ -158,7 +153,7 @@ TEST_F(SharedWeightsTest, TheFirstStageReleasesWhatTheOthersDoNotRead) {
   for (const std::vector<bool>& mask : {std::vector<bool>{true, false}, {true, true}, {true}, {true, false, true}}) {
     Tensor m = Tensor::Allocate(DType::kBool, Shape({static_cast<int64_t>(mask.size())})).value();
     std::copy(mask.begin(), mask.end(), m.mutable_values<bool>().begin());
-    const auto z = model->Run({{"x", OnesFor(static_cast<int64_t>(mask.size()))}, {"mask", m}});
+    const auto z = model->Run({{"x", Ones(static_cast<int64_t>(mask.size()), kSharedSize)}, {"mask", m}});
     ASSERT_TRUE(z.ok()) << z.status();
     EXPECT_NEAR(z->front().second.values<float>()[0], expected, std::abs(expected) * 1e-5) << mask.size();
     is_packed = is_packed || Released(*model) == kBytes;

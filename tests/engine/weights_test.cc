@@ -19,7 +19,6 @@ Tensor Weight() {
   for (int64_t i = 0; i < kSide * kSide; ++i) t.mutable_values<float>()[i] = static_cast<float>(i % 7);
   return t;
 }
-Tensor RowsOfOnes(int64_t rows) { return Tensor::Of<float>(Shape({rows, kSide}), std::vector<float>(rows * kSide, 1)); }
 // The first element of the product of ones and the weight.
 float ExpectedFirst() {
   float sum = 0;
@@ -63,7 +62,7 @@ class WeightsTest : public ::testing::Test {
     return *std::move(model);
   }
   static int64_t Released(Model& model) { return model.impl().program()->weights()->released_bytes(); }
-  static float First(Model& model, int64_t rows) { return FirstValue(model.Run({{"x", RowsOfOnes(rows)}}, {"y"})); }
+  static float First(Model& model, int64_t rows) { return FirstValue(model.Run({{"x", Ones(rows, kSide)}}, {"y"})); }
 
   const std::string path_;
 };

@@ -5,8 +5,6 @@
 namespace moulin::testing {
 namespace {
 
-float Logistic(float x) { return 1 / (1 + std::exp(-x)); }
-
 std::string Text(const std::string& value) { return absl::StrCat("s: \"", value, "\""); }
 
 // One unit, one input: the weights are those of each gate for the input, those for the state, then the biases.
@@ -15,7 +13,7 @@ TEST(CudnnRnnTest, OneStepOfAGru) {
   op.Attr("rnn_mode", Text("gru"));
   op.Fed(Floats({1, 1, 1}, {0.5f})).Fed(Floats({1, 1, 1}, {-0.25f})).Fed(Floats({1, 1, 1}, {0}));
   op.Constant(Floats({12}, {1, 2, 3, 4, 5, 6, 0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f}));
-  const float reset = Logistic(0.5f + 0.1f - 1 + 0.4f), update = Logistic(1 + 0.2f - 1.25f + 0.5f);
+  const float reset = Sigmoid(0.5f + 0.1f - 1 + 0.4f), update = Sigmoid(1 + 0.2f - 1.25f + 0.5f);
   const float candidate = std::tanh(1.5f + 0.3f + reset * (-1.5f + 0.6f));
   const float h = (1 - update) * candidate + update * -0.25f;
   const auto y = op.Run();

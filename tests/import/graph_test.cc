@@ -213,8 +213,9 @@ constexpr int Size(int whole) {
 TEST(ImportGraphTest, RunsAChainOfManyIdentities) {
   constexpr int kLength = Size(2'000'000);
   tf::GraphDef graph_def = Text(Placeholder("n0", {1}));
-  for (int i = 1; i <= kLength; ++i)
+  for (int i = 1; i <= kLength; ++i) {
     AddFloatNode(&graph_def, absl::StrCat("n", i), "Identity", absl::StrCat("n", i - 1));
+  }
   const double seconds = SecondsOf([&] {
     const auto graph = ImportGraph(std::move(graph_def), {});
     ASSERT_TRUE(graph.ok()) << graph.status();

@@ -6,6 +6,7 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,6 +18,8 @@
 #include "support/run_graph.h"
 
 namespace moulin::testing {
+
+inline float Sigmoid(float x) { return 1 / (1 + std::exp(-x)); }
 
 // OneOp("MatMul").Fed(a).Constant(b).Attr("transpose_a", "b: true").Run() gives the outputs.
 class OneOp {

@@ -5,8 +5,6 @@
 namespace moulin::testing {
 namespace {
 
-float Sigmoid(float x) { return 1 / (1 + std::exp(-x)); }
-
 // One unit whose weights are all 1, no bias but that for forgetting.
 Tensor Ones(const Shape& shape) {
   Tensor t = Tensor::Allocate(DType::kFloat32, shape).value();

@@ -19,10 +19,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 void SleepMs(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
-void SpinUntil(const std::atomic<bool>& flag) {
-  while (!flag) std::this_thread::yield();
-}
-
 TEST_F(FakeCudaTest, AStreamKeepsItsOrder) {
   const cudaStream_t stream = NewStream();
   std::vector<int> order;

@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 // Gives up after some seconds, so that a broken stand-in fails rather than hangs.
-void WaitUntil(const std::atomic<bool>& flag) {
+void SpinUntil(const std::atomic<bool>& flag) {
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(5);
   while (!flag && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
   EXPECT_TRUE(flag);
@@ -46,8 +46,8 @@ TEST_F(FakeCudaTest, AGraphKeepsForksAndJoins) {
   Do(stream, [&] { ++value, a_runs = false, b_runs = false; });
   Record(fork, stream);
   Wait(other, fork);
-  Do(stream, [&] { a = value, a_runs = true, WaitUntil(b_runs); });
-  Do(other, [&] { b = 10 * value, b_runs = true, WaitUntil(a_runs); });
+  Do(stream, [&] { a = value, a_runs = true, SpinUntil(b_runs); });
+  Do(other, [&] { b = 10 * value, b_runs = true, SpinUntil(a_runs); });
   Record(join, other);
   Wait(stream, join);
   Do(stream, [&] { sum = a + b; });
@@ -79,7 +79,7 @@ TEST_F(FakeCudaTest, AGraphOutlivesItsHandlesWhileItRuns) {
   const cudaStream_t stream = NewStream();
   std::atomic<bool> may_end{false};
   Begin(stream);
-  Do(stream, [&] { WaitUntil(may_end); });
+  Do(stream, [&] { SpinUntil(may_end); });
   cudaGraph_t graph = nullptr;
   EXPECT_EQ(Api().StreamEndCapture(stream, &graph), cudaSuccess);
   cudaGraphExec_t executable = nullptr;

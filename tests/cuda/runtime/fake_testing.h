@@ -2,8 +2,10 @@
 #ifndef MOULIN_TESTS_CUDA_RUNTIME_FAKE_TESTING_H_
 #define MOULIN_TESTS_CUDA_RUNTIME_FAKE_TESTING_H_
 
+#include <atomic>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -11,6 +13,10 @@
 #include "runtime/fake_cuda.h"
 
 namespace moulin::fake_cuda {
+
+inline void SpinUntil(const std::atomic<bool>& flag) {
+  while (!flag) std::this_thread::yield();
+}
 
 // Each test begins with a fresh runtime, and says what it does wrong and what it leaves alive.
 class FakeCudaTest : public ::testing::Test {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/math.h"
 #include "device/host/cpu/kernel_factory.h"
 
 namespace moulin::cpu {
@@ -35,7 +36,7 @@ class AttentionKernel : public HostKernel {
  public:
   AttentionKernel(AttentionSizes sizes, Operands operands, std::shared_ptr<CpuContext> context)
       : s_(sizes), operands_(std::move(operands)), context_(std::move(context)) {
-    blocks_ = (s_.m + kQueries - 1) / kQueries;
+    blocks_ = CeilDiv(s_.m, kQueries);
     parts_ = context_->pool.Parts(s_.batch * blocks_, 1);
   }
   std::string name() const override { return "cpu attention"; }

@@ -347,7 +347,7 @@ std::optional<MapProgram> MapProgram::Compile(const Expr& expr, absl::Span<const
   const bool by_rows = p.columns_ >= kLongRow || p.dims_.size() == 1;
   p.rows_per_tile_ = by_rows ? 0 : std::max<int64_t>(1, kTileElements / std::max<int64_t>(p.columns_, 1));
   const int64_t tiles_per_row = CeilDiv(p.columns_, kTileElements);
-  p.num_units_ = by_rows ? p.rows_ * tiles_per_row : (p.rows_ + p.rows_per_tile_ - 1) / p.rows_per_tile_;
+  p.num_units_ = by_rows ? p.rows_ * tiles_per_row : CeilDiv(p.rows_, p.rows_per_tile_);
   if (output.num_elements() == 0) p.num_units_ = 0;
   for (Load& load : p.loads_) {
     const bool inner_only = AllZero(absl::MakeConstSpan(load.strides).first(load.strides.size() - 1));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/errors.h"
+#include "base/math.h"
 #include "device/host/cpu/kernel_factory.h"
 
 namespace moulin::cpu {
@@ -107,7 +108,7 @@ class ReduceKernel : public HostKernel {
  private:
   bool IsSum() const { return op_ == ReduceOp::kSum || op_ == ReduceOp::kMean; }
   bool IsOneRow() const { return e_.kept0 == 1 && e_.reduced0 == 1 && e_.kept1 == 1 && e_.reduced1 > 4 * kSumBlock; }
-  int64_t NumBlocks() const { return (e_.reduced1 + kSumBlock - 1) / kSumBlock; }
+  int64_t NumBlocks() const { return CeilDiv(e_.reduced1, kSumBlock); }
 
   float ReduceOneRow(const float* x, float* partial) const {
     context_->pool.ParallelFor(NumBlocks(), kReduceGrain / kSumBlock, [&](int64_t begin, int64_t end) {
@@ -157,7 +158,7 @@ class ReduceKernel : public HostKernel {
 
   // Each result row is made of reduced0 rows of kept1 elements; columns are shared out in strips.
   void ReduceMiddle(const float* x, float* y) const {
-    const int64_t strips = (e_.kept1 + kStrip - 1) / kStrip;
+    const int64_t strips = CeilDiv(e_.kept1, kStrip);
     const int64_t strip_elements = std::min(kStrip, e_.kept1) * e_.reduced0;
     const int64_t grain = std::max<int64_t>(1, kReduceGrain / std::max<int64_t>(strip_elements, 1));
     context_->pool.ParallelFor(e_.kept0 * strips, grain, [&](int64_t begin, int64_t end) {

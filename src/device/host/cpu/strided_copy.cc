@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/math.h"
+
 namespace moulin::cpu {
 namespace {
 
@@ -145,7 +147,7 @@ void StridedCopy::TransposeBlock(const char* from, char* to, int64_t rows, const
 
 void StridedCopy::RunTransposed(const char* from, char* to, ThreadPool& pool, const TileOps& tiles) const {
   const Axis& down = axes_[transposed_axis_];
-  const int64_t blocks = (down.size + kTransposeBlock - 1) / kTransposeBlock;
+  const int64_t blocks = CeilDiv(down.size, kTransposeBlock);
   int64_t others = 1;
   for (int i = 0; i + 1 < static_cast<int>(axes_.size()); ++i) {
     if (i != transposed_axis_) others *= axes_[i].size;
