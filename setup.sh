@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 debian_packages=(g++ cmake ninja-build ccache git python3 python3-venv zlib1g-dev
   protobuf-compiler libprotobuf-dev libabsl-dev libgtest-dev libgmock-dev libbenchmark-dev
-  nlohmann-json3-dev libcli11-dev libssl-dev libtbb-dev libeigen3-dev libre2-dev libfarmhash-dev libpng-dev
+  nlohmann-json3-dev libcli11-dev nettle-dev libtbb-dev libeigen3-dev libre2-dev libfarmhash-dev libpng-dev
   libjpeg-dev)
 # Debian 12 has oneDNN 2.6; 3.2 is the newest whose wheels need no SYCL runtime. Built on TBB, so that the streams of
 # several models share one pool of threads instead of a team each.

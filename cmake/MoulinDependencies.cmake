@@ -2,7 +2,6 @@
 find_package(Threads REQUIRED)
 find_package(TBB REQUIRED)
 find_package(ZLIB REQUIRED)
-find_package(OpenSSL REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(absl REQUIRED)
 find_package(Eigen3 REQUIRED NO_MODULE)
@@ -13,6 +12,9 @@ find_package(benchmark REQUIRED)
 find_package(OneDNN REQUIRED)
 find_package(PNG REQUIRED)
 find_package(JPEG REQUIRED)
+
+# Hashes of bundles: of a small library, for every process maps what it is linked with.
+find_library(NETTLE_LIBRARY NAMES nettle REQUIRED)
 
 # What single host kernels stand on: regular expressions, hashes, image files.
 find_library(RE2_LIBRARY NAMES re2 REQUIRED)

@@ -70,7 +70,7 @@ check() {
     [ -e "$file" ] || continue
     missing=$(env -i ldd "$file" | grep 'not found' || true)
     [ -z "$missing" ] || { say "$(basename "$file") would not start elsewhere: $missing"; exit 1; }
-    if env -i ldd "$file" | grep -E 'libabsl|libprotobuf|libdnnl|libtbb|libcrypto|libre2|libfarmhash|libpng|libjpeg' | grep -v "$trial"; then
+    if env -i ldd "$file" | grep -E 'libabsl|libprotobuf|libdnnl|libtbb|libnettle|libre2|libfarmhash|libpng|libjpeg' | grep -v "$trial"; then
       say "$(basename "$file") uses this machine's libraries"
       exit 1
     fi

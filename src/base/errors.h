@@ -53,9 +53,10 @@ enum class ErrorCode {
 absl::string_view ErrorName(ErrorCode code);
 
 // An error with the absl code that goes with `code` and the message "E_NAME: <parts joined>".
-Status MakeErrorFromString(ErrorCode code, std::string what);
+[[gnu::cold]] Status MakeErrorFromString(ErrorCode code, std::string what);
+// Cold: what leads here only is compiled for size, and lies apart from what every request runs.
 template <typename... Parts>
-Status MakeError(ErrorCode code, const Parts&... parts) {
+[[gnu::cold]] Status MakeError(ErrorCode code, const Parts&... parts) {
   return MakeErrorFromString(code, absl::StrCat(parts...));
 }
 

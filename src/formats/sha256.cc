@@ -1,19 +1,15 @@
 #include "formats/sha256.h"
 
-#include <openssl/evp.h>
-
-#include <cstdlib>
+#include <nettle/sha2.h>
 
 namespace moulin {
 
-// Fails only where OpenSSL was built without SHA-256 or cannot get a few hundred bytes; no answer is safe then.
 std::string Sha256(absl::string_view bytes) {
+  sha256_ctx context;
+  sha256_init(&context);
+  sha256_update(&context, bytes.size(), reinterpret_cast<const uint8_t*>(bytes.data()));
   std::string hash(kSha256Bytes, '\0');
-  unsigned int size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(hash.data()), &size, EVP_sha256(),
-                 nullptr) != 1) {
-    std::abort();
-  }
+  sha256_digest(&context, hash.size(), reinterpret_cast<uint8_t*>(hash.data()));
   return hash;
 }
 

@@ -295,24 +295,29 @@ class ScaleFolder {
   // The scales of the channels times the filter, which nothing else reads: written over it, or beside it, and it is let
   // go of.
   Tensor ScaledFilter(const Product& product, const Doubles& scale) {
-    Tensor filter = std::exchange(graph_.value(product.filter).constant, Tensor());
+    Tensor filter;
+    std::swap(filter, graph_.value(product.filter).constant);
     const auto uses = uses_of_memory_.find(filter.data());
     const bool in_place = uses != uses_of_memory_.end() && uses->second == 1;
-    Tensor scaled = in_place ? filter : Tensor::AllocateUninitialized(filter.dtype(), filter.shape()).value();
-    filter.dtype() == DType::kFloat32 ? Scale<float>(filter, product, scale, &scaled)
-                                      : Scale<double>(filter, product, scale, &scaled);
+    Tensor scaled = in_place ? filter : filter.Clone().value();
+    scaled.dtype() == DType::kFloat32 ? Scale<float>(product, scale, &scaled) : Scale<double>(product, scale, &scaled);
     return scaled;
   }
 
   template <typename T>
-  static void Scale(const Tensor& filter, const Product& product, const Doubles& scale, Tensor* scaled) {
+  static void Scale(const Product& product, const Doubles& scale, Tensor* filter) {
     size_t inner = 1;
-    for (int i = product.filter_axis + 1; i < filter.shape().rank(); ++i) inner *= filter.shape().dim(i);
-    const absl::Span<const T> from = filter.values<T>();
-    T* to = scaled->mutable_values<T>().data();
-    for (size_t i = 0, channel = 0; i < from.size(); i += inner) {
-      for (size_t k = i; k < i + inner; ++k) to[k] = static_cast<T>(from[k] * scale[channel]);
-      channel = channel + 1 == scale.size() ? 0 : channel + 1;
+    for (int i = product.filter_axis + 1; i < filter->shape().rank(); ++i) inner *= filter->shape().dim(i);
+    const size_t block = scale.size() * inner;
+    T* row = filter->mutable_values<T>().data();
+    for (const T* const end = row + filter->num_elements(); row < end; row += block) {
+      if (inner == 1) {  // apart, so that the compiler makes vectors of it
+        for (size_t c = 0; c < scale.size(); ++c) row[c] = static_cast<T>(row[c] * scale[c]);
+        continue;
+      }
+      for (size_t c = 0; c < scale.size(); ++c) {
+        for (size_t k = c * inner; k < (c + 1) * inner; ++k) row[k] = static_cast<T>(row[k] * scale[c]);
+      }
     }
   }
 

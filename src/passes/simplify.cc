@@ -1,5 +1,5 @@
 // Drops data movement that moves nothing, and merges what follows each other: reshapes of reshapes, transposes of
-// transposes, paddings in front of convolutions, transposes in front of matrix products, dilation by space-to-batch.
+// transposes, paddings in front of convolutions and pools, transposes in front of matrix products, dilation by space-to-batch.
 //
 // Rules are rows of a table by primitive. Each gets a node and returns the value to read in the place of its output (an
 // operand, or one made by the builder), or kNoId. None undoes another, and each leaves fewer or simpler nodes.
@@ -66,6 +66,8 @@ class Simplifier {
         return SimplifyReduce(node);
       case OpKind::kConv:
         return SimplifyConv(node);
+      case OpKind::kPool:
+        return SimplifyPool(node);
       case OpKind::kBatchToSpace:
         return SimplifyBatchToSpace(node);
       case OpKind::kContract:
@@ -206,8 +208,47 @@ class Simplifier {
     return inputs[0] == node.inputs[0] ? kNoId : b_.Add(OpKind::kConv, std::move(attrs), inputs);
   }
 
-  // Adds the padding of a Pad to that of the convolution that reads it; false where it pads other than space by zeros.
-  bool TakePadding(const Node& pad, ConvAttrs* attrs) const {
+  // Zeros padded in front of a maximum of values none of which is below zero are never more than one of those, and so
+  // become padding of the pool, which nothing wins against. NaN is the exception: where a window at the edge has nothing
+  // else, a padded zero would have won.
+  ValueId SimplifyPool(const Node& node) {
+    PoolAttrs attrs = node.attr<PoolAttrs>();
+    const Node* pad = attrs.op == PoolOp::kMax ? Producer(node.inputs[0], OpKind::kPad) : nullptr;
+    if (pad == nullptr || uses_[pad->outputs[0]] != 1 || !IsNonNegative(pad->inputs[0])) return kNoId;
+    if (!TakePadding(*pad, &attrs)) return kNoId;
+    for (size_t i = 0; i < attrs.window.size(); ++i) {
+      if (attrs.pad_before[i] >= attrs.window[i] || attrs.pad_after[i] >= attrs.window[i]) return kNoId;
+    }
+    return b_.Add(OpKind::kPool, std::move(attrs), {pad->inputs[0]});
+  }
+
+  // Whether no element of `v` is below zero, as after an activation.
+  bool IsNonNegative(ValueId v) const {
+    const Node* map = Producer(v, OpKind::kMap);
+    return map != nullptr && IsNonNegative(map->attr<MapAttrs>().expr, map->attr<MapAttrs>().expr.size() - 1);
+  }
+  static bool IsNonNegative(const Expr& expr, int i) {
+    const Instr& instr = expr[i];
+    switch (instr.op) {
+      case ExprOp::kRelu:
+      case ExprOp::kSigmoid:
+      case ExprOp::kAbs:
+        return IsFloating(instr.type);
+      case ExprOp::kConstant:
+        return IsFloating(instr.type) && instr.value.real >= 0;
+      case ExprOp::kMax:
+        return IsNonNegative(expr, instr.args[0]) || IsNonNegative(expr, instr.args[1]);
+      case ExprOp::kMin:
+        return IsNonNegative(expr, instr.args[0]) && IsNonNegative(expr, instr.args[1]);
+      default:
+        return false;
+    }
+  }
+
+  // Adds the padding of a Pad to that of the convolution or pool that reads it; false where it pads other than space by
+  // zeros.
+  template <typename WindowedAttrs>
+  bool TakePadding(const Node& pad, WindowedAttrs* attrs) const {
     Ints paddings;
     if (attrs->padding == Padding::kSame || !PadsZeros(pad) || !b_.ConstantInts(pad.inputs[1], &paddings)) return false;
     const int spatial = static_cast<int>(attrs->strides.size());

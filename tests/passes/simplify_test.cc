@@ -177,5 +177,42 @@ TEST_F(SimplifyConvTest, LeavesPaddingBeforeSame) {
   EXPECT_FALSE(Apply(SimplifyViews));
 }
 
+class SimplifyPoolTest : public SimplifyTest {
+ protected:
+  void Build(ExprOp activation, PoolOp op, int64_t before) {
+    const ValueId x = b_.Unary(activation, Input("x", {kUnknownDim, 6, 6, 2}));
+    const std::vector<int64_t> paddings = {0, 0, before, 1, 1, 1, 0, 0};
+    const ValueId operand = graph_.AddConstant(Tensor::Of<int64_t>(Shape({4, 2}), absl::MakeConstSpan(paddings)));
+    const ValueId padded = b_.Add(OpKind::kPad, PadAttrs{}, {x, operand, b_.Scalar(DType::kFloat32, 0)});
+    PoolAttrs attrs;
+    attrs.op = op;
+    attrs.window = {3, 3};
+    attrs.strides = {2, 2};
+    Output(b_.Add(OpKind::kPool, attrs, {padded}));
+  }
+};
+
+TEST_F(SimplifyPoolTest, TakesPaddingOfAnActivation) {
+  Build(ExprOp::kRelu, PoolOp::kMax, 2);
+  EXPECT_TRUE(Apply(SimplifyViews));
+  EXPECT_EQ(Count(OpKind::kPad), 0);
+  EXPECT_EQ(OutputNode().attr<PoolAttrs>().pad_before, (SpatialDims{2, 1}));
+}
+
+TEST_F(SimplifyPoolTest, LeavesPaddingOfWhatMayBeNegative) {
+  Build(ExprOp::kNeg, PoolOp::kMax, 1);
+  EXPECT_FALSE(Apply(SimplifyViews));
+}
+
+TEST_F(SimplifyPoolTest, LeavesPaddingThatCountsInAMean) {
+  Build(ExprOp::kRelu, PoolOp::kAverage, 1);
+  EXPECT_FALSE(Apply(SimplifyViews));
+}
+
+TEST_F(SimplifyPoolTest, LeavesWindowsOfNothingButPadding) {
+  Build(ExprOp::kRelu, PoolOp::kMax, 3);
+  EXPECT_FALSE(Apply(SimplifyViews));
+}
+
 }  // namespace
 }  // namespace moulin::testing

@@ -1,11 +1,14 @@
 #include "device/host/cpu/dnnl_kernel.h"
 
+#include <cstring>
 #include <utility>
 
 #include "base/status_macros.h"
 
 namespace moulin::cpu {
 namespace {
+
+constexpr int64_t kCopyGrainBytes = 64 << 10;  // about what a thread copies while another one wakes up
 
 void* AddressOf(const ArgumentSource& source, absl::Span<const Tensor> inputs, absl::Span<Tensor> outputs,
                 void* workspace) {
@@ -62,7 +65,17 @@ std::optional<dnnl::memory::desc> OperandDesc(const Shape& operand, Spread sprea
 
 }  // namespace
 
+void DnnlKernel::CopySummedInput(absl::Span<const Tensor> inputs, absl::Span<Tensor> outputs) const {
+  const char* from = static_cast<const char*>(inputs[summed_input_].data());
+  char* to = static_cast<char*>(outputs[0].mutable_data());
+  if (from == to) return;
+  context_->pool.ParallelFor(outputs[0].byte_size(), kCopyGrainBytes, [&](int64_t begin, int64_t end) {
+    std::memcpy(to + begin, from + begin, end - begin);
+  });
+}
+
 Status DnnlKernel::Run(absl::Span<const Tensor> inputs, absl::Span<Tensor> outputs, void* workspace) const {
+  if (summed_input_ >= 0) CopySummedInput(inputs, outputs);
   const Status status = context_->pool.Run([&]() -> Status {
     absl::InlinedVector<void*, 8> addresses;
     for (const Step& step : steps_) {
@@ -163,6 +176,14 @@ std::optional<FusedEpilogue> FusedEpilogue::Translate(const KernelRequest& reque
       fused.bias_input_ = input;
       continue;
     }
+    // Of residual networks: the sum takes no memory beside that of its operand, if nothing else needs that.
+    if (fused.post_ops_.empty() && op.algorithm == dnnl::algorithm::binary_add && spread == Spread::kFull &&
+        request.constant(input) == nullptr) {
+      fused.summed_input_ = input;
+      fused.post_ops_.push_back({PostOp::Kind::kSum, op.algorithm, 0, 0, op.input});
+      fused.operand_descs_.emplace_back();
+      continue;
+    }
     fused.post_ops_.push_back(op);
     std::optional<dnnl::memory::desc> desc = OperandDesc(shape, spread, layout);
     if (!desc.has_value()) return std::nullopt;
@@ -174,10 +195,16 @@ std::optional<FusedEpilogue> FusedEpilogue::Translate(const KernelRequest& reque
 void FusedEpilogue::AddTo(dnnl::primitive_attr& attributes) const {
   dnnl::post_ops ops;
   for (size_t i = 0; i < post_ops_.size(); ++i) {
-    if (post_ops_[i].kind == PostOp::Kind::kEltwise) {
-      ops.append_eltwise(post_ops_[i].algorithm, post_ops_[i].alpha, post_ops_[i].beta);
-    } else {
-      ops.append_binary(post_ops_[i].algorithm, operand_descs_[i]);
+    switch (post_ops_[i].kind) {
+      case PostOp::Kind::kEltwise:
+        ops.append_eltwise(post_ops_[i].algorithm, post_ops_[i].alpha, post_ops_[i].beta);
+        break;
+      case PostOp::Kind::kBinary:
+        ops.append_binary(post_ops_[i].algorithm, operand_descs_[i]);
+        break;
+      case PostOp::Kind::kSum:
+        ops.append_sum(1);
+        break;
     }
   }
   attributes.set_post_ops(ops);
@@ -185,7 +212,7 @@ void FusedEpilogue::AddTo(dnnl::primitive_attr& attributes) const {
 
 void FusedEpilogue::AppendArguments(std::vector<DnnlKernelBuilder::Argument>* arguments) const {
   for (int i = 0; i < static_cast<int>(post_ops_.size()); ++i) {
-    if (post_ops_[i].kind == PostOp::Kind::kEltwise) continue;
+    if (post_ops_[i].kind != PostOp::Kind::kBinary) continue;
     arguments->push_back({DNNL_ARG_ATTR_MULTIPLE_POST_OP(i) | DNNL_ARG_SRC_1, operand_descs_[i],
                           ArgumentSource::Input(first_input_ + post_ops_[i].input - 1)});
   }

@@ -43,11 +43,14 @@ class DnnlKernel : public HostKernel {
  public:
   std::string name() const override { return name_; }
   int64_t workspace_bytes() const override { return workspace_bytes_; }
+  bool can_run_in_place(int i) const override { return i == summed_input_; }
   std::shared_ptr<const TensorCopy> copy_of(int i) const override;
   Status Run(absl::Span<const Tensor> inputs, absl::Span<Tensor> outputs, void* workspace) const override;
 
  private:
   friend class DnnlKernelBuilder;
+  void CopySummedInput(absl::Span<const Tensor> inputs, absl::Span<Tensor> outputs) const;
+
   struct Step {
     std::unique_ptr<DnnlPrimitive> primitive;
     std::vector<ArgumentSource> sources;
@@ -56,6 +59,7 @@ class DnnlKernel : public HostKernel {
   int64_t workspace_bytes_ = 0;
   std::vector<Step> steps_;
   std::optional<EpilogueTape> tape_;
+  int summed_input_ = -1;  // what the product is added to, and is best already in the output's memory
   absl::flat_hash_map<int, std::shared_ptr<const PackedConstant>> packed_;  // by input
   std::shared_ptr<CpuContext> context_;
 };
@@ -80,6 +84,8 @@ class DnnlKernelBuilder {
   StatusOr<ArgumentSource> InLayout(const KernelRequest& request, int i, const dnnl::memory::desc& from,
                                     const dnnl::memory::desc& to);
   void SetTape(EpilogueTape tape) { kernel_->tape_ = std::move(tape); }
+  // The primitives expect the elements of input i in the output.
+  void SetSummedInput(int i) { kernel_->summed_input_ = i; }
   KernelPtr Finish(const std::string& implementation);
 
  private:
@@ -104,14 +110,17 @@ class FusedEpilogue {
 
   // The node's input that is the bias, or -1.
   int bias_input() const { return bias_input_; }
+  // The node's input that is added as a sum with what the output holds, or -1.
+  int summed_input() const { return summed_input_; }
   void AddTo(dnnl::primitive_attr& attributes) const;
   // The post-ops' operands, as arguments of the primitive.
   void AppendArguments(std::vector<DnnlKernelBuilder::Argument>* arguments) const;
 
  private:
   int bias_input_ = -1;
+  int summed_input_ = -1;
   std::vector<PostOp> post_ops_;
-  std::vector<dnnl::memory::desc> operand_descs_;  // one a post-op; empty for eltwise
+  std::vector<dnnl::memory::desc> operand_descs_;  // one a post-op; empty but for kBinary
   int first_input_ = 2;
 };
 

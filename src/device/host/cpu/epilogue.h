@@ -14,7 +14,7 @@ namespace moulin::cpu {
 
 // One elementwise step on the accumulator.
 struct PostOp {
-  enum class Kind { kEltwise, kBinary } kind;
+  enum class Kind { kEltwise, kBinary, kSum } kind;  // kSum: plus what is in the result's memory before
   dnnl::algorithm algorithm;
   float alpha = 0;  // of kEltwise
   float beta = 0;
