@@ -8,7 +8,8 @@ inputs.npz, as golden cases have; a SavedModel whose weights are variables is ma
 ONNX Runtime. Every measurement is a process of its own, the contenders take turns, files are in the page cache. Of Moulin the whole
 process counts, start and end, inputs and outputs; of the others what comes behind the import of their Python module, and
 no conversion. Prints medians: seconds, seconds of all threads (which a busy machine changes less), each also as a multiple of
-the best of the others, and the peak of resident memory.
+the best of the others; and the peak of the process's resident memory: what that is above the process without a model (for
+Moulin, that of `moulin --version`; for the others, behind the import), also as a multiple of the weights, and in all.
 """
 from __future__ import annotations
 
@@ -81,7 +82,7 @@ def worker(kind: str, folder: str, path: str, threads: int) -> None:
     start, cpu = time.perf_counter(), time.process_time()
     next(steps)
     print(json.dumps({"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu,
-                      "peak_mb": (status_kb("VmHWM") - base) / 1024}))
+                      "peak_mb": status_kb("VmHWM") / 1024, "base_mb": base / 1024}))
 
 
 def first_rows(folder: Path) -> dict:
@@ -94,17 +95,30 @@ def run_worker(kind: str, folder: Path, path: str, threads: int) -> dict:
     return json.loads(out.strip().splitlines()[-1])
 
 
+# Starts a process and tells what it took. A process's peak of memory counts from before its program is loaded, when it is
+# a copy of its parent; so its parent is this, in a Python without modules.
+STARTER = """
+import os, sys, time
+start = time.perf_counter()
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+_, status, usage = os.wait4(pid, 0)
+print(status, time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+"""
+
+
+def run_process(command: list[str]) -> dict:
+    out = subprocess.run([sys.executable, "-I", "-S", "-c", STARTER, *command], check=True, capture_output=True, text=True).stdout
+    status, seconds, cpu, peak_mb = map(float, out.split())
+    if status != 0:
+        raise SystemExit(f"{' '.join(command)}: status {status:.0f}")
+    return {"seconds": seconds, "cpu": cpu, "peak_mb": peak_mb}
+
+
 def run_moulin(moulin: str, path: str, threads: int, inputs: Path) -> dict:
     """All of a process: its start, reading the inputs and writing the outputs are counted."""
-    start = time.perf_counter()
-    process = subprocess.Popen([moulin, "run", path, "--device", "cpu", "--threads", str(threads), "--inputs", str(inputs),
-                                "--outputs", str(inputs.with_name("outputs.npz"))], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"moulin run {path}: status {process.returncode}")
-    return {"seconds": time.perf_counter() - start, "cpu": usage.ru_utime + usage.ru_stime,
-            "peak_mb": usage.ru_maxrss / 1024}
+    base = run_process([moulin, "--version"])["peak_mb"]
+    return run_process([moulin, "run", path, "--device", "cpu", "--threads", str(threads), "--inputs", str(inputs),
+                        "--outputs", str(inputs.with_name("outputs.npz"))]) | {"base_mb": base}
 
 
 def make_saved_model(case: dict, frozen: Path, target: Path) -> None:
@@ -165,14 +179,15 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
             for name, run in contenders.items():
                 results[name].append(run())
         median = {(name, key): statistics.median(r[key] for r in rs)
-                  for name, rs in results.items() for key in ("seconds", "cpu", "peak_mb")}
+                  for name, rs in results.items() for key in ("seconds", "cpu", "peak_mb", "base_mb")}
         fastest = {key: min(median[k, key] for k in PEERS) for key in ("seconds", "cpu")}
         print(f"{folder.name}, {form}, {weights_mb:.0f} MiB")
         for name in contenders:
-            seconds, cpu, peak = (median[name, key] for key in ("seconds", "cpu", "peak_mb"))
+            seconds, cpu, peak, base = (median[name, key] for key in ("seconds", "cpu", "peak_mb", "base_mb"))
             print(f"  {name:12} {seconds:7.3f} s ({seconds / fastest['seconds']:4.2f})  "
                   f"{cpu:7.3f} s of CPU ({cpu / fastest['cpu']:4.2f})  "
-                  f"peak {peak:6.0f} MiB ({peak / weights_mb:4.2f} of the weights)", flush=True)
+                  f"memory {peak - base:5.0f} MiB ({(peak - base) / weights_mb:5.2f} of the weights), {peak:5.0f} in all",
+                  flush=True)
 
 
 def main() -> None:

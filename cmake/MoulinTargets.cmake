@@ -41,7 +41,7 @@ function(moulin_test name)
   add_executable(moulin_${name}_test ${sources})
   target_link_libraries(moulin_${name}_test PRIVATE moulin_test_support ${ARG_LINK} GTest::gmock_main)
   # Tests are compiled more often than run, and -O3 brings false warnings about initialiser lists (GCC 12).
-  target_compile_options(moulin_${name}_test PRIVATE $<$<CONFIG:Release>:-O1>)
+  target_compile_options(moulin_${name}_test PRIVATE $<$<CONFIG:Release>:-Og>)
   moulin_precompile(moulin_${name}_test gmock/gmock.h gtest/gtest.h ${ARG_PRECOMPILE})
   moulin_join_files(moulin_${name}_test)
   add_test(NAME ${name} COMMAND moulin_${name}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
