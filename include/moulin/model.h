@@ -80,6 +80,13 @@ struct ModelOptions {
   // The most rows (the first size of inputs that leave it open) that one request may have; more are refused (E_LIMIT).
   // 0: as a bundle says, else no bound.
   int64_t max_batch = 0;
+  // Requests that wait are joined, one behind another along the first axis of every input, and run as one of up to this
+  // many rows; each gets its own rows of the outputs. That a model treats each row by itself, as most do, is the caller's
+  // word: no graph tells. None waits for others to come: while one batch runs the next one gathers. A batch has as many
+  // rows as its first request, doubled and doubled again, or `batch_rows`, so that few shapes are planned. Where a
+  // joined run fails its requests run one by one. Results may differ in their last bits from those of a request alone.
+  // 0: every request runs by itself. E_OPTION where an input or output does not leave its first size open.
+  int64_t batch_rows = 0;
   // Run the model on the warm-up inputs that a bundle carries for it, so that it is loaded ready for such requests.
   bool warm_up = true;
   // False: none of the passes that only make it faster. The reference is run so.
@@ -107,6 +114,8 @@ struct ModelStats {
   int64_t failed = 0;             // errors of the run, cancellations, missed deadlines, shutdown
   int64_t refused = 0;            // invalid, or the queue was full
   int64_t waiting = 0;            // in the queue now
+  int64_t batches = 0;            // runs of several requests as one (ModelOptions::batch_rows)
+  int64_t joined = 0;             // requests that ran so
   int64_t plans = 0;              // plans in the cache now
   int64_t checkpoints_taken = 0;  // newer ones, with ModelOptions::follow
   int64_t checkpoints_refused = 0;

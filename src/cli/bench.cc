@@ -42,6 +42,7 @@ struct BenchFlags {
   int64_t batch = 1;
   int concurrency = 1;
   int instances = 0;
+  int64_t join = 0;
   std::string mode = "sync";
   double seconds = 2;
   bool json = false;
@@ -71,6 +72,7 @@ StatusOr<BenchModel> LoadModel(Engine& engine, const BenchFlags& flags, size_t i
   m.path = path;
   ModelOptions options;
   options.instances = flags.instances;
+  options.batch_rows = flags.join;
   MOULIN_RETURN_IF_ERROR(SetPrecision(flags.device, &options));
   if (index < flags.multiprocessors.size()) options.multiprocessors = flags.multiprocessors[index];
   options.checkpoint = flags.checkpoint;
@@ -152,6 +154,9 @@ nlohmann::json Record(const BenchModel& m, const BenchFlags& flags, double secon
       {"peak_bytes", PeakBytes()}};
   if (!m.submit_us.empty()) record["submit_us"] = Percentiles(m.submit_us);
   if (flags.device_time) record["device_ms"] = {{"p50", m.model->stats().device_ms}};
+  if (flags.join > 0) {
+    record["joined"] = {{"requests", m.model->stats().joined}, {"runs", m.model->stats().batches}};
+  }
   if (flags.verify) record["different"] = m.different;
   if (flags.follow) {
     record["checkpoints"] = {{"taken", m.model->stats().checkpoints_taken},
@@ -292,6 +297,10 @@ void AddBench(CLI::App& app, Action* action) {
       ->add_option("--instances", flags->instances,
                    "requests of one model that run at once; 0: as many as suits the device")
       ->check(CLI::Range(0, 256));
+  command
+      ->add_option("--join", flags->join,
+                   "run requests that wait as one of up to this many rows (async); 0: each by itself")
+      ->check(CLI::Range(0, 1 << 20));
   command->add_option("--seconds", flags->seconds, "how long to measure, after a fifth of it to warm up")
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();

@@ -80,6 +80,18 @@ Status ModelInterface::CheckBatch(const TensorInfo& info, const Shape& shape) co
                    shape.dim(0), " rows, at most ", max_batch_, " may be in a request");
 }
 
+Status ModelInterface::CheckJoinable() const {
+  for (const auto* infos : {&inputs_, &outputs_}) {
+    for (const TensorInfo& info : *infos) {
+      if (!info.shape.has_rank() || (info.shape.rank() > 0 && info.shape.dim(0) < 0)) continue;
+      return MakeError(ErrorCode::kOption, "model \"", Printable(name_), "\": its requests cannot be joined: ",
+                       infos == &inputs_ ? "input " : "output ", Describe(info), " does not leave its first size open");
+    }
+  }
+  if (!inputs_.empty()) return absl::OkStatus();
+  return MakeError(ErrorCode::kOption, "model \"", Printable(name_), "\": its requests cannot be joined: no inputs");
+}
+
 StatusOr<std::vector<Tensor>> ModelInterface::BindInputs(NamedTensors inputs) const {
   std::vector<Tensor> bound(inputs_.size());
   std::vector<bool> given(inputs_.size(), false);

@@ -23,6 +23,9 @@ class ModelInterface {
   const std::vector<TensorInfo>& inputs() const { return inputs_; }
   const std::vector<TensorInfo>& outputs() const { return outputs_; }
 
+  // Whether requests may run as one, a row behind another: E_OPTION where an input or output has no open first size.
+  Status CheckJoinable() const;
+
   // Puts the inputs in order and checks them: E_NAME, E_DUPLICATE, E_MISSING_INPUT, E_DTYPE, E_SHAPE, E_LIMIT, each
   // naming the model, the input, what was expected and what was found.
   StatusOr<BoundRequest> Bind(Request request) const;

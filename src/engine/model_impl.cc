@@ -12,6 +12,7 @@ namespace moulin::internal {
 namespace {
 
 constexpr int kMaxInstances = 256;
+constexpr int64_t kMaxBatchRows = 1 << 20;
 
 Status AtModel(const Status& status, const std::string& name) {
   return Status(status.code(), absl::StrCat(status.message(), "; model \"", Printable(name), "\""));
@@ -29,6 +30,10 @@ StatusOr<std::shared_ptr<ModelImpl>> ModelImpl::Make(std::string name, std::shar
                      options.instances, ", ", options.max_lanes, ", ", options.queue_capacity, ", ",
                      options.memory_budget_bytes, " and ", options.max_batch);
   }
+  if (options.batch_rows < 0 || options.batch_rows > kMaxBatchRows) {
+    return MakeError(ErrorCode::kOption, "model options: expected 0 to ", kMaxBatchRows, " batch rows, found ",
+                     options.batch_rows);
+  }
   auto context = std::make_shared<ProgramContext>();
   const int device_lanes = std::max(environment.device->info().max_lanes, 1);
   context->device = environment.device;
@@ -42,6 +47,7 @@ StatusOr<std::shared_ptr<ModelImpl>> ModelImpl::Make(std::string name, std::shar
   const int streams = launch_streams > 0 ? launch_streams : context->plan.max_lanes;
   std::shared_ptr<ModelImpl> model(
       new ModelImpl(std::move(name), graph, std::move(weights), context, options, environment));
+  if (options.batch_rows > 0) MOULIN_RETURN_IF_ERROR(model->interface_.CheckJoinable());
   for (int i = 0; i < context->instances; ++i) {
     MOULIN_ASSIGN_OR_RETURN(std::unique_ptr<Instance> instance,
                             Instance::Make(model.get(), i, environment.device.get(), streams, options.priority));
@@ -57,6 +63,7 @@ ModelImpl::ModelImpl(std::string name, const std::shared_ptr<const Graph>& graph
     : alive_(environment.live_models),
       environment_(environment),
       queue_capacity_(options.queue_capacity > 0 ? options.queue_capacity : environment.queue_capacity),
+      batch_rows_(options.batch_rows),
       interface_(std::move(name), *graph, options.max_batch),
       context_(std::move(context)),
       counters_(std::make_shared<RequestCounters>()),
@@ -123,7 +130,7 @@ StatusOr<NamedTensors> ModelImpl::Run(Request request) {
   MOULIN_ASSIGN_OR_RETURN(Instance * instance, TakeIdleInstance());
   if (instance != nullptr) {
     state->Start();
-    instance->RunHere(*state);
+    instance->RunHere(state);
     GiveBack(instance);
   } else {
     MOULIN_RETURN_IF_ERROR(Enqueue(state));
@@ -144,15 +151,20 @@ void ModelImpl::GiveBack(Instance* instance) {
   instance->StartPumping(shared_from_this());
 }
 
-std::shared_ptr<RequestState> ModelImpl::NextRequest(Instance* instance) {
+Batch ModelImpl::NextBatch(Instance* instance) {
   std::lock_guard<std::mutex> lock(mutex_);
-  std::shared_ptr<RequestState> request = queue_.Pop();
-  if (request == nullptr) {
+  Batch batch = queue_.Pop(batch_rows_);
+  if (batch.empty()) {
     instance->ReleaseModel();
     idle_.push_back(instance);
     instance_idle_.notify_all();
   }
-  return request;
+  return batch;
+}
+
+void ModelImpl::NoteBatch(int64_t requests) {
+  batches_.fetch_add(1, std::memory_order_relaxed);
+  joined_.fetch_add(requests, std::memory_order_relaxed);
 }
 
 void ModelImpl::NoteSuccess(std::chrono::nanoseconds duration, double device_ms) {
@@ -236,6 +248,8 @@ ModelStats ModelImpl::stats() const {
   stats.succeeded = counters_->succeeded.load(std::memory_order_relaxed);
   stats.failed = counters_->failed.load(std::memory_order_relaxed);
   stats.refused = counters_->refused.load(std::memory_order_relaxed);
+  stats.batches = batches_.load(std::memory_order_relaxed);
+  stats.joined = joined_.load(std::memory_order_relaxed);
   stats.plans = program()->cached();
   stats.checkpoints_taken = checkpoints_taken_.load(std::memory_order_relaxed);
   stats.checkpoints_refused = checkpoints_refused_.load(std::memory_order_relaxed);

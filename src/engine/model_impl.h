@@ -68,10 +68,12 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
   void Stop();
 
   // For Instance.
-  // The next request for a busy instance; null where there is none, and then the instance is idle from now on.
-  std::shared_ptr<RequestState> NextRequest(Instance* instance);
+  // What a busy instance runs next; empty where nothing waits, and then the instance is idle from now on.
+  Batch NextBatch(Instance* instance);
   // `device_ms` as of Execution::device_ms, over all stages.
   void NoteSuccess(std::chrono::nanoseconds duration, double device_ms);
+  // A run of this many requests.
+  void NoteBatch(int64_t requests);
   StatusOr<NamedTensors> Finish(const std::vector<int>& wanted, StatusOr<Outputs> results) const;
 
  private:
@@ -90,12 +92,15 @@ class ModelImpl : public std::enable_shared_from_this<ModelImpl> {
   const LiveCount::Token alive_;  // first: all else is gone when it goes
   const ModelEnvironment environment_;
   const int queue_capacity_;
+  const int64_t batch_rows_;
   const ModelInterface interface_;
   const std::shared_ptr<ProgramContext> context_;
   const std::shared_ptr<RequestCounters> counters_;
   double load_ms_ = 0;
   double quantization_error_ = 0;
   std::atomic<int64_t> first_ns_{0};
+  std::atomic<int64_t> batches_{0};
+  std::atomic<int64_t> joined_{0};
   RecentTimes device_ms_;
   StepProfile step_profile_;
   std::atomic<int64_t> checkpoints_taken_{0};

@@ -12,18 +12,56 @@ bool RequestQueue::ComesLater(const Entry& a, const Entry& b) {
 void RequestQueue::Push(std::shared_ptr<RequestState> request) {
   if (heap_.size() >= sweep_at_) DropSettled();
   const int priority = request->request().priority;
-  heap_.push_back({priority, next_sequence_++, std::move(request)});
+  PutBack({priority, next_sequence_++, std::move(request)});
+}
+
+RequestQueue::Entry RequestQueue::Take() {
+  std::pop_heap(heap_.begin(), heap_.end(), ComesLater);
+  Entry entry = std::move(heap_.back());
+  heap_.pop_back();
+  return entry;
+}
+
+void RequestQueue::PutBack(Entry entry) {
+  heap_.push_back(std::move(entry));
   std::push_heap(heap_.begin(), heap_.end(), ComesLater);
 }
 
-std::shared_ptr<RequestState> RequestQueue::Pop() {
-  while (!heap_.empty()) {
-    std::pop_heap(heap_.begin(), heap_.end(), ComesLater);
-    std::shared_ptr<RequestState> request = std::move(heap_.back().request);
-    heap_.pop_back();
-    if (request->Start()) return request;
+Batch RequestQueue::Pop(int64_t max_rows) {
+  Batch batch;
+  while (batch.empty() && !heap_.empty()) {
+    Entry entry = Take();
+    if (entry.request->Start()) batch.push_back(std::move(entry.request));
   }
-  return nullptr;
+  if (batch.empty() || max_rows <= 1) return batch;
+  const BoundRequest& first = batch[0]->request();
+  const int64_t rows = RowsOf(first);
+  if (rows == 0 || rows >= max_rows) return batch;
+  for (Entry& entry : TakeJoinable(first, rows, max_rows)) {
+    if (entry.request->Start()) batch.push_back(std::move(entry.request));
+  }
+  return batch;
+}
+
+std::vector<RequestQueue::Entry> RequestQueue::TakeJoinable(const BoundRequest& first, int64_t rows, int64_t max_rows) {
+  std::vector<Entry> taken;
+  size_t kept = 0;  // of `taken`
+  int64_t total = rows, doubled = 2 * rows;
+  while (!heap_.empty()) {
+    if (heap_.front().request->is_settled()) {
+      Take();
+      continue;
+    }
+    const BoundRequest& next = heap_.front().request->request();
+    if (!CanJoin(first, next) || RowsOf(next) > max_rows - total) break;
+    total += RowsOf(next);
+    taken.push_back(Take());
+    while (doubled < total) doubled *= 2;
+    if (total == doubled || total == max_rows) kept = taken.size();
+  }
+  for (size_t i = kept; i < taken.size(); ++i) PutBack(std::move(taken[i]));
+  taken.erase(taken.begin() + static_cast<std::ptrdiff_t>(kept), taken.end());
+  return taken;
 }
 
 std::vector<std::shared_ptr<RequestState>> RequestQueue::Drain() {

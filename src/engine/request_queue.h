@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/batch.h"
 #include "engine/request_state.h"
 
 namespace moulin::internal {
@@ -16,8 +17,10 @@ class RequestQueue {
  public:
   // Adds a request.
   void Push(std::shared_ptr<RequestState> request);
-  // The next request that is still wanted, started; null where there is none.
-  std::shared_ptr<RequestState> Pop();
+  // The next requests that are still wanted, started; empty where there are none. More than one where those next in
+  // turn can be joined to at most `max_rows` rows: as many as have the rows of the first one doubled and doubled again,
+  // or `max_rows`, so that few shapes come up.
+  Batch Pop(int64_t max_rows = 0);
   // Takes out all of them, not started.
   std::vector<std::shared_ptr<RequestState>> Drain();
   // Entries, those completed meanwhile included.
@@ -30,6 +33,10 @@ class RequestQueue {
     std::shared_ptr<RequestState> request;
   };
   static bool ComesLater(const Entry& a, const Entry& b);
+  Entry Take();
+  void PutBack(Entry entry);
+  // Entries behind a request of `rows` rows to be joined with it.
+  std::vector<Entry> TakeJoinable(const BoundRequest& first, int64_t rows, int64_t max_rows);
   void DropSettled();
 
   std::vector<Entry> heap_;  // by ComesLater

@@ -56,6 +56,7 @@ expect 0 "models" "$moulin" bundle c="$classifier" d="$denoiser" -o "$scratch/bo
 expect 0 "both.moulin:c" "$moulin" show "$scratch/both.moulin"
 expect 0 "rows/s" "$moulin" bench "$scratch/both.moulin:c" "$scratch/both.moulin:d" --mode async --concurrency 2 --seconds 0.1
 expect 0 '"throughput_per_s"' "$moulin" bench "$classifier" --seconds 0.05 --json
+expect 0 '"joined"' "$moulin" bench "$classifier" --mode async --concurrency 8 --join 4 --seconds 0.05 --json
 expect 0 "" "$moulin" compare "$classifier" --device cpu --reference reference
 expect 0 "" "$moulin" compare "$denoiser" --device cpu --layers
 
