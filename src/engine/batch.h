@@ -5,13 +5,14 @@
 #include <memory>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "device/device.h"
 #include "engine/request_state.h"
 
 namespace moulin::internal {
 
 // Those that run together; one of them mostly.
-using Batch = std::vector<std::shared_ptr<RequestState>>;
+using Batch = absl::InlinedVector<std::shared_ptr<RequestState>, 1>;
 
 // The first size of the inputs, where they have the same; 0 where such a request runs by itself.
 int64_t RowsOf(const BoundRequest& request);

@@ -18,7 +18,8 @@ namespace moulin {
 namespace {
 
 using Complex = std::complex<double>;
-using Matrix = Eigen::Matrix<Complex, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Matrix = Eigen::MatrixXcd;  // by columns, for which alone the templates are compiled
+using RowMajor = Eigen::Matrix<Complex, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 Status CheckLinearType(DType type) {
   const bool is_real = type == DType::kFloat32 || type == DType::kFloat64 || type == DType::kFloat16;
@@ -42,7 +43,7 @@ class Matrices {
     count_ = t.num_elements() == 0 ? 0 : t.num_elements() / (rows_ * cols_);
   }
   int64_t count() const { return count_; }
-  Eigen::Map<Matrix> operator[](int64_t i) const { return {data_ + i * rows_ * cols_, rows_, cols_}; }
+  Eigen::Map<RowMajor> operator[](int64_t i) const { return {data_ + i * rows_ * cols_, rows_, cols_}; }
 
  private:
   Complex* data_;
@@ -71,22 +72,21 @@ Matrix NoValues(const Matrix& x) {
 // log x = 2^k log x^(1/2^k). Eigen takes roots of larger matrices until they are near 1, and would take them for ever
 // where an eigenvalue is 0 or a root is not finite. So they are taken here, as often as any number has exponents.
 Matrix Logarithm(const Matrix& x) {
-  using ColumnMajor = Eigen::Matrix<Complex, Eigen::Dynamic, Eigen::Dynamic>;
   constexpr int kMostRoots = 1100;
   if (x.rows() <= 2) return x.log();
-  const Eigen::ComplexSchur<ColumnMajor> schur(x);
-  ColumnMajor t = schur.matrixT();
-  const auto one = ColumnMajor::Identity(x.rows(), x.cols());
+  const Eigen::ComplexSchur<Matrix> schur(x);
+  Matrix t = schur.matrixT();
+  const auto one = Matrix::Identity(x.rows(), x.cols());
   // Eigen's limit is 0.26 in the largest sum of a column, which the square root of their number bounds.
   const double near = 0.25 / std::sqrt(static_cast<double>(x.rows()));
   int roots = 0;
   for (; !((t - one).norm() < near); ++roots) {
     if (roots == kMostRoots || !t.allFinite() || (t.diagonal().array() == Complex(0)).any()) return NoValues(x);
-    ColumnMajor root = ColumnMajor::Zero(x.rows(), x.cols());
+    Matrix root = Matrix::Zero(x.rows(), x.cols());
     Eigen::matrix_sqrt_triangular(t, root);
     t = root;
   }
-  const ColumnMajor log = t.log();
+  const Matrix log = t.log();
   return std::ldexp(1.0, roots) * (schur.matrixU() * log * schur.matrixU().adjoint());
 }
 
@@ -138,7 +138,7 @@ Status Eig(const KernelContext& c) {
   auto* value = static_cast<Complex*>(values.mutable_data());
   for (int64_t i = 0; i < from.count(); ++i) {
     if (!from[i].allFinite()) return MakeError(ErrorCode::kValue, "a matrix has elements that are not finite");
-    const Eigen::ComplexEigenSolver<Matrix> solver(from[i], with_vectors);
+    const Eigen::ComplexEigenSolver<Matrix> solver(Matrix(from[i]), with_vectors);
     if (solver.info() != Eigen::Success) return MakeError(ErrorCode::kValue, "the eigenvalues did not converge");
     for (const Complex& v : solver.eigenvalues()) *value++ = v;
     if (with_vectors) to[i] = solver.eigenvectors();
@@ -192,9 +192,10 @@ Status SolveLs(const KernelContext& c) {
   if (left.count() == 0 || right.count() == 0) return CastElements(y, &c.output(0));
   for (int64_t i = 0; i < to.count(); ++i) {
     if (is_fast) {
-      MOULIN_ASSIGN_OR_RETURN(to[i], SolveNormal(left[i], right[i], regularizer));
+      MOULIN_ASSIGN_OR_RETURN(const Matrix solution, SolveNormal(left[i], right[i], regularizer));
+      to[i] = solution;
     } else {
-      to[i] = Eigen::CompleteOrthogonalDecomposition<Matrix>(left[i]).solve(right[i]);
+      to[i] = Eigen::CompleteOrthogonalDecomposition<Matrix>(Matrix(left[i])).solve(Matrix(right[i]));
     }
   }
   return CastElements(y, &c.output(0));

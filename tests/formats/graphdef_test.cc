@@ -186,6 +186,13 @@ TEST_F(GraphDefTest, UnknownFieldsAreSkipped) {
   EXPECT_EQ(graph->node_size(), 3);
 }
 
+// Found by fuzzing: field 11 of a node, written again without the byte that was no character.
+TEST_F(GraphDefTest, UnknownFieldsSpelledInCharactersAreTakenForText) {
+  const std::string node = "\n\"" + std::string(34, 'X');
+  EXPECT_THAT(std::string(ParseGraphDef(node).status().message()), ::testing::StartsWith("E_PARSE: 2:1: "));
+  EXPECT_TRUE(ParseGraphDef(node + "\x3a\x01\x80").ok()) << "with it";
+}
+
 TEST_F(GraphDefTest, SavedModelIsToldFromGraph) {
   tf::SavedModel model;
   model.set_saved_model_schema_version(1);

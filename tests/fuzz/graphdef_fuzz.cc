@@ -10,6 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!graph.ok()) return 0;
   const auto bytes = SerializeProto(*graph, ProtoForm::kBinary);
   fuzz::Require(bytes.ok(), "what is read can be written", bytes.status());
+  if (DetectProtoForm(*bytes) == ProtoForm::kText) return 0;  // of unknown fields alone, see there
   const auto again = ParseGraphDef(*bytes);
   fuzz::Require(again.ok(), "what is written can be read", again.status());
   fuzz::Require(*SerializeProto(*again, ProtoForm::kBinary) == *bytes, "and is the same");
