@@ -55,17 +55,26 @@ bool IsBinarySavedModel(absl::string_view bytes) {
   return reader.fault() == nullptr && versions == 1 && graphs > 0;
 }
 
-// Whether `bytes` start with a NodeDef that has an op. In a FunctionDefLibrary, which a GraphDef has in the place where
-// a MetaGraphDef has its graph, field 1 is a FunctionDef, and that has no field 2 but in files of unknown writers.
+// Whether it is spelled as names of nodes and ops are.
+bool IsName(absl::string_view text) {
+  return !text.empty() && (absl::ascii_isalnum(static_cast<unsigned char>(text[0])) || text[0] == '_' || text[0] == '.') &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return absl::ascii_isgraph(c); });
+}
+
+// Whether `bytes` start with a NodeDef that has a name and an op. In a FunctionDefLibrary, which a GraphDef has in the
+// place where a MetaGraphDef has its graph, field 1 is a FunctionDef: its field 1 is a message, and it has no field 2 but
+// in files of unknown writers.
 bool StartsWithNode(absl::string_view bytes) {
   WireReader graph(bytes);
   WireField node;
   if (!graph.Next(&node) || node.number != 1 || node.type != WireType::kBytes) return false;
   WireReader reader(node.payload);
   WireField field;
+  bool has_name = false;
   while (reader.Next(&field)) {
-    if (field.number != 2 || field.type != WireType::kBytes) continue;
-    return !field.payload.empty() && absl::ascii_isalpha(static_cast<unsigned char>(field.payload[0]));
+    if (field.type != WireType::kBytes) continue;
+    if (field.number == 1) has_name = IsName(field.payload);
+    if (field.number == 2) return has_name && IsName(field.payload);
   }
   return false;
 }

@@ -228,6 +228,9 @@ TEST_F(GraphDefTest, GraphWithFunctionsIsAGraph) {
   tf::FunctionDef* extended = with_nodes.mutable_library()->mutable_function(0);
   extended->GetReflection()->MutableUnknownFields(extended)->AddLengthDelimited(2, "\x01\x02");
   EXPECT_TRUE(ParseGraphDef(Binary(with_nodes)).ok());
+  extended->GetReflection()->MutableUnknownFields(extended)->Clear();
+  extended->GetReflection()->MutableUnknownFields(extended)->AddLengthDelimited(2, "zz");
+  EXPECT_TRUE(ParseGraphDef(Binary(with_nodes)).ok()) << "its signature is no node's name";
 }
 
 TEST_F(GraphDefTest, OtherKindsOfFilesAreNamed) {
