@@ -305,7 +305,7 @@ def concurrency_section(result: Record) -> list[str]:
         ]
         for r in result["priority"] + result.get("parts", [])
     ]
-    return lines + table(
+    lines += table(
         [
             "model that is favoured",
             "how",
@@ -320,6 +320,25 @@ def concurrency_section(result: Record) -> list[str]:
         ],
         rows,
     )
+    return lines + joined_table(result["joined"])
+
+
+def joined_table(records: list[Record]) -> list[str]:
+    """Rows a second of requests by themselves and in batches."""
+    rows = [
+        [
+            r.get("model", "-"),
+            str(r["batch"]),
+            str(r.get("in_flight", "-")),
+            str(r.get("joined_rows", "-")),
+            *(number(rate) for rate in r.get("rows_per_s", [None, None])),
+            number(r["speedup"]["median"]) if "speedup" in r else "-",
+            r.get("problem", "-")[:200],
+        ]
+        for r in records
+    ]
+    heads = ["model", "rows a request", "requests in flight", "joined to rows", "rows/s alone", "rows/s joined", "times as fast"]
+    return table([*heads, "problem"], rows)
 
 
 SECTIONS = {

@@ -47,7 +47,7 @@ def problems(report: dict) -> list[str]:
     for record in parts["concurrency"]["together"]:
         if "problem" in record or record["different"]:
             found.append(f"concurrency: {record}")
-    for record in parts["concurrency"]["priority"] + parts["concurrency"]["parts"]:
+    for record in (r for kind in ("priority", "parts", "joined") for r in parts["concurrency"][kind]):
         if "problem" in record:
             found.append(f"concurrency: {record}")
     return found

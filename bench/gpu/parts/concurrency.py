@@ -1,5 +1,5 @@
 """Part `concurrency`: four models at once against one after another; a model of high priority, or with a part of the GPU
-of its own, among others."""
+of its own, among others; requests that wait joined to batches, against each by itself."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ DRY_MODELS = ["tiny_cnn", "wide_deep"]
 # Of an H200, as far as they can be split: in sets of so many.
 MULTIPROCESSORS, SET = 128, 8
 BLOCK_S, DRY_BLOCK_S = 0.5, 0.1
+IN_FLIGHT, JOINED = 64, 32  # requests, each of `batch` rows
 
 
 def models_worker(context: Context, models: list[str], batch: int, extra: list[str]) -> process.Worker:
@@ -92,11 +93,33 @@ def favoured(context: Context, models: list[str], batch: int, rounds: int, how: 
     }
 
 
+def joined(context: Context, models: list[str], batch: int, rounds: int) -> dict[str, Any]:
+    """Many requests of the first model, each by itself, and joined as they wait; blocks in turns."""
+    block_s = DRY_BLOCK_S if context.dry_run else BLOCK_S
+    row_s: dict[int, list[float]] = {0: [], JOINED * batch: []}
+    with models_worker(context, models[:1], batch, []) as alone:
+        with models_worker(context, models[:1], batch, ["--join", str(JOINED * batch)]) as in_batches:
+            for i in range(rounds + 1):
+                for seconds, worker in zip(row_s.values(), (alone, in_batches)):
+                    record = worker.ask(f"async {IN_FLIGHT} {block_s}", 60)[0]
+                    if i > 0:
+                        seconds.append(1 / record["throughput_per_s"])
+    times = list(row_s.values())
+    return {
+        "model": models[0],
+        "batch": batch,
+        "in_flight": IN_FLIGHT,
+        "joined_rows": JOINED * batch,
+        "rows_per_s": [1 / median(t) for t in times],
+        "speedup": paired_ratio(times[1], times[0]),
+    }
+
+
 def run(context: Context) -> dict[str, Any]:
-    """All three questions, at batch 1 and 8."""
+    """All questions, at batch 1 and 8."""
     models, rounds = (DRY_MODELS, 2) if context.dry_run else (MODELS, 6)
-    result: dict[str, Any] = {"together": [], "priority": []}
-    measurements = {"together": together, "priority": priority}
+    result: dict[str, Any] = {"together": [], "priority": [], "joined": []}
+    measurements = {"together": together, "priority": priority, "joined": joined}
     if context.device == "cuda":
         result["parts"] = []
         measurements["parts"] = parts
