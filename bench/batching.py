@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Times requests of one row that run alone and as joined batches (`moulin bench --join`), in turns.
 
-    bench/batching.py MODEL... [--moulin build/release/bin/moulin] [--concurrency 32] [--join 16] [--rounds 5] [--seconds 2]
-                      [--device cpu] [--threads 2]
+    bench/batching.py MODEL... [--moulin build/release/bin/moulin] [--concurrency 32] [--join 16] [--rounds 5]
+                      [--seconds 2] [--device cpu] [--threads 2]
 
-Prints, for each model, medians over the rounds: rows a second and the latency of half the requests, alone and joined, and
-what joining brings as a ratio of one run.
+Prints, for each model, medians over the rounds: rows a second and the latency of half the requests, alone and joined,
+and what joining brings as a ratio of one run.
 """
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     for model in arguments.models:
-        rounds = [(measure(arguments, model, 0), measure(arguments, model, arguments.join)) for _ in range(arguments.rounds)]
+        rounds = [(measure(arguments, model, 0), measure(arguments, model, arguments.join))
+                  for _ in range(arguments.rounds)]
         alone, joined = ([statistics.median(r[i][k] for r in rounds) for k in (0, 1)] for i in (0, 1))
         ratio = statistics.median(r[1][0] / r[0][0] for r in rounds)
-        print(f"{model}: alone {alone[0]:.0f} rows/s, {alone[1]:.2f} ms; joined {joined[0]:.0f} rows/s, {joined[1]:.2f} ms; "
-              f"{ratio:.2f} times the rows", flush=True)
+        print(f"{model}: alone {alone[0]:.0f} rows/s, {alone[1]:.2f} ms; "
+              f"joined {joined[0]:.0f} rows/s, {joined[1]:.2f} ms; {ratio:.2f} times the rows", flush=True)
 
 
 if __name__ == "__main__":

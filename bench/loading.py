@@ -95,19 +95,21 @@ def run_worker(kind: str, folder: Path, path: str, threads: int) -> dict:
     return json.loads(out.strip().splitlines()[-1])
 
 
-# Starts a process and tells what it took. A process's peak of memory counts from before its program is loaded, when it is
-# a copy of its parent; so its parent is this, in a Python without modules.
+# Starts a process and tells what it took. A process's peak of memory counts from before its program is loaded, when it
+# is a copy of its parent; so its parent is this, in a Python without modules.
 STARTER = """
 import os, sys, time
 start = time.perf_counter()
-pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=quiet)
 _, status, usage = os.wait4(pid, 0)
 print(status, time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 """
 
 
 def run_process(command: list[str]) -> dict:
-    out = subprocess.run([sys.executable, "-I", "-S", "-c", STARTER, *command], check=True, capture_output=True, text=True).stdout
+    starter = [sys.executable, "-I", "-S", "-c", STARTER, *command]
+    out = subprocess.run(starter, check=True, capture_output=True, text=True).stdout
     status, seconds, cpu, peak_mb = map(float, out.split())
     if status != 0:
         raise SystemExit(f"{' '.join(command)}: status {status:.0f}")

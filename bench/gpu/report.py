@@ -337,8 +337,8 @@ def joined_table(records: list[Record]) -> list[str]:
         ]
         for r in records
     ]
-    heads = ["model", "rows a request", "requests in flight", "joined to rows", "rows/s alone", "rows/s joined", "times as fast"]
-    return table([*heads, "problem"], rows)
+    heads = ["model", "rows a request", "requests in flight", "joined to rows"]
+    return table([*heads, "rows/s alone", "rows/s joined", "times as fast", "problem"], rows)
 
 
 SECTIONS = {

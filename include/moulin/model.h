@@ -81,11 +81,11 @@ struct ModelOptions {
   // 0: as a bundle says, else no bound.
   int64_t max_batch = 0;
   // Requests that wait are joined, one behind another along the first axis of every input, and run as one of up to this
-  // many rows; each gets its own rows of the outputs. That a model treats each row by itself, as most do, is the caller's
-  // word: no graph tells. None waits for others to come: while one batch runs the next one gathers. A batch has as many
-  // rows as its first request, doubled and doubled again, or `batch_rows`, so that few shapes are planned (at the first
-  // batch of each, unless by Prepare before). Where a joined run fails its requests run one by one. Results may differ in
-  // their last bits from those of a request alone.
+  // many rows; each gets its own rows of the outputs. That a model treats each row by itself, as most do, is the
+  // caller's word: no graph tells. None waits for others to come: while one batch runs the next one gathers. A batch
+  // has as many rows as its first request, doubled and doubled again, or `batch_rows`, so that few shapes are planned
+  // (at the first batch of each, unless by Prepare before). Where a joined run fails its requests run one by one.
+  // Results may differ in their last bits from those of a request alone.
   // 0: every request runs by itself. E_OPTION where an input or output does not leave its first size open.
   int64_t batch_rows = 0;
   // Run the model on the warm-up inputs that a bundle carries for it, so that it is loaded ready for such requests.

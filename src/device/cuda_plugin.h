@@ -23,7 +23,7 @@ struct CudaOpenRequest {
 //   void moulin_cuda_open(const moulin::CudaOpenRequest*, std::shared_ptr<moulin::Device>* device, std::string* reason)
 //                            sets `device`, or the reason why there is none
 // The number changes whenever a header of src/device, src/plan, src/ir, src/base or include/moulin changes a type.
-inline constexpr int kCudaPluginAbi = 5;
+inline constexpr int kCudaPluginAbi = 6;
 
 // Looks in $MOULIN_CUDA_PLUGIN (a file; nowhere else if set), beside the executable, in ../lib from there, and then
 // where the dynamic linker looks. UNAVAILABLE with the reason. Thread-safe.

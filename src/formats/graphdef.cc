@@ -57,13 +57,13 @@ bool IsBinarySavedModel(absl::string_view bytes) {
 
 // Whether it is spelled as names of nodes and ops are.
 bool IsName(absl::string_view text) {
-  return !text.empty() && (absl::ascii_isalnum(static_cast<unsigned char>(text[0])) || text[0] == '_' || text[0] == '.') &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) { return absl::ascii_isgraph(c); });
+  if (text.empty() || !std::all_of(text.begin(), text.end(), absl::ascii_isgraph)) return false;
+  return absl::ascii_isalnum(static_cast<unsigned char>(text[0])) || text[0] == '_' || text[0] == '.';
 }
 
 // Whether `bytes` start with a NodeDef that has a name and an op. In a FunctionDefLibrary, which a GraphDef has in the
-// place where a MetaGraphDef has its graph, field 1 is a FunctionDef: its field 1 is a message, and it has no field 2 but
-// in files of unknown writers.
+// place where a MetaGraphDef has its graph, field 1 is a FunctionDef: its field 1 is a message, and it has no field 2
+// but in files of unknown writers.
 bool StartsWithNode(absl::string_view bytes) {
   WireReader graph(bytes);
   WireField node;

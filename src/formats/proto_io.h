@@ -16,8 +16,8 @@ namespace moulin {
 
 enum class ProtoForm { kBinary, kText };
 
-// Tells the form of a GraphDef, MetaGraphDef or SavedModel from its first bytes. A message of nothing but fields that it
-// does not declare may be spelled in characters, and is taken for text.
+// Tells the form of a GraphDef, MetaGraphDef or SavedModel from its first bytes. A message of nothing but fields that
+// it does not declare may be spelled in characters, and is taken for text.
 ProtoForm DetectProtoForm(absl::string_view bytes);
 
 // What text may hold that the message does not declare: refused as a misspelling, or skipped.

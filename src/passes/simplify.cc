@@ -1,5 +1,6 @@
 // Drops data movement that moves nothing, and merges what follows each other: reshapes of reshapes, transposes of
-// transposes, paddings in front of convolutions and pools, transposes in front of matrix products, dilation by space-to-batch.
+// transposes, paddings in front of convolutions and pools, transposes in front of matrix products, dilation by
+// space-to-batch.
 //
 // Rules are rows of a table by primitive. Each gets a node and returns the value to read in the place of its output (an
 // operand, or one made by the builder), or kNoId. None undoes another, and each leaves fewer or simpler nodes.
@@ -209,8 +210,8 @@ class Simplifier {
   }
 
   // Zeros padded in front of a maximum of values none of which is below zero are never more than one of those, and so
-  // become padding of the pool, which nothing wins against. NaN is the exception: where a window at the edge has nothing
-  // else, a padded zero would have won.
+  // become padding of the pool, which wins against nothing. NaN is the exception: where a window at the edge has
+  // nothing else, a padded zero would have won.
   ValueId SimplifyPool(const Node& node) {
     PoolAttrs attrs = node.attr<PoolAttrs>();
     const Node* pad = attrs.op == PoolOp::kMax ? Producer(node.inputs[0], OpKind::kPad) : nullptr;

@@ -44,7 +44,9 @@ TEST(BatchQueueTest, RowsDouble) {
   EXPECT_THAT(Turns({1, 3, 4, 2}, 8), ElementsAre(ElementsAre(1, 3, 4), ElementsAre(2)));
 }
 
-TEST(BatchQueueTest, OrToTheMost) { EXPECT_THAT(Turns({1, 1, 1, 1}, 3), ElementsAre(ElementsAre(1, 1, 1), ElementsAre(1))); }
+TEST(BatchQueueTest, OrToTheMost) {
+  EXPECT_THAT(Turns({1, 1, 1, 1}, 3), ElementsAre(ElementsAre(1, 1, 1), ElementsAre(1)));
+}
 
 TEST(BatchQueueTest, NeverBeyondTheMost) {
   EXPECT_THAT(Turns({5, 1, 3, 2}, 4), ElementsAre(ElementsAre(5), ElementsAre(1, 3), ElementsAre(2)));
@@ -105,9 +107,10 @@ TEST(BatchTest, OutputsOfOtherRowsAreNotSplit) {
 
 // ---- models ----
 
-// y = 2 x + 1, the first run of which waits at a gate while others gather behind it.
+// A model (2 x + 1, or a graph with a node "scale") the first run of which waits at a gate while others gather behind
+// it.
 struct Gathered {
-  explicit Gathered(int64_t batch_rows) {
+  explicit Gathered(int64_t batch_rows, std::shared_ptr<Graph> graph = ScaleGraph(2)) {
     auto device = std::make_shared<HookedDevice>();
     device->hooks["scale"] = [this] {
       gate->Pass();
@@ -116,7 +119,7 @@ struct Gathered {
     engine = EngineOn(device);
     ModelOptions options;
     options.batch_rows = batch_rows;
-    model = LoadGraph(*engine, ScaleGraph(2), "m", options);
+    model = LoadGraph(*engine, std::move(graph), "m", options);
     first = Submit(1, 0);
     gate->WaitForArrivals(1);
   }
@@ -202,34 +205,29 @@ TEST(ModelBatchTest, RefusesModelsWithoutOpenRows) {
   const Status status = engine->impl().LoadGraph(graph, "m", options).status();
   EXPECT_THAT(std::string(status.message()), HasSubstr("output \"sum\" f32[1,3] does not leave its first size open"));
   options.batch_rows = -1;
-  EXPECT_THAT(std::string(engine->impl().LoadGraph(ScaleGraph(1), "m", options).status().message()), HasSubstr("E_OPTION"));
+  EXPECT_THAT(std::string(engine->impl().LoadGraph(ScaleGraph(1), "m", options).status().message()),
+              HasSubstr("E_OPTION"));
 }
 
 // Three rows of output for each of input: found out only by running, and then every request gets its own.
 TEST(ModelBatchTest, OutputsOfOtherRowsComeFromRunsAlone) {
-  auto device = std::make_shared<HookedDevice>();
-  auto gate = std::make_shared<Gate>();
-  device->hooks["scale"] = [gate] {
-    gate->Pass();
-    return absl::OkStatus();
-  };
-  const auto engine = EngineOn(device);
   auto graph = std::make_shared<Graph>();
   GraphBuilder b(graph.get(), Limits());
   const ValueId x = graph->AddInput("x", {DType::kFloat32, PartialShape({kUnknownDim, 3})});
   b.SetOrigin("scale", "Mul");
   graph->AddOutput("y", b.Reshape(b.Binary(ExprOp::kMul, x, b.Scalar(DType::kFloat32, 2)), b.Ints({-1, 1})));
-  ModelOptions options;
-  options.batch_rows = 8;
-  const auto model = LoadGraph(*engine, graph, "m", options);
-  std::vector<Future> futures;
-  for (int i = 0; i < 3; ++i) futures.push_back(model->Submit(RequestOf(Rows(1, static_cast<float>(i)))).value());
-  gate->Open();
-  for (int i = 0; i < 3; ++i) {
-    const auto result = futures[i].Get();
-    EXPECT_EQ(FirstValue(result), 2 * i);
+  Gathered m(8, graph);
+  const Future one = m.Submit(1, 1), two = m.Submit(1, 2), three = m.Submit(1, 3);
+  m.gate->Open();
+  float value = 0;
+  for (const Future& future : {one, two, three}) {
+    const auto result = future.Get();
+    EXPECT_EQ(FirstValue(result), value += 2);
     EXPECT_EQ(result->front().second.shape(), Shape({3, 1}));
   }
+  m.engine->Shutdown();
+  EXPECT_EQ(m.runs, 5);  // the first, two of the others together and then alone, the third
+  EXPECT_EQ(m.model->stats().batches, 0);
 }
 
 TEST(ModelBatchTest, ManyCallersGetTheirOwnRows) {

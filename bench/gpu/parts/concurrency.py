@@ -96,22 +96,21 @@ def favoured(context: Context, models: list[str], batch: int, rounds: int, how: 
 def joined(context: Context, models: list[str], batch: int, rounds: int) -> dict[str, Any]:
     """Many requests of the first model, each by itself, and joined as they wait; blocks in turns."""
     block_s = DRY_BLOCK_S if context.dry_run else BLOCK_S
-    row_s: dict[int, list[float]] = {0: [], JOINED * batch: []}
+    alone_s, joined_s = [], []  # a row
     with models_worker(context, models[:1], batch, []) as alone:
         with models_worker(context, models[:1], batch, ["--join", str(JOINED * batch)]) as in_batches:
             for i in range(rounds + 1):
-                for seconds, worker in zip(row_s.values(), (alone, in_batches)):
+                for seconds, worker in ((alone_s, alone), (joined_s, in_batches)):
                     record = worker.ask(f"async {IN_FLIGHT} {block_s}", 60)[0]
                     if i > 0:
                         seconds.append(1 / record["throughput_per_s"])
-    times = list(row_s.values())
     return {
         "model": models[0],
         "batch": batch,
         "in_flight": IN_FLIGHT,
         "joined_rows": JOINED * batch,
-        "rows_per_s": [1 / median(t) for t in times],
-        "speedup": paired_ratio(times[1], times[0]),
+        "rows_per_s": [1 / median(alone_s), 1 / median(joined_s)],
+        "speedup": paired_ratio(joined_s, alone_s),
     }
 
 

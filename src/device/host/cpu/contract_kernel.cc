@@ -144,7 +144,7 @@ StatusOr<KernelPtr> Build(const KernelRequest& request, const Product& p, const 
     arguments.push_back({DNNL_ARG_BIAS, BiasDesc(p), ArgumentSource::Input(epilogue.bias_input())});
   }
   epilogue.AppendArguments(&arguments);
-  if (epilogue.summed_input() >= 0) builder.SetSummedInput(epilogue.summed_input());
+  builder.SetSummedInput(epilogue.summed_input());
   builder.AddStep(dnnl::matmul(chosen.desc), std::move(arguments), chosen.desc.scratchpad_desc());
   return builder.Finish(chosen.desc.impl_info_str());
 }

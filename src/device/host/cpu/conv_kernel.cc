@@ -108,7 +108,7 @@ StatusOr<KernelPtr> Build(const KernelRequest& request, const Problem& problem, 
         {DNNL_ARG_BIAS, RowMajor({problem.geometry.dst[1]}), ArgumentSource::Input(epilogue.bias_input())});
   }
   epilogue.AppendArguments(&arguments);
-  if (epilogue.summed_input() >= 0) builder.SetSummedInput(epilogue.summed_input());
+  builder.SetSummedInput(epilogue.summed_input());
   builder.AddStep(chosen.primitive, std::move(arguments), chosen.scratchpad);
   return builder.Finish(chosen.implementation);
 }

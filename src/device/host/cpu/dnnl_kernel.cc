@@ -179,7 +179,6 @@ std::optional<FusedEpilogue> FusedEpilogue::Translate(const KernelRequest& reque
     // Of residual networks: the sum takes no memory beside that of its operand, if nothing else needs that.
     if (fused.post_ops_.empty() && op.algorithm == dnnl::algorithm::binary_add && spread == Spread::kFull &&
         request.constant(input) == nullptr) {
-      fused.summed_input_ = input;
       fused.post_ops_.push_back({PostOp::Kind::kSum, op.algorithm, 0, 0, op.input});
       fused.operand_descs_.emplace_back();
       continue;

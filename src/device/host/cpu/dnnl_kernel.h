@@ -84,7 +84,7 @@ class DnnlKernelBuilder {
   StatusOr<ArgumentSource> InLayout(const KernelRequest& request, int i, const dnnl::memory::desc& from,
                                     const dnnl::memory::desc& to);
   void SetTape(EpilogueTape tape) { kernel_->tape_ = std::move(tape); }
-  // The primitives expect the elements of input i in the output.
+  // The primitives expect the elements of input i in the output; -1: of none.
   void SetSummedInput(int i) { kernel_->summed_input_ = i; }
   KernelPtr Finish(const std::string& implementation);
 
@@ -111,14 +111,16 @@ class FusedEpilogue {
   // The node's input that is the bias, or -1.
   int bias_input() const { return bias_input_; }
   // The node's input that is added as a sum with what the output holds, or -1.
-  int summed_input() const { return summed_input_; }
+  int summed_input() const {
+    const bool sums = !post_ops_.empty() && post_ops_[0].kind == PostOp::Kind::kSum;
+    return sums ? first_input_ + post_ops_[0].input - 1 : -1;
+  }
   void AddTo(dnnl::primitive_attr& attributes) const;
   // The post-ops' operands, as arguments of the primitive.
   void AppendArguments(std::vector<DnnlKernelBuilder::Argument>* arguments) const;
 
  private:
   int bias_input_ = -1;
-  int summed_input_ = -1;
   std::vector<PostOp> post_ops_;
   std::vector<dnnl::memory::desc> operand_descs_;  // one a post-op; empty but for kBinary
   int first_input_ = 2;
